@@ -1,0 +1,107 @@
+/**
+ * The import rules of the house, checked by `npm run imports` and by the tests.
+ *
+ * Who may import whom: protocol and hw nothing of ours; kernel protocol and hw; services/NAME protocol and
+ * services/lib, never the kernel, the hardware or one another. Type-only imports count like any other.
+ *
+ * @type {import('dependency-cruiser').IConfiguration}
+ */
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycles',
+      comment: 'A cycle means two files share one job: move what both need into a third.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'no-unresolvable',
+      comment: 'Every import has to lead to a file, an installed package or a Node built-in.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'protocol-imports-nothing',
+      comment: 'The contract stands alone, so that a driver in any language can be written from it: msgpack and bytes are all it needs.',
+      severity: 'error',
+      from: { path: '^protocol/' },
+      to: { pathNot: ['^protocol/', 'node_modules/msgpackr/', '^(node:)?buffer$'] },
+    },
+    {
+      name: 'hw-imports-nothing-of-ours',
+      comment: 'The machine knows nothing of the system running on it.',
+      severity: 'error',
+      from: { path: '^hw/' },
+      to: { path: '^(protocol|kernel|services|test|bench|examples)/' },
+    },
+    {
+      name: 'kernel-imports-protocol-and-hw',
+      comment: 'The kernel never depends on a service: it would no longer be a microkernel.',
+      severity: 'error',
+      from: { path: '^kernel/' },
+      to: { path: '^(services|test|bench|examples)/' },
+    },
+    {
+      name: 'services-import-protocol-and-lib',
+      comment: 'A service knows the contract and the service library. Everything else is behind its pipe.',
+      severity: 'error',
+      from: { path: '^(services|examples|test/services)/' },
+      to: { path: '^(kernel|hw|bench|test/(?!services/))' },
+    },
+    {
+      name: 'services-never-import-one-another',
+      comment: 'Services talk through messages. What two of them share belongs into services/lib or protocol.',
+      severity: 'error',
+      from: { path: '^(services|examples|test/services)/([^/]+)/' },
+      to: { path: '^(services|examples|test/services)/', pathNot: ['^services/lib/', '^$1/$2/'] },
+    },
+    {
+      name: 'services-use-the-library-by-its-front-door',
+      comment: 'The service library is loaded once, before the service; the bundle of a service refers to its index only.',
+      severity: 'error',
+      from: { path: '^(services|examples|test/services)/', pathNot: '^services/lib/' },
+      to: { path: '^services/lib/', pathNot: '^services/lib/index\\.ts$' },
+    },
+    {
+      name: 'services-do-no-io',
+      comment: 'A service has one input and output, its pipe: no file, socket, timer or process of the host. Only services/lib knows Node.',
+      severity: 'error',
+      from: { path: '^(services|examples)/', pathNot: '^services/lib/' },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'services-use-no-packages',
+      comment: 'What a service needs from outside comes through the service library.',
+      severity: 'error',
+      from: { path: '^(services|examples|test/services)/', pathNot: '^services/lib/' },
+      to: { dependencyTypes: ['npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-no-pkg', 'npm-unknown'] },
+    },
+    {
+      name: 'run-time-packages-only',
+      comment: 'Code that ships uses only what an installation without the development packages has.',
+      severity: 'error',
+      from: { path: '^(protocol|hw|kernel|services|examples)/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-optional', 'npm-no-pkg', 'npm-unknown'] },
+    },
+    {
+      name: 'no-shipping-code-imports-tests',
+      comment: 'Tests depend on the system, never the other way round.',
+      severity: 'error',
+      from: { pathNot: '^test/' },
+      to: { path: '^test/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(dist|coverage|node_modules/\\.)' },
+    parser: 'swc',
+    detectJSDocImports: false,
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.mjs', '.cjs', '.js', '.json'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+    },
+  },
+};
