@@ -24,7 +24,8 @@ module.exports = {
     },
     {
       name: 'protocol-imports-nothing',
-      comment: 'The contract stands alone, so that a driver in any language can be written from it: msgpack and bytes are all it needs.',
+      comment:
+        'The contract stands alone, so that a driver in any language can be written from it: msgpack and bytes are all it needs.',
       severity: 'error',
       from: { path: '^protocol/' },
       to: { pathNot: ['^protocol/', 'node_modules/msgpackr/', '^(node:)?buffer$'] },
@@ -59,14 +60,16 @@ module.exports = {
     },
     {
       name: 'services-use-the-library-by-its-front-door',
-      comment: 'The service library is loaded once, before the service; the bundle of a service refers to its index only.',
+      comment:
+        'The service library is loaded once, before the service; the bundle of a service refers to its index only.',
       severity: 'error',
       from: { path: '^(services|examples|test/services)/', pathNot: '^services/lib/' },
       to: { path: '^services/lib/', pathNot: '^services/lib/index\\.ts$' },
     },
     {
       name: 'services-do-no-io',
-      comment: 'A service has one input and output, its pipe: no file, socket, timer or process of the host. Only services/lib knows Node.',
+      comment:
+        'A service has one input and output, its pipe: no file, socket, timer or process of the host. Only services/lib knows Node.',
       severity: 'error',
       from: { path: '^(services|examples)/', pathNot: '^services/lib/' },
       to: { dependencyTypes: ['core'] },

@@ -1,0 +1,113 @@
+/**
+ * Builds dist/ from the sources: one CommonJS file per program, because a process that reads a single bundled file
+ * starts several times faster than one that resolves its modules or compiles TypeScript.
+ *
+ *   dist/kernel.cjs               the machine and the kernel      (kernel/main.ts)
+ *   dist/qtest.cjs                the machine behind qtest        (hw/qtest/main.ts)
+ *   dist/services/start.cjs       loader and service library      (services/lib/start.ts)
+ *   dist/services/NAME.cjs        a service                       (services/NAME/main.ts)
+ *   dist/examples/NAME.cjs        a service shown in the docs     (examples/NAME/main.ts)
+ *   dist/test-services/NAME.cjs   a service the tests need        (test/services/NAME/main.ts)
+ *
+ * A service's bundle does not contain the service library: `services/lib/index.ts` stays outside as `require('vros')`,
+ * which the loader answers. So a warm spare can hold the library before it knows which service it is to become.
+ *
+ * Files are replaced in one step and only when they changed: a system that is running meanwhile never loads half of one.
+ */
+
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { build } from 'esbuild';
+
+const root = import.meta.dirname;
+const output = path.join(root, 'dist');
+const libraryIndex = path.join(root, 'services', 'lib', 'index.ts');
+
+/** @typedef {{ source: string, target: string, service: boolean }} Program paths relative to root and to dist/ */
+
+/** Programs with a fixed place. One whose folder does not exist is left out; a folder without its entry is an error. */
+const fixedPrograms = [
+  { source: 'kernel/main.ts', target: 'kernel.cjs', service: false },
+  { source: 'hw/qtest/main.ts', target: 'qtest.cjs', service: false },
+  { source: 'services/lib/start.ts', target: 'services/start.cjs', service: false },
+].filter((program) => existsSync(path.join(root, path.dirname(program.source))));
+
+/** Programs of which there is one per folder: every `FOLDER/NAME/main.ts`. */
+async function programsIn(folder, target) {
+  const directory = path.join(root, folder);
+  if (!existsSync(directory)) return [];
+  const names = (await readdir(directory)).sort();
+  return names
+    .map((name) => ({ source: `${folder}/${name}/main.ts`, target: `${target}/${name}.cjs`, service: true }))
+    .filter((program) => existsSync(path.join(root, program.source)));
+}
+
+/** Leaves the service library out of a service's bundle. */
+const libraryStaysOutside = {
+  name: 'library-stays-outside',
+  setup(bundler) {
+    bundler.onResolve({ filter: /^\.{1,2}\/.*index\.ts$/ }, ({ path: specifier, resolveDir }) =>
+      path.resolve(resolveDir, specifier) === libraryIndex ? { path: 'vros', external: true } : null,
+    );
+  },
+};
+
+/** Bundles one program and returns the absolute paths of its files. */
+async function bundle(program) {
+  const result = await build({
+    absWorkingDir: root,
+    entryPoints: [program.source],
+    outfile: path.join(output, program.target),
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    sourcemap: 'linked',
+    // The same expressions find the program's own folder in the sources (ES modules) and in the bundle.
+    define: { 'import.meta.dirname': '__dirname', 'import.meta.filename': '__filename' },
+    logOverride: { 'empty-import-meta': 'error' },
+    plugins: program.service ? [libraryStaysOutside] : [],
+    external: ['pino'],
+    logLevel: 'warning',
+    write: false,
+  });
+  await Promise.all(result.outputFiles.map((file) => replaceFile(file.path, file.contents)));
+  return result.outputFiles.map((file) => file.path);
+}
+
+async function replaceFile(file, contents) {
+  const old = await readFile(file).catch(() => null);
+  if (old?.equals(contents)) return;
+  await mkdir(path.dirname(file), { recursive: true });
+  const temporary = `${file}.${process.pid}.tmp`;
+  await writeFile(temporary, contents);
+  await rename(temporary, file);
+}
+
+/** Removes programs from dist/ whose sources are gone. */
+async function removeAllBut(kept) {
+  const entries = existsSync(output) ? await readdir(output, { recursive: true, withFileTypes: true }) : [];
+  const stale = entries
+    .filter((entry) => entry.isFile() && /\.cjs(\.map)?$/.test(entry.name))
+    .map((entry) => path.join(entry.parentPath, entry.name))
+    .filter((file) => !kept.has(file));
+  await Promise.all(stale.map((file) => rm(file, { force: true })));
+}
+
+const programs = [
+  ...fixedPrograms,
+  ...(await programsIn('services', 'services')),
+  ...(await programsIn('examples', 'examples')),
+  ...(await programsIn('test/services', 'test-services')),
+];
+const results = await Promise.allSettled(programs.map(bundle));
+const failed = programs.filter((_, index) => results[index].status === 'rejected');
+if (failed.length === 0) {
+  await removeAllBut(new Set(results.flatMap((result) => result.value)));
+  console.log(`built ${programs.length} programs in dist/`);
+} else {
+  // esbuild has printed the reasons.
+  console.error(`not built: ${failed.map((program) => program.source).join(', ')}`);
+  process.exitCode = 1;
+}
