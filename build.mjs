@@ -12,6 +12,9 @@
  * A service's bundle does not contain the service library: `services/lib/index.ts` stays outside as `require('vros')`,
  * which the loader answers. So a warm spare can hold the library before it knows which service it is to become.
  *
+ * Packages are bundled too: pino with its own destinations only (its transports would look for their worker's file), and
+ * msgpackr from `msgpackr/pack` and `msgpackr/unpack`, which never look for its native add-on.
+ *
  * Files are replaced in one step and only when they changed: a system that is running meanwhile never loads half of one.
  */
 
@@ -68,7 +71,6 @@ async function bundle(program) {
     define: { 'import.meta.dirname': '__dirname', 'import.meta.filename': '__filename' },
     logOverride: { 'empty-import-meta': 'error' },
     plugins: program.service ? [libraryStaysOutside] : [],
-    external: ['pino'],
     logLevel: 'warning',
     write: false,
   });

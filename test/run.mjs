@@ -71,9 +71,12 @@ function run(title, program, programArguments, limitMs, environment = {}) {
 
 const installed = (name) => path.join(root, 'node_modules', '.bin', name);
 
+/** Where vitest puts its report; removed at the end, also after a signal. */
+const directory = mkdtempSync(path.join(tmpdir(), 'vros-test-'));
+process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+
 /** Runs vitest and returns its counts, in which a file that could not be loaded and a crash are failures too. */
 async function runTests() {
-  const directory = mkdtempSync(path.join(tmpdir(), 'vros-test-'));
   const report = path.join(directory, 'vitest.json');
   const passed = await run(
     'tests',
@@ -94,7 +97,6 @@ async function runTests() {
   } catch (error) {
     console.error(`tests: no report (${error.message})`);
   }
-  rmSync(directory, { recursive: true, force: true });
   if (!passed && counts.failed === 0) counts.failed = 1;
   return counts;
 }
