@@ -1,0 +1,76 @@
+/**
+ * Every bound of the protocol, by name. A peer that goes over one gets an error (EMSGSIZE, EINVAL, EAGAIN, ENAMETOOLONG …) and
+ * nothing else happens; where the byte stream itself can no longer be followed the task is killed and the log says why.
+ */
+
+/** Version of the frame format and the system calls; a task announces the one it speaks in `task_start`. */
+export const PROTOCOL_VERSION = 1;
+
+/** Bytes of the fixed header in front of every frame. */
+export const HEADER_BYTES = 16;
+
+/** Largest body of a frame, in bytes (1 MiB). A longer one cannot be skipped safely, so it ends the task. */
+export const MAX_FRAME_BYTES = 1024 * 1024;
+
+/** Deepest nesting of msgpack arrays and maps. */
+export const MAX_MSGPACK_DEPTH = 32;
+
+/** Longest name of a port, service or key, in bytes of UTF-8. */
+export const MAX_NAME_BYTES = 64;
+
+/** Messages that wait in one port before `ipc_send` answers EAGAIN. */
+export const PORT_QUEUE_MESSAGES = 16;
+
+/** Callers that may wait behind a full port before `ipc_call` answers EAGAIN. */
+export const PORT_WAITING_CALLS = 1024;
+
+/** Bytes of queued and owed messages that one port may hold before further ones get EAGAIN (8 MiB). */
+export const PORT_QUEUE_BYTES = 8 * 1024 * 1024;
+
+/** Rights that one message may carry. */
+export const MAX_RIGHTS = 8;
+
+/** Ports that one task may own. */
+export const MAX_PORTS_PER_TASK = 4096;
+
+/** Capabilities that one task may hold. */
+export const MAX_CAPABILITIES = 16384;
+
+/** System calls that one task may have under way at the same time. */
+export const MAX_OUTSTANDING_CALLS = 256;
+
+/** Alarms that one task may have set. */
+export const MAX_ALARMS = 64;
+
+/** Deliveries of one request: one that has killed its server this many times is answered EIO. */
+export const MAX_DELIVERIES = 3;
+
+/** Keys in the recovery store of one service. */
+export const MAX_STORE_KEYS = 1024;
+
+/** Bytes in the recovery store of one service (keys and values). */
+export const MAX_STORE_BYTES = 1024 * 1024;
+
+/** Tasks that exist at the same time, zombies included. */
+export const MAX_TASKS = 512;
+
+/** Operations in one vector of port accesses. */
+export const MAX_VECTOR_OPERATIONS = 1024;
+
+/** Bytes moved by one vector of port accesses, in each direction. */
+export const MAX_VECTOR_BYTES = 512 * 1024;
+
+/** Longest wait of one `poll` in a vector of port accesses, in microseconds (10 s). */
+export const MAX_POLL_MICROSECONDS = 10_000_000;
+
+/** Longest text of one log line, in bytes; the rest is cut off. */
+export const MAX_LOG_BYTES = 4096;
+
+/** Bytes that `random` returns at most. */
+export const MAX_RANDOM_BYTES = 65536;
+
+/** Longest sleep or timeout in milliseconds (about 24 days); FOREVER stands for none. */
+export const MAX_TIMEOUT_MILLISECONDS = 0x7fffffff;
+
+/** Timeout value that means: wait without limit. */
+export const FOREVER = 0xffffffff;

@@ -1,0 +1,126 @@
+/**
+ * Frames: the unit on the pipe between the kernel and a task, in both directions.
+ *
+ *     offset  size  field     from a task to the kernel             from the kernel to a task
+ *     0       u32   length    bytes of the body that follows        the same
+ *     4       u16   type      number of the system call             RESULT (0x8000)
+ *     6       u16   flags     status (errno) in ipc_reply, else 0   errno of the call, 0 = success
+ *     8       u32   id        chosen by the task; 0 = posted: no    the id of the call that is answered
+ *                             result is wanted
+ *     12      u32   handle    a capability, or the call's only      a capability, or the call's only
+ *                             number (see protocol/syscall.ts)      number
+ *
+ * All fields are little endian. The body is one msgpack value or empty. Only plain msgpack: no extension types. A task may have several calls
+ * under way and gets each result when it is ready; the service library waits for each before it makes the next.
+ */
+import { HEADER_BYTES, MAX_FRAME_BYTES } from './bounds.ts';
+
+/** Type of every frame from the kernel to a task. */
+export const RESULT = 0x8000;
+
+/** Byte offsets of the header fields. */
+export const OFFSET_LENGTH = 0;
+export const OFFSET_TYPE = 4;
+export const OFFSET_FLAGS = 6;
+export const OFFSET_ID = 8;
+export const OFFSET_HANDLE = 12;
+
+/** Writes a frame header at `at` (16 bytes). `length` counts the body only. */
+export function writeHeader(
+  target: Buffer,
+  at: number,
+  length: number,
+  type: number,
+  flags: number,
+  id: number,
+  handle: number,
+): void {
+  target.writeUInt32LE(length, at);
+  target.writeUInt16LE(type, at + OFFSET_TYPE);
+  target.writeUInt16LE(flags, at + OFFSET_FLAGS);
+  target.writeUInt32LE(id, at + OFFSET_ID);
+  target.writeUInt32LE(handle, at + OFFSET_HANDLE);
+}
+
+/** A frame without a body. */
+export function emptyFrame(type: number, flags: number, id: number, handle: number): Buffer {
+  const frame = Buffer.allocUnsafe(HEADER_BYTES);
+  writeHeader(frame, 0, 0, type, flags, id, handle);
+  return frame;
+}
+
+/**
+ * Cuts a byte stream into frames. `feed` calls `onFrame(buffer, start, end)` for each whole frame: `start` is the first byte of the header, `end`
+ * the byte after the body; the bytes are valid only during the call. A length over the bound calls `onOverflow` once; the stream is lost then
+ * and everything further is dropped.
+ */
+export class FrameCutter {
+  private readonly onFrame: (buffer: Buffer, start: number, end: number) => void;
+  private readonly onOverflow: (length: number) => void;
+  private partial: Buffer = Buffer.alloc(0);
+  private filled = 0;
+  private lost = false;
+
+  constructor(onFrame: (buffer: Buffer, start: number, end: number) => void, onOverflow: (length: number) => void) {
+    this.onFrame = onFrame;
+    this.onOverflow = onOverflow;
+  }
+
+  /** Bytes of a frame that has not arrived whole. */
+  get pending(): number {
+    return this.filled;
+  }
+
+  /** Drops what is buffered and everything that is still to come. */
+  close(): void {
+    this.lost = true;
+    this.filled = 0;
+    this.partial = Buffer.alloc(0);
+  }
+
+  /** Takes the bytes `start` to `end` of `source`. */
+  feed(source: Buffer, start: number, end: number): void {
+    let at = start;
+    if (this.filled === 0) {
+      at = this.cut(source, at, end);
+      if (at === end || this.lost) return;
+    }
+    this.reserve(this.filled + end - at);
+    source.copy(this.partial, this.filled, at, end);
+    this.filled += end - at;
+    const used = this.cut(this.partial, 0, this.filled);
+    if (this.lost) return;
+    if (used > 0) {
+      this.partial.copyWithin(0, used, this.filled);
+      this.filled -= used;
+    }
+    if (this.filled === 0 && this.partial.length > 65536) this.partial = Buffer.alloc(0);
+  }
+
+  private reserve(bytes: number): void {
+    if (bytes <= this.partial.length) return;
+    let wanted = bytes;
+    if (this.filled >= HEADER_BYTES) wanted = Math.max(wanted, HEADER_BYTES + this.partial.readUInt32LE(0));
+    const grown = Buffer.allocUnsafeSlow(Math.max(4096, wanted));
+    this.partial.copy(grown, 0, 0, this.filled);
+    this.partial = grown;
+  }
+
+  private cut(buffer: Buffer, start: number, end: number): number {
+    let at = start;
+    while (end - at >= HEADER_BYTES) {
+      const length = buffer.readUInt32LE(at);
+      if (length > MAX_FRAME_BYTES) {
+        this.close();
+        this.onOverflow(length);
+        return end;
+      }
+      const next = at + HEADER_BYTES + length;
+      if (next > end) break;
+      this.onFrame(buffer, at, next);
+      if (this.lost) return end;
+      at = next;
+    }
+    return at;
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * Signals: POSIX names, Linux numbers. KILL, STOP and CONT act on the process; the others come as a notice to the task's signal port and end a task that
+ * has none.
+ */
+export const signals = {
+  HUP: 1,
+  INT: 2,
+  QUIT: 3,
+  KILL: 9,
+  TERM: 15,
+  CONT: 18,
+  STOP: 19,
+  TSTP: 20,
+} as const;
+
+/** Name of a signal without SIG. */
+export type SignalName = keyof typeof signals;
+
+/** `SIGKILL` for 9; `signal 77` for a number without a name here. */
+export function signalName(number: number): string {
+  const found = Object.entries(signals).find(([, value]) => value === number);
+  return found === undefined ? `signal ${number}` : `SIG${found[0]}`;
+}

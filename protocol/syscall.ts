@@ -1,0 +1,501 @@
+/**
+ * The system calls: number, arguments, result and every error of each. docs/system-calls.md is made from this table, the kernel dispatches on it, and
+ * the service library is typed by it.
+ *
+ * Arguments travel as the msgpack body of the frame (an array, or empty for none), the result likewise. `handle` says what the header's number
+ * carries instead, where that saves a body. The calls marked `message` carry a message (protocol/message.ts) as their body.
+ *
+ * Every call can also end with: ENOSYS (no such number), EBADMSG (the body is not msgpack, or too deep), EINVAL (an argument has the wrong type or
+ * range), EAGAIN (256 calls of this task are under way). They are not repeated below.
+ */
+import { MAX_PORTS_PER_TASK, MAX_RANDOM_BYTES, MAX_STORE_KEYS, MAX_TASKS, MAX_VECTOR_BYTES } from './bounds.ts';
+import type { ErrorName } from './errno.ts';
+import {
+  capabilityRow,
+  crashRecord,
+  crashRow,
+  logLine,
+  manifestRow,
+  memoryInformation,
+  portRow,
+  startInformation,
+  taskRow,
+} from './records.ts';
+import {
+  anything,
+  bool,
+  bytes,
+  i32,
+  list,
+  nameText,
+  nothing,
+  nullable,
+  real,
+  record,
+  type Schema,
+  text,
+  u8,
+  u16,
+  u32,
+  u53,
+} from './schema.ts';
+
+/** Description of one system call. */
+export interface SystemCall<A, R> {
+  readonly number: number;
+  /** One sentence for the docs. */
+  readonly about: string;
+  readonly arguments: Schema<A>;
+  readonly result: Schema<R>;
+  /** What the header's handle carries to the kernel and back, if anything. */
+  readonly handle?: string;
+  /** The body is a message. */
+  readonly message?: boolean;
+  /** Errors of this call, each with its cause. */
+  readonly errors: Readonly<Partial<Record<ErrorName, string>>>;
+}
+
+function call<A, R>(
+  number: number,
+  about: string,
+  args: Schema<A>,
+  result: Schema<R>,
+  errors: SystemCall<A, R>['errors'] = {},
+  more: Pick<SystemCall<A, R>, 'handle' | 'message'> = {},
+): SystemCall<A, R> {
+  return { number, about, arguments: args, result, errors, ...more };
+}
+
+const portHandle = { handle: 'the port' };
+
+export const systemCalls = {
+  // Tasks
+  task_start: call(
+    1,
+    'First call of every task, made once; the handle carries the protocol version. It blocks until the task is given something to run.',
+    nothing,
+    startInformation,
+    { EOPNOTSUPP: 'the kernel does not speak this version of the protocol', EBUSY: 'the task has started already' },
+    { handle: 'protocol version' },
+  ),
+  exit: call(2, 'Ends the task with a status (0 to 255).', record({ status: u8 }), nothing),
+  getpid: call(3, "The task's pid, in the handle of the result.", nothing, nothing, {}, { handle: 'result: the pid' }),
+  getppid: call(
+    4,
+    "The parent's pid, in the handle of the result.",
+    nothing,
+    nothing,
+    {},
+    { handle: 'result: the pid' },
+  ),
+  spawn: call(
+    5,
+    'Starts a program of the configuration as a child; its `exit` notice comes to `notify` when it ends (0: no notice).',
+    record({ name: nameText, arguments: list(text(65536), 64), notify: u32 }),
+    record({ pid: u32 }),
+    {
+      ENOENT: 'the configuration has no such program',
+      EPERM: "the caller's manifest does not let it start this program",
+      EBUSY: 'the service is running already',
+      EAGAIN: 'there are too many tasks',
+      EBADF: '`notify` is not a receive right of the caller',
+    },
+  ),
+  waitpid: call(
+    6,
+    'Waits until a child (0: any child) has ended, and takes it off the table. `signal` is 0 for a normal exit.',
+    record({ pid: u32, timeout: u32 }),
+    record({ pid: u32, status: i32, signal: u8 }),
+    { ECHILD: 'no such child', ETIMEDOUT: 'no child ended in time' },
+  ),
+  kill: call(
+    7,
+    'Sends a signal to a task. KILL, STOP and CONT act at once; others come as a notice to its signal port, or end it when it has none.',
+    record({ pid: u32, signal: u8 }),
+    nothing,
+    { ESRCH: 'no such task', EPERM: 'the caller may signal only itself and its children', EINVAL: 'no such signal' },
+  ),
+  yield: call(8, 'Gives the CPU to the next ready task.', nothing, nothing),
+  sleep: call(9, 'Sleeps for a time in milliseconds (fractions count).', record({ milliseconds: real }), nothing),
+  fork: call(10, 'Not supported: a service is a process of its own; see spawn.', nothing, nothing, {
+    ENOSYS: 'always, in this version',
+  }),
+  execve: call(11, 'Not supported: see spawn.', nothing, nothing, { ENOSYS: 'always, in this version' }),
+  task_list: call(12, 'All tasks.', nothing, list(taskRow, MAX_TASKS)),
+  task_capabilities: call(
+    13,
+    'The capabilities of a task (at most 1,024 are listed).',
+    record({ pid: u32 }),
+    list(capabilityRow, 1024),
+    { ESRCH: 'no such task' },
+  ),
+  signal_port: call(
+    14,
+    'Signals from now on come as notices to this port.',
+    nothing,
+    nothing,
+    {
+      EBADF: 'not a receive right of the caller',
+    },
+    portHandle,
+  ),
+  scheduler: call(
+    15,
+    'Answers the scheduling policy and its figures; a name other than the empty one changes it.',
+    record({ policy: text(32) }),
+    record({ policy: text(32), policies: list(text(32), 16), cpus: u8, switches: u53, preemptions: u53, ready: u32 }),
+    { ENOENT: 'no such policy', EPERM: "the caller's manifest does not have the privilege `scheduler`" },
+  ),
+  set_priority: call(
+    16,
+    'Sets priority (0 highest to 31) and CFS weight (1 to 65535, 1024 nominal) of a task.',
+    record({ pid: u32, priority: u8, weight: u16 }),
+    nothing,
+    { ESRCH: 'no such task', EPERM: "the caller's manifest does not have the privilege `scheduler`" },
+  ),
+
+  // Ports and messages
+  ipc_create_port: call(
+    0x20,
+    'Makes a port without a name; answers the receive right.',
+    nothing,
+    nothing,
+    {
+      EMFILE: 'too many ports or capabilities',
+    },
+    { handle: 'result: the receive right' },
+  ),
+  ipc_create_named_port: call(
+    0x21,
+    'Makes a port with a name the manifest lists under `serves`. When an earlier incarnation had it, the port is taken over with its queue and the ' +
+      'requests that incarnation owed.',
+    record({ name: nameText }),
+    nothing,
+    {
+      EPERM: 'the manifest does not list the name',
+      EEXIST: 'another task has the port',
+      EMFILE: 'too many ports or capabilities',
+      ENAMETOOLONG: 'the name has more than 64 bytes',
+    },
+    { handle: 'result: the receive right' },
+  ),
+  ipc_find_port: call(
+    0x22,
+    'Answers a send right to a named port; waits up to `timeout` milliseconds for the port to be made.',
+    record({ name: nameText, timeout: u32 }),
+    nothing,
+    {
+      ENOENT: 'no port has this name',
+      EPERM: 'the manifest does not list the name under `looksUp`',
+      EIO: 'the service that has the port has been given up',
+      EMFILE: 'too many capabilities',
+    },
+    { handle: 'result: the send right' },
+  ),
+  ipc_destroy_port: call(
+    0x23,
+    'Destroys a port: waiting and owed requests are answered EPIPE.',
+    nothing,
+    nothing,
+    {
+      EBADF: 'not a receive right of the caller',
+    },
+    portHandle,
+  ),
+  ipc_send: call(
+    0x24,
+    'Posts a message; nobody answers it.',
+    nothing,
+    nothing,
+    {
+      EBADF: 'not a send right, or a right in the message is not held',
+      EAGAIN: 'the queue of the port is full (16 messages)',
+      EPIPE: 'the port is gone',
+      EIO: 'the service has been given up',
+    },
+    { ...portHandle, message: true },
+  ),
+  ipc_recv: call(
+    0x25,
+    'Waits for a message on some ports (none listed: every port the task has). The handle of the result is the reply right, 0 for none.',
+    record({ ports: list(u32, MAX_PORTS_PER_TASK), timeout: u32 }),
+    anything,
+    {
+      EBADF: 'not a receive right of the caller',
+      ETIMEDOUT: 'no message in time',
+      EBUSY: 'the task is receiving already',
+      EPIPE: 'the last port waited for is gone',
+    },
+    { handle: 'result: the reply right' },
+  ),
+  ipc_try_recv: call(
+    0x26,
+    'Takes a message if there is one.',
+    record({ ports: list(u32, MAX_PORTS_PER_TASK) }),
+    anything,
+    {
+      EBADF: 'not a receive right of the caller',
+      EAGAIN: 'no message is waiting',
+      EBUSY: 'the task is receiving already',
+    },
+    { handle: 'result: the reply right' },
+  ),
+  ipc_call: call(
+    0x27,
+    'Sends a request and waits for its answer. The status of the answer is the errno of this call.',
+    nothing,
+    anything,
+    {
+      EBADF: 'not a send right, or a right in the message is not held',
+      EAGAIN: 'too many callers wait at the port',
+      EPIPE: 'the port is gone',
+      EIO: 'the server was given up, or this request has killed it three times',
+      ETIMEDOUT: 'no answer in time',
+      EDEADLK: 'the caller is the receiver of the port',
+    },
+    { ...portHandle, message: true },
+  ),
+  ipc_reply: call(
+    0x28,
+    'Answers a request; the flags of the header are its status. When the caller is gone, the answer is dropped.',
+    nothing,
+    nothing,
+    { EBADF: 'not a reply right, or a right in the message is not held' },
+    { handle: 'the reply right', message: true },
+  ),
+  ipc_reply_recv: call(
+    0x29,
+    'Answers a request and waits for the next message in one entry.',
+    nothing,
+    anything,
+    { EBADF: 'not a reply right or port', ETIMEDOUT: 'no message in time', EBUSY: 'the task is receiving already' },
+    { handle: 'the reply right; result: the next reply right', message: true },
+  ),
+  ipc_forward: call(
+    0x2a,
+    'Hands a request on, with a new message, to another port, whose server answers the client directly. The first element of the data is the port.',
+    nothing,
+    nothing,
+    {
+      EBADF: 'not a reply right or send right, or a right in the message is not held',
+      EPIPE: 'the port is gone (the caller still has the reply right)',
+      EIO: 'the service has been given up (the caller still has the reply right)',
+      EAGAIN: 'too many callers wait at the port',
+    },
+    { handle: "the reply right; the envelope's port is the send right", message: true },
+  ),
+  ipc_mint: call(
+    0x2b,
+    'Makes a send right with a badge (1 to 2^32-1; 0 for none) to a port of the caller.',
+    record({ badge: u32 }),
+    nothing,
+    { EBADF: 'not a receive right of the caller', EMFILE: 'too many capabilities' },
+    { handle: 'the port; result: the send right' },
+  ),
+  ipc_duplicate: call(
+    0x2c,
+    'Makes a second handle for a send right.',
+    nothing,
+    nothing,
+    {
+      EBADF: 'not a send right',
+      EMFILE: 'too many capabilities',
+    },
+    { handle: 'the send right; result: the copy' },
+  ),
+  ipc_release: call(
+    0x2d,
+    'Gives a capability up.',
+    nothing,
+    nothing,
+    { EBADF: 'no such handle' },
+    {
+      handle: 'the capability',
+    },
+  ),
+  ipc_info: call(0x2e, 'All ports with their counters (at most 4,096 are listed).', nothing, list(portRow, 4096)),
+
+  // Devices
+  request_io_port: call(
+    0x40,
+    'Asks for a range of I/O ports. The handle of the result is the capability; releasing it gives the ports back.',
+    record({ start: u16, end: u16 }),
+    nothing,
+    { EPERM: 'the manifest does not list the range', EINVAL: 'end before start', EMFILE: 'too many capabilities' },
+    { handle: 'result: the capability' },
+  ),
+  in: call(
+    0x41,
+    'Reads an I/O port; the handle carries port + width × 65536 (width 1, 2 or 4 bytes) and, in the result, the value. A port outside the ' +
+      'permission bitmap is a general protection fault and ends the task.',
+    nothing,
+    nothing,
+    { EINVAL: 'no such width' },
+    { handle: 'port + width × 65536; result: the value' },
+  ),
+  out: call(
+    0x42,
+    'Writes an I/O port, else as `in`.',
+    u32,
+    nothing,
+    { EINVAL: 'no such width, or the value does not fit it' },
+    { handle: 'port + width × 65536' },
+  ),
+  ins: call(
+    0x43,
+    'Reads an I/O port many times (`rep ins`).',
+    record({ count: u32 }),
+    bytes(MAX_VECTOR_BYTES),
+    { EINVAL: 'no such width, or more than 512 KiB' },
+    { handle: 'port + width × 65536' },
+  ),
+  outs: call(
+    0x44,
+    'Writes an I/O port many times (`rep outs`).',
+    bytes(MAX_VECTOR_BYTES),
+    nothing,
+    { EINVAL: 'no such width, or not a multiple of it' },
+    { handle: 'port + width × 65536' },
+  ),
+  io_vector: call(
+    0x45,
+    'Runs a list of port operations in order (protocol/vector.ts). Answers where it ended early, or -1, and the values read.',
+    anything,
+    record({ ended: i32, results: list(anything, 1024) }),
+    { EINVAL: 'a bad operation; nothing was done', EBUSY: 'a vector of this task is under way' },
+  ),
+  register_irq_handler: call(
+    0x48,
+    'Interrupts of a line come as notices to a port of the caller. The handle of the result is the capability; releasing it masks the line.',
+    record({ irq: u8, port: u32 }),
+    nothing,
+    {
+      EPERM: 'the manifest does not list the line',
+      EBUSY: 'another task has it',
+      EBADF: 'not a receive right of the caller',
+      EMFILE: 'too many capabilities',
+    },
+    { handle: 'result: the capability' },
+  ),
+  irq_acknowledge: call(0x49, 'Unmasks an interrupt line after its notice.', record({ irq: u8 }), nothing, {
+    EPERM: "the line is not the caller's",
+  }),
+
+  // Time
+  uptime: call(0x50, 'Milliseconds since the machine was switched on (with fractions).', nothing, real),
+  time: call(0x51, 'Milliseconds since 1970-01-01T00:00:00Z.', nothing, real),
+  alarm: call(
+    0x52,
+    'Posts an `alarm` notice with this number to a port of the caller after some milliseconds; 0 cancels it. Setting a set alarm moves it.',
+    record({ alarm: u32, milliseconds: real }),
+    nothing,
+    { EBADF: 'not a receive right of the caller', EAGAIN: 'too many alarms (64)' },
+    portHandle,
+  ),
+  random: call(0x53, 'Random bytes, from the host.', record({ count: u32 }), bytes(MAX_RANDOM_BYTES)),
+
+  // Recovery store
+  store_put: call(
+    0x58,
+    'Keeps a value under a key; the next incarnations of the service can read it.',
+    record({ key: nameText, value: anything }),
+    nothing,
+    {
+      ENOSPC: `the store is full (${MAX_STORE_KEYS} keys, 1 MiB)`,
+      EPERM: 'a task that is no service has no store',
+      ENAMETOOLONG: 'the key has more than 64 bytes',
+    },
+  ),
+  store_get: call(0x59, 'The value kept under a key.', record({ key: nameText }), anything, {
+    ENOENT: 'nothing is kept under this key',
+    EPERM: 'a task that is no service has no store',
+  }),
+  store_delete: call(0x5a, 'Forgets a key.', record({ key: nameText }), nothing, {
+    ENOENT: 'nothing is kept under this key',
+    EPERM: 'a task that is no service has no store',
+  }),
+  store_keys: call(0x5b, 'The keys in use.', nothing, list(nameText, MAX_STORE_KEYS), {
+    EPERM: 'a task that is no service has no store',
+  }),
+
+  // Log and crashes
+  log: call(
+    0x60,
+    'Writes a line to the kernel log (level as in `dmesg`).',
+    record({ level: u8, text: text(65536) }),
+    nothing,
+  ),
+  dmesg: call(0x61, 'The last lines of the kernel log, oldest first.', record({ most: u32 }), list(logLine, 4096)),
+  crash_list: call(0x62, 'The crash records, oldest first.', nothing, list(crashRow, 64)),
+  crash_show: call(0x63, 'One crash record.', record({ number: u32 }), crashRecord, { ENOENT: 'no such record' }),
+  crash_report: call(
+    0x64,
+    'Last words of a failing task: the error and its stack, kept for its crash record. Then it should exit.',
+    record({ text: text(65536) }),
+    nothing,
+  ),
+
+  // The machine
+  memory_information: call(0x68, 'Memory of the host, the kernel and the machine.', nothing, memoryInformation),
+  boot_arguments: call(
+    0x69,
+    'What the machine was started with.',
+    nothing,
+    record({ exec: nullable(text(65536)), version: text(32) }),
+  ),
+  halt: call(
+    0x6a,
+    'Ends the machine with an exit status, or starts it again.',
+    record({ status: u8, reboot: bool }),
+    nothing,
+    {
+      EPERM: "the caller's manifest does not have the privilege `power`",
+    },
+  ),
+
+  // Supervision (privilege `supervise`: init)
+  manifest_list: call(0x70, 'The services of the configuration.', nothing, list(manifestRow, MAX_TASKS), {
+    EPERM: 'no privilege `supervise`',
+  }),
+  service_lost: call(
+    0x71,
+    'A service will not come back by itself: everyone who waits for it gets EIO, and so does who calls it, until it is started again.',
+    record({ name: nameText }),
+    nothing,
+    { EPERM: 'no privilege `supervise`', ENOENT: 'no such service' },
+  ),
+  service_debug: call(
+    0x72,
+    "The next incarnation runs under Node's inspector (once); while it does, its answer is its address (empty: not started yet).",
+    record({ name: nameText }),
+    record({ address: text(200) }),
+    { EPERM: 'no privilege `supervise`', ENOENT: 'no such service' },
+  ),
+  service_port: call(
+    0x73,
+    'A send right to the port of a service, for pings; in the handle of the result.',
+    record({ name: nameText }),
+    nothing,
+    { EPERM: 'no privilege `supervise`', ENOENT: 'it has no port' },
+    { handle: 'result: the send right' },
+  ),
+} as const satisfies Record<string, SystemCall<unknown, unknown>>;
+
+/** Name of a system call. */
+export type SystemCallName = keyof typeof systemCalls;
+
+/** Argument type of a system call. */
+export type Arguments<N extends SystemCallName> =
+  (typeof systemCalls)[N]['arguments'] extends Schema<infer A> ? A : never;
+
+/** Result type of a system call. */
+export type Result<N extends SystemCallName> = (typeof systemCalls)[N]['result'] extends Schema<infer R> ? R : never;
+
+const byNumber = new Map<number, SystemCallName>(
+  Object.entries(systemCalls).map(([name, { number }]) => [number, name as SystemCallName]),
+);
+
+/** Name of a system call number, or undefined. */
+export function systemCallName(number: number): SystemCallName | undefined {
+  return byNumber.get(number);
+}

@@ -1,0 +1,44 @@
+/**
+ * Interface `tty` (5): a terminal with a line discipline after POSIX chapter 11 (General Terminal Interface).
+ *
+ * ^C, ^\ and ^Z come as the notice `signal` to the port given to `set_foreground`; without one they are dropped.
+ */
+import { defineInterface, method } from './interface.ts';
+import { bool, bytes, nothing, oneOf, record, right, u16, u32 } from './schema.ts';
+
+/** Bytes of one read or write. */
+export const MAX_TTY_BYTES = 65536;
+
+/** Line discipline settings, named as in <termios.h> in words. */
+export const ttyAttributes = record({
+  canonical: bool,
+  echo: bool,
+  signals: bool,
+  mapReturnToNewline: bool,
+  mapNewlineToReturnNewline: bool,
+});
+
+export const tty = defineInterface('tty', 5, {
+  /** Waits for input: a line in canonical mode, some bytes in raw mode; nothing (0 bytes) is the end of the input. */
+  read: method(1, record({ maxBytes: u32 }), bytes(MAX_TTY_BYTES)),
+  /** Returns when the bytes are on their way out of the UART. EIO: the line is down. */
+  write: method(2, bytes(MAX_TTY_BYTES), nothing),
+  /** The settings. */
+  attributes: method(3, nothing, ttyAttributes),
+  /** Changes the settings. */
+  set_attributes: method(4, ttyAttributes, nothing),
+  /** Size in character cells. `terminal` is false when the line is a file or a pipe (then 80 × 24). */
+  window_size: method(5, nothing, record({ columns: u16, rows: u16, terminal: bool })),
+  /** The port that gets signals from the keyboard and the notice of a new window size. */
+  set_foreground: method(6, record({ port: right }), nothing),
+  /** Drops input that nobody has read. */
+  flush_input: method(7, nothing, nothing),
+});
+
+/** Interface `tty_event` (6): what the foreground port gets from a tty. */
+export const ttyEvent = defineInterface('tty_event', 6, {
+  /** A key that means a signal. */
+  signal: method(1, record({ signal: oneOf('INT', 'QUIT', 'TSTP') }), nothing),
+  /** The window has a new size. */
+  resize: method(2, record({ columns: u16, rows: u16 }), nothing),
+});

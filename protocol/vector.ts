@@ -1,0 +1,32 @@
+/**
+ * Vectors of port accesses: a list of operations that the kernel runs in order in one system call, so that a disk command costs two kernel
+ * entries and not twenty. On the wire a flat array: operation, port, operands; operation, port, operands …
+ *
+ *     READ8, READ16, READ32     port                                 adds the value to the results
+ *     WRITE8, WRITE16, WRITE32  port, value
+ *     READ_BLOCK8, 16, 32       port, count of accesses              adds a byte string to the results (`rep ins`)
+ *     WRITE_BLOCK8, 16, 32      port, byte string                    (`rep outs`)
+ *     POLL8                     port, mask, value, microseconds      reads until (register & mask) == value; adds the register
+ *     CHECK8                    port, mask, value                    reads once; ends the vector with EIO unless (register & mask) == value
+ *     ACKNOWLEDGE               irq                                  unmasks the line, as irq_acknowledge does
+ *
+ * The result is [index of the operation that ended the vector or -1, results]. A POLL8 that runs out of time and a CHECK8 that fails end the vector: what was
+ * done stays done, the register read last is the last result, and the rest is left out.
+ */
+export const vectorOperation = {
+  READ8: 1,
+  READ16: 2,
+  READ32: 3,
+  WRITE8: 4,
+  WRITE16: 5,
+  WRITE32: 6,
+  READ_BLOCK8: 7,
+  READ_BLOCK16: 8,
+  READ_BLOCK32: 9,
+  WRITE_BLOCK8: 10,
+  WRITE_BLOCK16: 11,
+  WRITE_BLOCK32: 12,
+  POLL8: 13,
+  CHECK8: 14,
+  ACKNOWLEDGE: 15,
+} as const;
