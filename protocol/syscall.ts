@@ -273,7 +273,7 @@ export const systemCalls = {
   ),
   ipc_forward: call(
     0x2a,
-    'Hands a request on, with a new message, to another port, whose server answers the client directly. The first element of the data is the port.',
+    'Hands a request on, with a new message, to another port, whose server answers the client directly..',
     nothing,
     nothing,
     {

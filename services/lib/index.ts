@@ -1,0 +1,29 @@
+/**
+ * The service library: what a service imports. In a built service this module is `require('vros')`.
+ */
+
+export { block } from '../../protocol/block.ts';
+export { FOREVER } from '../../protocol/bounds.ts';
+export { clock } from '../../protocol/clock.ts';
+export { echo } from '../../protocol/echo.ts';
+export { SystemError } from '../../protocol/errno.ts';
+export { init } from '../../protocol/init.ts';
+export { defineInterface, LATER, method } from '../../protocol/interface.ts';
+export type { Handle } from '../../protocol/schema.ts';
+export * as schema from '../../protocol/schema.ts';
+export { tty, ttyEvent } from '../../protocol/tty.ts';
+export { vectorOperation } from '../../protocol/vector.ts';
+export { client, connect, poster } from './client.ts';
+export * from './ipc.ts';
+export {
+  type Deferred,
+  fail,
+  type NoticeHandlers,
+  type Offer,
+  offer,
+  type Program,
+  type RequestContext,
+  run,
+} from './server.ts';
+export { startInformation } from './start-information.ts';
+export * from './syscalls.ts';

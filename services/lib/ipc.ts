@@ -1,0 +1,190 @@
+/**
+ * Ports and messages as blocking functions. Message format: protocol/message.ts. Every call can throw SystemError; the errors of each are in
+ * protocol/syscall.ts.
+ */
+import { FOREVER } from '../../protocol/bounds.ts';
+import { decode, encodeFrame, encodeMessage, type MessageHead } from '../../protocol/codec.ts';
+import { SystemError } from '../../protocol/errno.ts';
+import {
+  dataOffset,
+  ENVELOPE_AT,
+  ENVELOPE_BADGE,
+  ENVELOPE_BYTES,
+  ENVELOPE_FLAGS,
+  ENVELOPE_INTERFACE,
+  ENVELOPE_METHOD,
+  ENVELOPE_PORT,
+  ENVELOPE_SENDER,
+  ENVELOPE_SEQUENCE,
+  ENVELOPE_TIMEOUT,
+  MESSAGE_NOTICE,
+  MESSAGE_RETRY,
+  messageRights,
+} from '../../protocol/message.ts';
+import type { Handle } from '../../protocol/schema.ts';
+import { systemCalls } from '../../protocol/syscall.ts';
+import { nextId, type RawResult, readResult, writeFrame } from './pipe.ts';
+import { check, systemCall, systemCallHandle } from './syscalls.ts';
+
+/** A message as received. `reply` is 0 when no answer is expected. */
+export interface Message {
+  readonly sender: number;
+  readonly badge: number;
+  readonly sequence: number;
+  readonly interface: number;
+  readonly method: number;
+  readonly deliveries: number;
+  readonly port: Handle;
+  readonly retry: boolean;
+  readonly notice: boolean;
+  readonly reply: Handle;
+  readonly rights: Handle[];
+  readonly data: unknown;
+}
+
+/** What to send: interface and method numbers, wire data, rights that go along. */
+export interface Outgoing {
+  readonly interface: number;
+  readonly method: number;
+  readonly data: unknown;
+  readonly rights?: readonly Handle[];
+}
+
+const noRights: readonly Handle[] = [];
+
+function head(message: Outgoing, timeoutMilliseconds: number, port: number): MessageHead {
+  return {
+    interface: message.interface,
+    method: message.method,
+    timeoutMilliseconds,
+    port,
+    rights: message.rights ?? noRights,
+  };
+}
+
+export const ipcCreatePort = (): Handle => systemCallHandle('ipc_create_port', undefined) as Handle;
+export const ipcCreateNamedPort = (name: string): Handle =>
+  systemCallHandle('ipc_create_named_port', { name }) as Handle;
+/** A send right to a named port; waits up to `timeout` milliseconds for it to be made. */
+export const ipcFindPort = (name: string, timeout = 0): Handle =>
+  systemCallHandle('ipc_find_port', { name, timeout }) as Handle;
+export const ipcDestroyPort = (port: Handle): void => systemCall('ipc_destroy_port', undefined, port);
+export const ipcMint = (port: Handle, badge: number): Handle => systemCallHandle('ipc_mint', { badge }, port) as Handle;
+export const ipcDuplicate = (handle: Handle): Handle => systemCallHandle('ipc_duplicate', undefined, handle) as Handle;
+export const ipcRelease = (handle: Handle): void => systemCall('ipc_release', undefined, handle);
+export const ipcInfo = () => systemCall('ipc_info', undefined);
+
+/** Posts a message. */
+export function ipcSend(port: Handle, message: Outgoing): void {
+  const id = nextId();
+  writeFrame(encodeMessage(systemCalls.ipc_send.number, 0, id, port, head(message, 0, 0), message.data));
+  check(readResult(id), 'ipc_send');
+}
+
+/** Sends a request and blocks until it is answered. */
+export function ipcCall(port: Handle, message: Outgoing, timeout = FOREVER): { data: unknown; rights: Handle[] } {
+  const id = nextId();
+  writeFrame(encodeMessage(systemCalls.ipc_call.number, 0, id, port, head(message, timeout, 0), message.data));
+  const result = check(readResult(id), 'ipc_call');
+  const count = messageRights(result.buffer, result.start, result.end);
+  if (count < 0) throw new SystemError('EBADMSG', 'the answer is not a message');
+  return {
+    data: decode(result.buffer, dataOffset(result.start, count), result.end),
+    rights: rightsOf(result.buffer, result.start, count),
+  };
+}
+
+function rightsOf(buffer: Buffer, start: number, count: number): Handle[] {
+  const rights: Handle[] = [];
+  for (let i = 0; i < count; i++) {
+    rights.push(buffer.readUInt32LE(start + ENVELOPE_AT + ENVELOPE_BYTES + 4 * i) as Handle);
+  }
+  return rights;
+}
+
+function received(result: RawResult): Message {
+  const { buffer, start, end } = result;
+  const count = messageRights(buffer, start, end);
+  if (count < 0) throw new SystemError('EBADMSG', 'not a message');
+  const at = start + ENVELOPE_AT;
+  const flags = buffer.readUInt32LE(at + ENVELOPE_FLAGS);
+  const message = {
+    sender: buffer.readUInt32LE(at + ENVELOPE_SENDER),
+    badge: buffer.readUInt32LE(at + ENVELOPE_BADGE),
+    sequence:
+      buffer.readUInt32LE(at + ENVELOPE_SEQUENCE) + 0x100000000 * buffer.readUInt32LE(at + ENVELOPE_SEQUENCE + 4),
+    interface: buffer.readUInt16LE(at + ENVELOPE_INTERFACE),
+    method: buffer.readUInt16LE(at + ENVELOPE_METHOD),
+    deliveries: buffer.readUInt32LE(at + ENVELOPE_TIMEOUT),
+    port: buffer.readUInt32LE(at + ENVELOPE_PORT) as Handle,
+    retry: (flags & MESSAGE_RETRY) !== 0,
+    notice: (flags & MESSAGE_NOTICE) !== 0,
+    reply: result.handle as Handle,
+    rights: rightsOf(buffer, start, count),
+  };
+  return { ...message, data: dataOrMalformed(buffer, dataOffset(start, count), end) };
+}
+
+/** Stands for the data of a message that is not well-formed msgpack: the receiver answers EBADMSG, the sender is at fault. */
+export const MALFORMED: unique symbol = Symbol('malformed');
+
+function dataOrMalformed(buffer: Buffer, start: number, end: number): unknown {
+  try {
+    return decode(buffer, start, end);
+  } catch (error) {
+    if (error instanceof SystemError) return MALFORMED;
+    throw error;
+  }
+}
+
+/** Blocks until a message comes to one of the ports (none: any port of this task). Timeout in milliseconds: ETIMEDOUT. */
+export function ipcRecv(ports: readonly Handle[] = [], timeout = FOREVER): Message {
+  const id = nextId();
+  writeFrame(encodeFrame(systemCalls.ipc_recv.number, 0, id, 0, [ports, timeout]));
+  return received(check(readResult(id), 'ipc_recv'));
+}
+
+/** A message if one is waiting, else undefined. */
+export function ipcTryRecv(ports: readonly Handle[] = []): Message | undefined {
+  const id = nextId();
+  writeFrame(encodeFrame(systemCalls.ipc_try_recv.number, 0, id, 0, [ports]));
+  const result = readResult(id);
+  if (result.errno === AGAIN) return undefined;
+  return received(check(result, 'ipc_try_recv'));
+}
+
+const AGAIN = 11;
+
+/** Answers a request: `status` 0 is success. */
+export function ipcReply(reply: Handle, status: number, data: unknown, rights: readonly Handle[] = noRights): void {
+  writeFrame(
+    encodeMessage(
+      systemCalls.ipc_reply.number,
+      status,
+      0,
+      reply,
+      head({ interface: 0, method: 0, data, rights }, 0, 0),
+      data,
+    ),
+  );
+}
+
+/** Answers a request and blocks until the next message comes, in one kernel entry. */
+export function ipcReplyRecv(
+  reply: Handle,
+  status: number,
+  data: unknown,
+  rights: readonly Handle[] = noRights,
+): Message {
+  const id = nextId();
+  const answer = head({ interface: 0, method: 0, data, rights }, FOREVER, 0);
+  writeFrame(encodeMessage(systemCalls.ipc_reply_recv.number, status, id, reply, answer, data));
+  return received(check(readResult(id), 'ipc_reply_recv'));
+}
+
+/** Hands a request on to another port, whose server answers the client directly. */
+export function ipcForward(reply: Handle, port: Handle, message: Outgoing): void {
+  const id = nextId();
+  writeFrame(encodeMessage(systemCalls.ipc_forward.number, 0, id, reply, head(message, 0, port), message.data));
+  check(readResult(id), 'ipc_forward');
+}

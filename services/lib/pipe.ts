@@ -1,0 +1,98 @@
+/**
+ * The service's end of its pipe (descriptor 3): writes a frame, blocks until the result with its id is there. Frame format: protocol/frame.ts.
+ */
+import fs from 'node:fs';
+import { HEADER_BYTES, MAX_FRAME_BYTES } from '../../protocol/bounds.ts';
+import { OFFSET_FLAGS, OFFSET_HANDLE, OFFSET_ID } from '../../protocol/frame.ts';
+
+const DESCRIPTOR = 3;
+const READ_BYTES = 256 * 1024;
+
+/** A result as it lies in the pipe's buffer; valid until the next read. */
+export interface RawResult {
+  errno: number;
+  handle: number;
+  buffer: Buffer;
+  /** Start of the frame's header. */
+  start: number;
+  /** End of the frame's body. */
+  end: number;
+}
+
+let input = Buffer.allocUnsafeSlow(READ_BYTES);
+let first = 0;
+let filled = 0;
+let lastId = 0;
+const current: RawResult = { errno: 0, handle: 0, buffer: input, start: 0, end: 0 };
+/** Results of other calls that came while one was waited for. */
+const early = new Map<number, Buffer>();
+
+/** The kernel is gone: nothing is left to do. */
+function endOfPipe(): never {
+  process.exit(0);
+}
+
+/** A fresh call id; 0 is kept for posted calls. */
+export function nextId(): number {
+  lastId = lastId === 0xffffffff ? 1 : lastId + 1;
+  return lastId;
+}
+
+/** Writes a whole frame. */
+export function writeFrame(frame: Buffer): void {
+  let at = 0;
+  while (at < frame.length) {
+    try {
+      at += fs.writeSync(DESCRIPTOR, frame, at, frame.length - at);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EPIPE') endOfPipe();
+      throw error;
+    }
+  }
+}
+
+function fill(wanted: number): void {
+  if (first + wanted > input.length) {
+    const target = wanted > input.length ? Buffer.allocUnsafeSlow(HEADER_BYTES + MAX_FRAME_BYTES) : input;
+    input.copy(target, 0, first, filled);
+    input = target;
+    filled -= first;
+    first = 0;
+  }
+  while (filled - first < wanted) {
+    const count = fs.readSync(DESCRIPTOR, input, filled, input.length - filled, null);
+    if (count === 0) endOfPipe();
+    filled += count;
+  }
+}
+
+/** Blocks until the result of call `id` is there. The answer is reused by the next call of this function. */
+export function readResult(id: number): RawResult {
+  const waiting = early.get(id);
+  if (waiting !== undefined) {
+    early.delete(id);
+    return describe(waiting, 0, waiting.length);
+  }
+  for (;;) {
+    if (first === filled) {
+      first = 0;
+      filled = 0;
+    }
+    fill(HEADER_BYTES);
+    const size = HEADER_BYTES + input.readUInt32LE(first);
+    fill(size);
+    const start = first;
+    first += size;
+    if (input.readUInt32LE(start + OFFSET_ID) === id) return describe(input, start, start + size);
+    early.set(input.readUInt32LE(start + OFFSET_ID), Buffer.from(input.subarray(start, start + size)));
+  }
+}
+
+function describe(buffer: Buffer, start: number, end: number): RawResult {
+  current.errno = buffer.readUInt16LE(start + OFFSET_FLAGS);
+  current.handle = buffer.readUInt32LE(start + OFFSET_HANDLE);
+  current.buffer = buffer;
+  current.start = start;
+  current.end = end;
+  return current;
+}

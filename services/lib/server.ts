@@ -1,0 +1,212 @@
+/**
+ * The loop of every server and driver. A program hands over tables of handlers; the library owns the receive loop, answers pings, takes over the named
+ * port with what an earlier incarnation owed, marks retries, checks requests, and sends each reply from one place.
+ */
+import { errno, SystemError } from '../../protocol/errno.ts';
+import {
+  type CallContext,
+  type Handlers,
+  type Interface,
+  LATER,
+  type Method,
+  type Methods,
+} from '../../protocol/interface.ts';
+import { kernelNotices } from '../../protocol/kernel.ts';
+import type { Handle, Infer } from '../../protocol/schema.ts';
+import { service } from '../../protocol/service.ts';
+import { ipcCreateNamedPort, ipcRecv, ipcReply, ipcReplyRecv, MALFORMED, type Message } from './ipc.ts';
+import { crashReport, exit, irqAcknowledge, registerIrqHandler, requestIoPort, uptime } from './syscalls.ts';
+
+/** An answer that is owed: exactly one of the two must be called, once. */
+export interface Deferred<A> {
+  reply(value: A): void;
+  fail(error: SystemError): void;
+}
+
+/** What a handler is told, and how it answers later: `return context.later((deferred) => queue.push(deferred))`. */
+export interface RequestContext extends CallContext {
+  /** Port the request came to. */
+  readonly port: Handle;
+  later<A>(keep: (deferred: Deferred<A>) => void): typeof LATER;
+}
+
+type Notices = (typeof kernelNotices)['methods'];
+type NoticeContent<K extends keyof Notices> = Infer<Notices[K]['request']>;
+
+/** Handlers for notices of the kernel. A notice without handler is dropped. */
+export type NoticeHandlers = {
+  readonly [K in Exclude<keyof Notices, 'irq'>]?: (content: NoticeContent<K>, port: Handle) => void;
+};
+
+/** One interface with its handlers. */
+export interface Offer {
+  readonly interface: number;
+  readonly methods: ReadonlyMap<number, { method: Method<unknown, unknown>; handle: UntypedHandler }>;
+}
+
+type UntypedHandler = (request: unknown, context: RequestContext) => unknown;
+
+/** Pairs an interface with its handlers; the types of both are checked against each other. */
+export function offer<M extends Methods>(definition: Interface<M>, handlers: Handlers<M, RequestContext>): Offer {
+  const methods = new Map<number, { method: Method<unknown, unknown>; handle: UntypedHandler }>();
+  for (const [name, method] of Object.entries<Method<unknown, unknown>>(definition.methods)) {
+    methods.set(method.number, { method, handle: handlers[name] as UntypedHandler });
+  }
+  return { interface: definition.number, methods };
+}
+
+/** A server or driver. */
+export interface Program {
+  /** Name of the port to serve; without one the program only handles notices. */
+  readonly port?: string;
+  /** Ranges of I/O ports to ask for, each [first, last]. */
+  readonly ioPorts?: readonly (readonly [number, number])[];
+  /**
+   * Brings the device and the program's state to a known condition. Runs after the I/O ports were granted and before the named port is
+   * taken over, so before any request comes again.
+   */
+  start?(): void;
+  /** What is offered on the port. */
+  readonly offers?: readonly Offer[];
+  /** Interrupt lines with their handlers; a line is acknowledged when its handler returns. */
+  readonly interrupts?: Readonly<Record<number, () => void>>;
+  readonly notices?: NoticeHandlers;
+  /** Runs once the port is there (its handle), before the first message. */
+  ready?(port: Handle): void;
+  /** Runs when the program was asked to end. */
+  stop?(): void;
+}
+
+interface Answer {
+  reply: Handle;
+  status: number;
+  data: unknown;
+  rights: Handle[];
+}
+
+const counters = { requests: 0, retries: 0, errors: 0, startMilliseconds: 0 };
+const NO_OFFERS: readonly Offer[] = [];
+
+/** Runs a program for ever. An error that is no SystemError is a bug: it is reported and ends the task. */
+export function run(program: Program): never {
+  try {
+    const before = uptime();
+    for (const [first, last] of program.ioPorts ?? []) requestIoPort(first, last);
+    program.start?.();
+    const port = program.port === undefined ? undefined : ipcCreateNamedPort(program.port);
+    const lines = new Map<number, () => void>();
+    for (const [line, handler] of Object.entries(program.interrupts ?? {})) {
+      if (port === undefined) throw new Error('a program with interrupts needs a port');
+      lines.set(Number(line), handler);
+      registerIrqHandler(Number(line), port);
+    }
+    if (port !== undefined) program.ready?.(port);
+    counters.startMilliseconds = uptime() - before;
+    loop(program, lines);
+  } catch (error) {
+    fail(error);
+  }
+}
+
+/** Reports an error that nobody handles, and ends the task. */
+export function fail(error: unknown): never {
+  crashReport(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  exit(70);
+}
+
+function loop(program: Program, lines: ReadonlyMap<number, () => void>): never {
+  const offers = program.offers ?? NO_OFFERS;
+  let message = ipcRecv();
+  for (;;) {
+    if (message.notice) {
+      handleNotice(program, lines, message);
+      message = ipcRecv();
+      continue;
+    }
+    counters.requests++;
+    if (message.retry) counters.retries++;
+    const stopping = message.interface === service.number && message.method === service.methods.stop.number;
+    if (stopping) {
+      program.stop?.();
+      if (message.reply !== 0) ipcReply(message.reply, 0, null);
+      exit(0);
+    }
+    const answer = serve(offers, message);
+    message =
+      answer === null || answer.reply === 0
+        ? ipcRecv()
+        : ipcReplyRecv(answer.reply, answer.status, answer.data, answer.rights);
+  }
+}
+
+function handleNotice(program: Program, lines: ReadonlyMap<number, () => void>, message: Message): void {
+  const found = Object.entries(kernelNotices.methods).find(([, method]) => method.number === message.method);
+  if (found === undefined || message.data === MALFORMED) return;
+  const [name, method] = found;
+  const content = method.request.fromWire(message.data, message.rights);
+  if (name === 'irq') {
+    const { irq } = content as NoticeContent<'irq'>;
+    lines.get(irq)?.();
+    irqAcknowledge(irq);
+    return;
+  }
+  const handler = program.notices?.[name as keyof NoticeHandlers] as
+    | ((content: unknown, port: Handle) => void)
+    | undefined;
+  handler?.(content, message.port);
+}
+
+const answerPing: Offer = offer(service, {
+  ping: () => undefined,
+  stop: () => undefined,
+  statistics: () => ({ ...counters }),
+});
+
+function serve(offers: readonly Offer[], message: Message): Answer | null {
+  const answer: Answer = { reply: message.reply, status: 0, data: null, rights: [] };
+  try {
+    if (message.data === MALFORMED) throw new SystemError('EBADMSG', 'the data is not well-formed msgpack');
+    const offered =
+      message.interface === service.number
+        ? answerPing
+        : offers.find((candidate) => candidate.interface === message.interface);
+    const entry = offered?.methods.get(message.method);
+    if (entry === undefined) throw new SystemError('ENOSYS', 'no such method');
+    const request = entry.method.request.fromWire(message.data, message.rights);
+    const result = entry.handle(request, contextOf(message, entry.method));
+    if (result === LATER) return null;
+    answer.data = entry.method.reply.toWire(result, answer.rights);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    counters.errors++;
+    answer.status = errno[error.code];
+    answer.data = error.message;
+    answer.rights = [];
+  }
+  return answer;
+}
+
+function contextOf(message: Message, method: Method<unknown, unknown>): RequestContext {
+  return {
+    sender: message.sender,
+    badge: message.badge,
+    sequence: message.sequence,
+    retry: message.retry,
+    deliveries: message.deliveries,
+    port: message.port,
+    later: <A>(keep: (deferred: Deferred<A>) => void) => {
+      keep({
+        reply: (value) => {
+          const rights: Handle[] = [];
+          const data = method.reply.toWire(value, rights);
+          ipcReply(message.reply, 0, data, rights);
+        },
+        fail: (error) => {
+          counters.errors++;
+          ipcReply(message.reply, errno[error.code], error.message);
+        },
+      });
+      return LATER;
+    },
+  };
+}

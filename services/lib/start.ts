@@ -1,0 +1,44 @@
+/**
+ * Entry of every task written in JavaScript: loads the service library, tells the kernel that it is there, and waits to be given a program. A
+ * task that waits here is a warm spare.
+ *
+ * Arguments: `--lock-down` puts the innermost layer of the sandbox in force before the program's code is loaded.
+ */
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import vm from 'node:vm';
+import * as library from './index.ts';
+import { lockDown } from './lockdown.ts';
+import { startInformation } from './start-information.ts';
+
+/** `require` as a program sees it: the service library and nothing else. */
+function requireLibrary(name: string): unknown {
+  if (name === 'vros') return library;
+  throw new Error(`a service can require 'vros' only, not '${name}'`);
+}
+
+function compile(file: string): (...parameters: unknown[]) => void {
+  const source = fs.readFileSync(file, 'utf8');
+  return vm.compileFunction(source, ['exports', 'require', 'module', '__filename', '__dirname'], {
+    filename: file,
+  }) as (...parameters: unknown[]) => void;
+}
+
+const lockedDown = process.argv.includes('--lock-down');
+Object.assign(startInformation, library.taskStart());
+const { entry } = startInformation;
+try {
+  if (entry.endsWith('.ts')) {
+    await import(entry);
+  } else {
+    const program = compile(entry);
+    const hostRequire = createRequire(entry);
+    const requireProgram = lockedDown
+      ? requireLibrary
+      : (name: string): unknown => (name === 'vros' ? library : hostRequire(name));
+    if (lockedDown) lockDown(library.log);
+    program({}, requireProgram, { exports: {} }, entry, '/');
+  }
+} catch (error) {
+  library.fail(error);
+}
