@@ -1,0 +1,472 @@
+/**
+ * The first serial port of a PC: a 16550A at 0x3f8.
+ *
+ * Read: National Semiconductor PC16550D data sheet, chapter 8 (registers) and 8.5 (FIFO interrupts). Where it leaves
+ * things open, as QEMU 7.2: switching the transmitter interrupt on asks again; a reset of the transmit FIFO interrupts;
+ * OUT2 does not gate the interrupt; words are eight bits whatever the line control register says.
+ */
+
+import type { Device, InterruptLine, Width } from './device.ts';
+import { Fifo } from './fifo.ts';
+import type { SerialLine, SerialPort } from './serial-line.ts';
+
+const FIRST_PORT = 0x3f8;
+const FIFO_BYTES = 16;
+const BAUD_BASE = 115_200;
+const NS_PER_SECOND = 1e9;
+const TIMEOUT_CHARACTERS = 4;
+
+/** Interrupt enable register. */
+const ENABLE_RECEIVED = 0x01;
+const ENABLE_TRANSMITTER = 0x02;
+const ENABLE_LINE_STATUS = 0x04;
+const ENABLE_MODEM_STATUS = 0x08;
+/** Interrupt identification register, by falling priority. */
+const IDENTIFY_LINE_STATUS = 0x06;
+const IDENTIFY_TIMEOUT = 0x0c;
+const IDENTIFY_RECEIVED = 0x04;
+const IDENTIFY_TRANSMITTER = 0x02;
+const IDENTIFY_MODEM_STATUS = 0x00;
+const IDENTIFY_NOTHING = 0x01;
+const IDENTIFY_FIFOS = 0xc0;
+/** FIFO control register. */
+const FIFO_ENABLE = 0x01;
+const FIFO_RESET_RECEIVER = 0x02;
+const FIFO_RESET_TRANSMITTER = 0x04;
+const FIFO_KEPT_BITS = 0xc9;
+const TRIGGER_LEVELS = [1, 4, 8, 14] as const;
+/** Line control register. */
+const STOP_BITS = 0x04;
+const PARITY = 0x08;
+const DIVISOR_LATCH = 0x80;
+/** Modem control register. */
+const DTR = 0x01;
+const RTS = 0x02;
+const OUT1 = 0x04;
+const OUT2 = 0x08;
+const LOOPBACK = 0x10;
+/** Line status register. */
+const DATA_READY = 0x01;
+const OVERRUN = 0x02;
+const BREAK = 0x10;
+const TRANSMITTER_HOLDING_EMPTY = 0x20;
+const TRANSMITTER_EMPTY = 0x40;
+const FIFO_ERROR = 0x80;
+/** Overrun, and the errors that belong to a byte: parity, framing, break. */
+const LINE_ERRORS = 0x1e;
+const BYTE_ERRORS = 0x1c;
+/** Modem status register: the inputs; their changes are in the low half. */
+const CTS = 0x10;
+const DSR = 0x20;
+const RI = 0x40;
+const DCD = 0x80;
+const RING_ENDED = 0x04;
+
+/** In the receive FIFO a byte carries its errors, shifted up. */
+const ERROR_SHIFT = 8;
+
+export interface UartOptions {
+  /** Interrupt line 4. */
+  readonly interrupt: InterruptLine;
+  readonly line: SerialLine;
+  /**
+   * Whether a byte is on the line as soon as it is written, as in QEMU. Otherwise it takes the time that the divisor
+   * says, of the machine's clock.
+   */
+  readonly instantTransmit: boolean;
+}
+
+/** A 16550A. Back ends call it through `SerialPort`. */
+export class Uart implements Device, SerialPort {
+  readonly name = 'uart';
+  readonly ports = [{ first: FIRST_PORT, last: FIRST_PORT + 7 }];
+  readonly #interrupt: InterruptLine;
+  readonly #line: SerialLine;
+  readonly #instant: boolean;
+  readonly #received = new Fifo(FIFO_BYTES);
+  readonly #transmitted = new Fifo(FIFO_BYTES);
+  #now = 0;
+  #enable = 0;
+  #identify = IDENTIFY_NOTHING;
+  #fifoControl = 0;
+  #lineControl = 0;
+  #modemControl = OUT2;
+  #divisor = 0;
+  #scratch = 0;
+  /** The bits of the line status that are kept: overrun and the errors of the byte on top. */
+  #lineErrors = 0;
+  #dataReady = false;
+  #receiverBuffer = 0;
+  /** Changes of the modem inputs since they were read: the low half of the register. */
+  #modemChanges = 0;
+  #modemInputs = DCD | DSR | CTS;
+  /** Without FIFO: the byte that waits for the shift register. */
+  #holding: number | null = null;
+  /** The byte that is being sent. */
+  #shift: number | null = null;
+  /** When the byte in #shift is through, Infinity while the line refuses it. */
+  #shiftDone = Infinity;
+  /** The transmitter has become empty and nobody has been told. */
+  #transmitterPending = false;
+  #timeout = Infinity;
+  #timeoutPending = false;
+  #characterNs = 0;
+  /** The line was refused a byte and waits to hear that there is room. */
+  #owesRoom = false;
+
+  constructor(options: UartOptions) {
+    this.#interrupt = options.interrupt;
+    this.#line = options.line;
+    this.#instant = options.instantTransmit;
+    this.reset();
+  }
+
+  reset(): void {
+    this.#received.clear();
+    this.#transmitted.clear();
+    this.#enable = 0;
+    this.#identify = IDENTIFY_NOTHING;
+    this.#fifoControl = 0;
+    this.#lineControl = 0;
+    this.#modemControl = OUT2;
+    this.#divisor = 12;
+    this.#scratch = 0;
+    this.#lineErrors = 0;
+    this.#dataReady = false;
+    this.#receiverBuffer = 0;
+    this.#modemChanges = 0;
+    this.#holding = null;
+    this.#shift = null;
+    this.#shiftDone = Infinity;
+    this.#transmitterPending = false;
+    this.#timeout = Infinity;
+    this.#timeoutPending = false;
+    // 9600 baud, eight data bits and one stop bit, until the guest sets the line control register.
+    this.#characterNs = Math.floor(NS_PER_SECOND / 9600) * 10;
+    this.#interrupt.set(false);
+    this.#offerRoom();
+  }
+
+  advance(now: number): void {
+    // A byte that is through may be followed by others within the same stretch of time.
+    while (this.#shiftDone <= now) {
+      this.#now = this.#shiftDone;
+      this.#finishShift();
+    }
+    this.#now = now;
+    if (this.#timeout <= now) {
+      this.#timeout = Infinity;
+      this.#timeoutPending = this.#received.length > 0;
+      this.#update();
+    }
+  }
+
+  nextEvent(): number {
+    const timeoutMatters = (this.#enable & ENABLE_RECEIVED) !== 0 && this.#identify === IDENTIFY_NOTHING;
+    return Math.min(this.#shiftDone, timeoutMatters ? this.#timeout : Infinity);
+  }
+
+  read(port: number, width: Width): number {
+    if (width !== 1) return width === 2 ? 0xffff : 0xffff_ffff;
+    const latch = (this.#lineControl & DIVISOR_LATCH) !== 0;
+    switch (port - FIRST_PORT) {
+      case 0:
+        return latch ? this.#divisor & 0xff : this.#readReceiver();
+      case 1:
+        return latch ? this.#divisor >> 8 : this.#enable;
+      case 2: {
+        const identified = this.#identify;
+        if (identified === IDENTIFY_TRANSMITTER) {
+          this.#transmitterPending = false;
+          this.#update();
+        }
+        return identified | (this.#fifosEnabled ? IDENTIFY_FIFOS : 0);
+      }
+      case 3:
+        return this.#lineControl;
+      case 4:
+        return this.#modemControl;
+      case 5: {
+        const status = this.#lineStatus;
+        this.#lineErrors = 0;
+        if ((status & LINE_ERRORS) !== 0) this.#update();
+        return status;
+      }
+      case 6: {
+        const status = this.#visibleModemInputs | this.#modemChanges;
+        this.#modemChanges = 0;
+        this.#update();
+        return status;
+      }
+      default:
+        return this.#scratch;
+    }
+  }
+
+  write(port: number, width: Width, value: number): void {
+    if (width !== 1) return;
+    const latch = (this.#lineControl & DIVISOR_LATCH) !== 0;
+    switch (port - FIRST_PORT) {
+      case 0:
+        if (latch) this.#setDivisor((this.#divisor & 0xff00) | value);
+        else this.#writeTransmitter(value);
+        break;
+      case 1:
+        if (latch) this.#setDivisor((this.#divisor & 0x00ff) | (value << 8));
+        else this.#writeEnable(value & 0x0f);
+        break;
+      case 2:
+        this.#writeFifoControl(value);
+        break;
+      case 3:
+        this.#lineControl = value;
+        this.#setDivisor(this.#divisor);
+        break;
+      case 4:
+        this.#writeModemControl(value & 0x1f);
+        break;
+      case 7:
+        this.#scratch = value;
+        break;
+      default: // the status registers: for factory tests only
+        break;
+    }
+  }
+
+  receive(bytes: Uint8Array): number {
+    let taken = 0;
+    if (!this.#loopback) {
+      while (taken < bytes.length && (this.#fifosEnabled ? this.#received.room > 0 : !this.#dataReady)) {
+        this.#receiveByte(bytes[taken] ?? 0);
+        taken++;
+      }
+    }
+    this.#owesRoom ||= taken < bytes.length;
+    if (taken > 0) this.#update();
+    return taken;
+  }
+
+  receiveBreak(): void {
+    if (this.#loopback) return;
+    this.#receiveByte(BREAK << ERROR_SHIFT);
+    this.#update();
+  }
+
+  setCarrier(present: boolean): void {
+    this.#changeModemInputs(() => {
+      this.#modemInputs = present ? DCD | DSR | CTS : 0;
+    });
+  }
+
+  transmitReady(): void {
+    if (this.#shift === null || this.#shiftDone !== Infinity) return;
+    this.#finishShift();
+  }
+
+  get #fifosEnabled(): boolean {
+    return (this.#fifoControl & FIFO_ENABLE) !== 0;
+  }
+
+  get #loopback(): boolean {
+    return (this.#modemControl & LOOPBACK) !== 0;
+  }
+
+  get #holdingEmpty(): boolean {
+    return this.#holding === null && this.#transmitted.length === 0;
+  }
+
+  get #lineStatus(): number {
+    let status = this.#lineErrors;
+    if (this.#dataReady) status |= DATA_READY;
+    if (this.#holdingEmpty) status |= TRANSMITTER_HOLDING_EMPTY;
+    if (this.#holdingEmpty && this.#shift === null) status |= TRANSMITTER_EMPTY;
+    if (this.#fifosEnabled && this.#hasByteWithErrors) status |= FIFO_ERROR;
+    return status;
+  }
+
+  /** A byte in the receive FIFO came with an error that has not been read; that of the top one is in #lineErrors. */
+  get #hasByteWithErrors(): boolean {
+    return (this.#lineErrors & BYTE_ERRORS) !== 0 || this.#received.some(BYTE_ERRORS << ERROR_SHIFT, 1);
+  }
+
+  /** The upper half of the modem status register: in loopback the outputs are wired to the inputs. */
+  get #visibleModemInputs(): number {
+    if (!this.#loopback) return this.#modemInputs;
+    const outputs = this.#modemControl;
+    return (
+      ((outputs & RTS) !== 0 ? CTS : 0) |
+      ((outputs & DTR) !== 0 ? DSR : 0) |
+      ((outputs & OUT1) !== 0 ? RI : 0) |
+      ((outputs & OUT2) !== 0 ? DCD : 0)
+    );
+  }
+
+  #changeModemInputs(change: () => void): void {
+    const before = this.#visibleModemInputs;
+    change();
+    const after = this.#visibleModemInputs;
+    // Ring counts only where it ends; the others count both ways.
+    let changes = (before ^ after) >> 4;
+    if ((before & RI) === 0) changes &= ~RING_ENDED;
+    this.#modemChanges |= changes;
+    this.#update();
+  }
+
+  #writeModemControl(value: number): void {
+    const wasLoopback = this.#loopback;
+    this.#changeModemInputs(() => {
+      this.#modemControl = value;
+    });
+    if (wasLoopback && !this.#loopback) this.#offerRoom();
+  }
+
+  /** The time one character takes, from divisor and frame: start bit, 5 to 8 data bits, parity, 1 or 2 stop bits. */
+  #setDivisor(divisor: number): void {
+    this.#divisor = divisor;
+    if (divisor === 0) return;
+    const control = this.#lineControl;
+    const bits = 1 + 5 + (control & 3) + ((control & PARITY) !== 0 ? 1 : 0) + ((control & STOP_BITS) !== 0 ? 2 : 1);
+    this.#characterNs = Math.floor((NS_PER_SECOND * bits * divisor) / BAUD_BASE);
+  }
+
+  #writeEnable(value: number): void {
+    const changed = this.#enable ^ value;
+    this.#enable = value;
+    if ((changed & ENABLE_TRANSMITTER) !== 0) {
+      this.#transmitterPending = (value & ENABLE_TRANSMITTER) !== 0 && this.#holdingEmpty;
+    }
+    this.#update();
+  }
+
+  #writeFifoControl(value: number): void {
+    // Switching the FIFOs on or off empties them.
+    const toggled = ((value ^ this.#fifoControl) & FIFO_ENABLE) !== 0;
+    this.#fifoControl = value & FIFO_KEPT_BITS;
+    if (toggled || (value & FIFO_RESET_RECEIVER) !== 0) {
+      this.#received.clear();
+      this.#dataReady = false;
+      this.#lineErrors &= OVERRUN;
+      this.#timeout = Infinity;
+      this.#timeoutPending = false;
+    }
+    if (toggled || (value & FIFO_RESET_TRANSMITTER) !== 0) {
+      this.#transmitted.clear();
+      this.#holding = null;
+      this.#transmitterPending = true;
+    }
+    this.#update();
+    this.#offerRoom();
+  }
+
+  #readReceiver(): number {
+    if (this.#fifosEnabled) {
+      const byte = (this.#received.shift() ?? 0) & 0xff;
+      this.#timeoutPending = false;
+      this.#dataReady = this.#received.length > 0;
+      this.#timeout = this.#dataReady ? this.#now + TIMEOUT_CHARACTERS * this.#characterNs : Infinity;
+      this.#lineErrors &= ~BREAK;
+      this.#showErrorsOnTop();
+      this.#update();
+      this.#offerRoom();
+      return byte;
+    }
+    this.#dataReady = false;
+    this.#lineErrors &= ~BREAK;
+    this.#update();
+    this.#offerRoom();
+    return this.#receiverBuffer;
+  }
+
+  /** The errors of a byte show in the line status when it has come to the top of the FIFO, and once. */
+  #showErrorsOnTop(): void {
+    this.#lineErrors |= (this.#received.peek() ?? 0) >> ERROR_SHIFT;
+  }
+
+  /** @param entry a byte, with its errors above */
+  #receiveByte(entry: number): void {
+    if (this.#fifosEnabled) {
+      if (!this.#received.push(entry)) this.#lineErrors |= OVERRUN;
+      else if (this.#received.length === 1) this.#showErrorsOnTop();
+      this.#timeout = this.#now + TIMEOUT_CHARACTERS * this.#characterNs;
+    } else {
+      if (this.#dataReady) this.#lineErrors |= OVERRUN;
+      this.#receiverBuffer = entry & 0xff;
+      this.#lineErrors |= entry >> ERROR_SHIFT;
+    }
+    this.#dataReady = true;
+  }
+
+  #writeTransmitter(value: number): void {
+    if (this.#fifosEnabled) {
+      // A byte too many pushes the oldest one out.
+      if (this.#transmitted.room === 0) this.#transmitted.shift();
+      this.#transmitted.push(value);
+    } else {
+      this.#holding = value;
+    }
+    this.#transmitterPending = false;
+    this.#update();
+    if (this.#shift === null) this.#startShift();
+  }
+
+  /** Moves bytes from FIFO or holding register to the shift register, for as long as they go out at once. */
+  #startShift(): void {
+    for (;;) {
+      const byte = this.#holding ?? this.#transmitted.shift();
+      if (byte === undefined) return;
+      this.#holding = null;
+      this.#shift = byte;
+      if (this.#holdingEmpty) {
+        this.#transmitterPending = true;
+        this.#update();
+      }
+      if (!this.#instant) {
+        this.#shiftDone = this.#now + this.#characterNs;
+        return;
+      }
+      if (!this.#send(byte)) return;
+      this.#shift = null;
+    }
+  }
+
+  #finishShift(): void {
+    if (this.#shift === null) return;
+    this.#shiftDone = Infinity;
+    if (!this.#send(this.#shift)) return;
+    this.#shift = null;
+    this.#startShift();
+  }
+
+  /** Puts a byte on the line; false when the line refuses it for now. */
+  #send(byte: number): boolean {
+    if (!this.#loopback) return this.#line.transmit(byte);
+    this.#receiveByte(byte);
+    this.#update();
+    return true;
+  }
+
+  #offerRoom(): void {
+    if (!this.#owesRoom || this.#loopback) return;
+    if (this.#fifosEnabled ? this.#received.room === 0 : this.#dataReady) return;
+    this.#owesRoom = false;
+    this.#line.receiveReady();
+  }
+
+  #update(): void {
+    this.#identify = this.#identifyInterrupt();
+    this.#interrupt.set(this.#identify !== IDENTIFY_NOTHING);
+  }
+
+  #identifyInterrupt(): number {
+    const enable = this.#enable;
+    if ((enable & ENABLE_LINE_STATUS) !== 0 && (this.#lineErrors & LINE_ERRORS) !== 0) return IDENTIFY_LINE_STATUS;
+    if ((enable & ENABLE_RECEIVED) !== 0) {
+      if (this.#timeoutPending) return IDENTIFY_TIMEOUT;
+      const trigger = this.#fifosEnabled ? (TRIGGER_LEVELS[this.#fifoControl >> 6] ?? 1) : 0;
+      if (this.#dataReady && this.#received.length >= trigger) return IDENTIFY_RECEIVED;
+    }
+    if ((enable & ENABLE_TRANSMITTER) !== 0 && this.#transmitterPending) return IDENTIFY_TRANSMITTER;
+    if ((enable & ENABLE_MODEM_STATUS) !== 0 && this.#modemChanges !== 0) return IDENTIFY_MODEM_STATUS;
+    return IDENTIFY_NOTHING;
+  }
+}
