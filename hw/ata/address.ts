@@ -1,7 +1,7 @@
 /**
  * Sector addresses: cylinder, head and sector, 28-bit and 48-bit logical block addresses, in and out of the registers.
  *
- * Read: ATA/ATAPI-6, 6.2 (addressing), 6.20 (48-bit address feature set), ATA/ATAPI-5, 6.2 (CHS translation).
+ * Read: ATA/ATAPI-6, chapter 6 (addressing, 48-bit address feature set), ATA/ATAPI-5, chapter 6 (CHS translation).
  */
 import { DEVICE, REGISTER, type TaskFile } from './registers.ts';
 

@@ -1,7 +1,7 @@
 /**
  * The data port of a drive: a window on a buffer that the host reads or fills by accesses of 16 or 32 bits.
  *
- * Read: ATA/ATAPI-6, 7.5 (data register).
+ * Read: ATA/ATAPI-6, chapter 7 (data register).
  */
 
 /** The data port. It is open while DRQ is set. */

@@ -5,7 +5,7 @@
  * only when their last request has. So the buffer never changes hands under a request, a late answer never meets a later
  * command, and what a host can leave behind by resetting is bounded.
  *
- * Read: ATA/ATAPI-6, 7.15 (status register), chapter 9 (protocols).
+ * Read: ATA/ATAPI-6, chapter 7 (status and error registers), chapter 9 (protocols).
  */
 import { type DiskBackend, type DiskDone, type DiskError, SECTOR_BYTES } from '../disk/backend.ts';
 import { writeAddress } from './address.ts';

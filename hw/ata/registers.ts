@@ -1,8 +1,8 @@
 /**
  * The names of an ATA device's registers, their bits and the command codes, and the registers a host writes.
  *
- * Read: ATA/ATAPI-6, chapter 7 (registers), 8 (commands), 6.20 (48-bit addresses: each register keeps its
- * previous contents too).
+ * Read: ATA/ATAPI-6, chapter 7 (registers), 8 (commands), 6 (48-bit addresses: each register keeps its previous
+ * contents too).
  */
 
 /** Offsets in the command block; 1 and 7 mean one register when read and another when written. */

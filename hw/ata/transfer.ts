@@ -6,8 +6,8 @@
  * when the last of them has been written. Addresses are checked block by block, so the good sectors in front of a bad
  * one are transferred.
  *
- * Read: ATA/ATAPI-6, 9.5 (PIO data-in protocol), 9.6 (PIO data-out protocol), 8.34 and 8.63 (READ and WRITE SECTORS),
- * 8.30 and 8.60 (READ and WRITE MULTIPLE), 8.39 (READ VERIFY).
+ * Read: ATA/ATAPI-6, 9.5 (PIO data-in protocol), 9.6 (PIO data-out protocol), chapter 8 (READ and WRITE SECTORS, READ and
+ * WRITE MULTIPLE, READ VERIFY SECTORS).
  */
 import { type DiskBackend, type DiskDone, type DiskError, SECTOR_BYTES } from '../disk/backend.ts';
 import { ERROR } from './registers.ts';
