@@ -80,10 +80,14 @@ export const crashRecord = record({
 /** A line of the kernel log. `level` as pino's: 20 debug, 30 info, 40 warning, 50 error, 60 fatal. Time in milliseconds of uptime. */
 export const logLine = record({ time: real, level: u8, source: text(64), text: text(MAX_LOG_BYTES) });
 
-/** What a service's manifest says, as far as init needs it. */
+/**
+ * What a service's manifest says, as far as init needs it. `start`: `boot` services are started with the machine, `demand` ones when somebody asks
+ * init to, or when a service that depends on them is started. A service that is not `enabled` is refused either way.
+ */
 export const manifestRow = record({
   name: nameText,
   enabled: bool,
+  start: oneOf('boot', 'demand'),
   restart: oneOf('always', 'on-failure', 'never'),
   dependsOn: list(nameText, 64),
   serves: list(nameText, 64),

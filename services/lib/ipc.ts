@@ -23,7 +23,7 @@ import {
 } from '../../protocol/message.ts';
 import type { Handle } from '../../protocol/schema.ts';
 import { systemCalls } from '../../protocol/syscall.ts';
-import { nextId, type RawResult, readResult, writeFrame } from './pipe.ts';
+import { nextId, type RawResult, readResult, takeResult, writeFrame } from './pipe.ts';
 import { check, systemCall, systemCallHandle } from './syscalls.ts';
 
 /** A message as received. `reply` is 0 when no answer is expected. */
@@ -48,6 +48,17 @@ export interface Outgoing {
   readonly method: number;
   readonly data: unknown;
   readonly rights?: readonly Handle[];
+}
+
+/** What a call was answered. */
+export interface Answer {
+  readonly data: unknown;
+  readonly rights: Handle[];
+}
+
+/** How a call ended: `status` is 0 or an errno (then there is no data). */
+export interface CallResult extends Answer {
+  readonly status: number;
 }
 
 const noRights: readonly Handle[] = [];
@@ -82,10 +93,32 @@ export function ipcSend(port: Handle, message: Outgoing): void {
 }
 
 /** Sends a request and blocks until it is answered. */
-export function ipcCall(port: Handle, message: Outgoing, timeout = FOREVER): { data: unknown; rights: Handle[] } {
+export function ipcCall(port: Handle, message: Outgoing, timeout = FOREVER): Answer {
+  return answered(check(readResult(ipcCallBegin(port, message, timeout)), 'ipc_call'));
+}
+
+/**
+ * Sends a request and goes on: answers the number of the call. Its result has to be fetched with `ipcCallPoll`. The timeout has to be
+ * finite, so that every call ends; at most MAX_OUTSTANDING_CALLS may be under way.
+ */
+export function ipcCallBegin(port: Handle, message: Outgoing, timeout: number): number {
   const id = nextId();
   writeFrame(encodeMessage(systemCalls.ipc_call.number, 0, id, port, head(message, timeout, 0), message.data));
-  const result = check(readResult(id), 'ipc_call');
+  return id;
+}
+
+/**
+ * How a call begun with `ipcCallBegin` ended, or undefined while it is under way; never blocks. The pipe is ordered: what was answered before the
+ * result of this task's last other call (`ipcRecv`, `uptime` …) is known here. A result can be fetched once.
+ */
+export function ipcCallPoll(id: number): CallResult | undefined {
+  const result = takeResult(id);
+  if (result === undefined) return undefined;
+  if (result.errno !== 0) return { status: result.errno, data: null, rights: [] };
+  return { status: 0, ...answered(result) };
+}
+
+function answered(result: RawResult): Answer {
   const count = messageRights(result.buffer, result.start, result.end);
   if (count < 0) throw new SystemError('EBADMSG', 'the answer is not a message');
   return {

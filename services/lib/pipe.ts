@@ -68,11 +68,8 @@ function fill(wanted: number): void {
 
 /** Blocks until the result of call `id` is there. The answer is reused by the next call of this function. */
 export function readResult(id: number): RawResult {
-  const waiting = early.get(id);
-  if (waiting !== undefined) {
-    early.delete(id);
-    return describe(waiting, 0, waiting.length);
-  }
+  const waiting = takeResult(id);
+  if (waiting !== undefined) return waiting;
   for (;;) {
     if (first === filled) {
       first = 0;
@@ -83,9 +80,18 @@ export function readResult(id: number): RawResult {
     fill(size);
     const start = first;
     first += size;
-    if (input.readUInt32LE(start + OFFSET_ID) === id) return describe(input, start, start + size);
-    early.set(input.readUInt32LE(start + OFFSET_ID), Buffer.from(input.subarray(start, start + size)));
+    const arrived = input.readUInt32LE(start + OFFSET_ID);
+    if (arrived === id) return describe(input, start, start + size);
+    early.set(arrived, Buffer.from(input.subarray(start, start + size)));
   }
+}
+
+/** The result of call `id` if it came while another one was waited for; never blocks. Can be taken once. */
+export function takeResult(id: number): RawResult | undefined {
+  const waiting = early.get(id);
+  if (waiting === undefined) return undefined;
+  early.delete(id);
+  return describe(waiting, 0, waiting.length);
 }
 
 function describe(buffer: Buffer, start: number, end: number): RawResult {

@@ -27,18 +27,19 @@ function compile(file: string): (...parameters: unknown[]) => void {
 const lockedDown = process.argv.includes('--lock-down');
 Object.assign(startInformation, library.taskStart());
 const { entry } = startInformation;
-try {
-  if (entry.endsWith('.ts')) {
-    await import(entry);
-  } else {
-    const program = compile(entry);
-    const hostRequire = createRequire(entry);
+if (entry.endsWith('.ts')) import(entry).catch(library.fail);
+else load(entry);
+
+function load(file: string): void {
+  try {
+    const program = compile(file);
+    const hostRequire = createRequire(file);
     const requireProgram = lockedDown
       ? requireLibrary
       : (name: string): unknown => (name === 'vros' ? library : hostRequire(name));
     if (lockedDown) lockDown(library.log);
-    program({}, requireProgram, { exports: {} }, entry, '/');
+    program({}, requireProgram, { exports: {} }, file, '/');
+  } catch (error) {
+    library.fail(error);
   }
-} catch (error) {
-  library.fail(error);
 }

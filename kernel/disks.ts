@@ -1,0 +1,71 @@
+/** Opens the disk images of the command line, and makes the default image on the first start. */
+import fs from 'node:fs';
+import path from 'node:path';
+import type { DiskBackend } from '../hw/disk/backend.ts';
+import { openDiskImage } from '../hw/disk/image.ts';
+import type { Options } from './options.ts';
+
+/** The image that is used when none is named, in the current folder. */
+export const DEFAULT_IMAGE = path.join('.vros', 'hda.img');
+
+const SECTOR_BYTES = 512;
+const DEFAULT_SECTORS = (64 * 1024 * 1024) / SECTOR_BYTES;
+/** First sector of the one partition of the default image, aligned to 1 MiB. */
+const PARTITION_START = 2048;
+/** Partition type 7Fh: reserved for individual experiments. */
+const PARTITION_TYPE = 0x7f;
+
+/** The disks hda to hdd, null where there is none. Throws DiskImageError with a sentence for the user. */
+export async function openDisks(options: Options): Promise<(DiskBackend | null)[]> {
+  const files = options.disks.some((file) => file !== undefined) || options.noDisk ? options.disks : [defaultImage()];
+  const disks: (DiskBackend | null)[] = [];
+  try {
+    for (const file of files) {
+      disks.push(file === undefined ? null : await openDiskImage(file, { readOnly: options.readOnly }));
+    }
+  } catch (error) {
+    for (const disk of disks) disk?.close();
+    throw error;
+  }
+  return disks;
+}
+
+function defaultImage(): string {
+  if (!fs.existsSync(DEFAULT_IMAGE)) {
+    fs.mkdirSync(path.dirname(DEFAULT_IMAGE), { recursive: true });
+    const descriptor = fs.openSync(DEFAULT_IMAGE, 'wx');
+    fs.ftruncateSync(descriptor, DEFAULT_SECTORS * SECTOR_BYTES);
+    fs.writeSync(descriptor, masterBootRecord(PARTITION_START, DEFAULT_SECTORS - PARTITION_START), 0, SECTOR_BYTES, 0);
+    fs.closeSync(descriptor);
+  }
+  return DEFAULT_IMAGE;
+}
+
+/** A boot sector with one partition; its text says what the image is. */
+function masterBootRecord(start: number, sectors: number): Buffer {
+  const sector = Buffer.alloc(SECTOR_BYTES);
+  sector.write('VROS disk image', 3, 'latin1');
+  const entry = 446;
+  sector.writeUInt8(PARTITION_TYPE, entry + 4);
+  sector.fill(0xff, entry + 5, entry + 8);
+  sector.writeUInt32LE(start, entry + 8);
+  sector.writeUInt32LE(sectors, entry + 12);
+  sector.writeUInt16LE(0xaa55, 510);
+  return sector;
+}
+
+/** Writes everything to the images and closes them. Errors are returned as sentences. */
+export async function closeDisks(disks: readonly (DiskBackend | null)[]): Promise<string[]> {
+  const errors: string[] = [];
+  for (const disk of disks) {
+    if (disk === null) continue;
+    await new Promise<void>((resolve) => {
+      disk.flush((error) => {
+        if (error !== null && !disk.readOnly) errors.push(error.message);
+        resolve();
+      });
+    });
+    disk.close();
+  }
+  return errors;
+}

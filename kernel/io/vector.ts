@@ -1,0 +1,147 @@
+/**
+ * Runs a vector of port operations (protocol/vector.ts). It is checked whole before the first access: a bad operation refuses it, a port outside the
+ * bitmap is a fault, and in both cases nothing reaches a device. A POLL8 whose condition does not hold yet suspends the run; the kernel steps it again
+ * when a device has changed or its time is up, so a vector never blocks the kernel.
+ */
+
+import type { Width } from '../../hw/device.ts';
+import { MAX_POLL_MICROSECONDS, MAX_VECTOR_BYTES, MAX_VECTOR_OPERATIONS } from '../../protocol/bounds.ts';
+import { vectorOperation as op } from '../../protocol/vector.ts';
+
+/** The port bus, as far as a vector needs it. */
+export interface Ports {
+  read(port: number, width: Width): number;
+  write(port: number, width: Width, value: number): void;
+  readBlock(port: number, width: Width, target: Buffer): void;
+  writeBlock(port: number, width: Width, source: Buffer): void;
+}
+
+/** What the check found: fine, a malformed operation, or a port that is not allowed. */
+export type VectorCheck = { kind: 'ok' } | { kind: 'invalid' } | { kind: 'fault'; port: number };
+
+/** `waiting`: a POLL8 is not satisfied; step again when a device changed, and not later than `deadline` (milliseconds of uptime). */
+export type VectorState = 'waiting' | 'done';
+
+const operands: readonly number[] = [0, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 4, 3, 1];
+
+/** Width of the accesses of an operation. */
+function widthOf(code: number): Width {
+  if (code > op.WRITE_BLOCK32) return 1;
+  const step = (code - 1) % 3;
+  return step === 0 ? 1 : step === 1 ? 2 : 4;
+}
+
+const isNumber = (value: unknown, most: number): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most;
+
+/** One run of a vector. */
+export class VectorRun {
+  readonly id: number;
+  readonly results: unknown[] = [];
+  /** Index of the operation that ended it early, or -1. */
+  ended = -1;
+  /** When the POLL8 it waits in is over, in milliseconds of uptime. */
+  deadline = 0;
+  private readonly words: readonly unknown[];
+  private readonly ports: Ports;
+  private readonly acknowledge: (irq: number) => void;
+  private at = 0;
+  private operation = 0;
+  private polling = false;
+
+  /** `words` must have passed `checkVector`. */
+  constructor(id: number, words: readonly unknown[], ports: Ports, acknowledge: (irq: number) => void) {
+    this.id = id;
+    this.words = words;
+    this.ports = ports;
+    this.acknowledge = acknowledge;
+  }
+
+  /** Goes on until the end or an unsatisfied POLL8. `now` is the uptime in milliseconds. */
+  step(now: number): VectorState {
+    while (this.at < this.words.length && this.ended < 0) {
+      const code = this.number(0);
+      if (code === op.POLL8) {
+        if (!this.poll(now)) return 'waiting';
+      } else this.run(code);
+      this.at += 1 + (operands[code] ?? 0);
+      this.operation++;
+    }
+    return 'done';
+  }
+
+  private number(offset: number): number {
+    return this.words[this.at + offset] as number;
+  }
+
+  private poll(now: number): boolean {
+    const value = this.ports.read(this.number(1), 1);
+    if (!this.polling) {
+      this.polling = true;
+      this.deadline = now + this.number(4) / 1000;
+    }
+    const satisfied = (value & this.number(2)) === this.number(3);
+    if (!satisfied && now < this.deadline) return false;
+    this.polling = false;
+    this.results.push(value);
+    if (!satisfied) this.ended = this.operation;
+    return true;
+  }
+
+  private run(code: number): void {
+    const width = widthOf(code);
+    const port = this.number(1);
+    if (code <= op.READ32) this.results.push(this.ports.read(port, width));
+    else if (code <= op.WRITE32) this.ports.write(port, width, this.number(2));
+    else if (code <= op.READ_BLOCK32) {
+      const target = Buffer.allocUnsafe(this.number(2) * width);
+      this.ports.readBlock(port, width, target);
+      this.results.push(target);
+    } else if (code <= op.WRITE_BLOCK32) {
+      const source = this.words[this.at + 2] as Uint8Array;
+      this.ports.writeBlock(port, width, Buffer.from(source.buffer, source.byteOffset, source.length));
+    } else if (code === op.CHECK8) {
+      const value = this.ports.read(port, 1);
+      if ((value & this.number(2)) === this.number(3)) return;
+      this.results.push(value);
+      this.ended = this.operation;
+    } else this.acknowledge(port);
+  }
+}
+
+/** Checks every operation of a vector. `allows` is the task's permission bitmap, `owns` says whether a line is its own. */
+export function checkVector(
+  words: unknown,
+  allows: (port: number, width: number) => boolean,
+  owns: (irq: number) => boolean,
+): VectorCheck {
+  if (!Array.isArray(words)) return { kind: 'invalid' };
+  let count = 0;
+  let bytes = 0;
+  for (let at = 0; at < words.length; ) {
+    const code: unknown = words[at];
+    if (!isNumber(code, op.ACKNOWLEDGE) || code === 0 || ++count > MAX_VECTOR_OPERATIONS) return { kind: 'invalid' };
+    const width = widthOf(code);
+    const [port, second, third, fourth] = words.slice(at + 1, at + 5) as unknown[];
+    if (code === op.ACKNOWLEDGE) {
+      if (!isNumber(port, 15) || !owns(port)) return { kind: 'invalid' };
+    } else {
+      if (!isNumber(port, 0xffff)) return { kind: 'invalid' };
+      if (code >= op.WRITE8 && code <= op.WRITE32 && !isNumber(second, 256 ** width - 1)) return { kind: 'invalid' };
+      if (code >= op.READ_BLOCK8 && code <= op.READ_BLOCK32) {
+        if (!isNumber(second, MAX_VECTOR_BYTES)) return { kind: 'invalid' };
+        bytes += second * width;
+      }
+      if (code >= op.WRITE_BLOCK8 && code <= op.WRITE_BLOCK32) {
+        if (!(second instanceof Uint8Array) || second.length % width !== 0) return { kind: 'invalid' };
+      }
+      if (code >= op.POLL8 && !(isNumber(second, 255) && isNumber(third, 255))) return { kind: 'invalid' };
+      if (code === op.POLL8 && !isNumber(fourth, MAX_POLL_MICROSECONDS)) return { kind: 'invalid' };
+      if (bytes > MAX_VECTOR_BYTES) return { kind: 'invalid' };
+      if (!allows(port, width)) return { kind: 'fault', port };
+    }
+    at += 1 + (operands[code] ?? 0);
+    if (at > words.length) return { kind: 'invalid' };
+  }
+  return { kind: 'ok' };
+}

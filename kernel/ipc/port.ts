@@ -1,0 +1,79 @@
+/**
+ * Ports. A port outlives the process that receives from it: when that dies, a named port is orphaned, keeps its queue, and is taken over by the service's
+ * next incarnation. Waiting is a state that can be listed here, not a promise somewhere.
+ */
+import type { Program } from '../task/program.ts';
+import type { Task } from '../task/task.ts';
+import type { Message } from './message.ts';
+
+/** A notice of the kernel that waits in a port. */
+export interface Notice {
+  readonly method: number;
+  readonly data: unknown;
+  /** Notices with the same key wait only once. */
+  readonly key: string;
+  deliveries: number;
+}
+
+/** A port and what waits in it. */
+export class Port {
+  readonly id: number;
+  readonly name: string;
+  /** The service whose port this is: a named port goes to its next incarnation. */
+  readonly program: Program;
+  /** The one task that may receive, or null while the port is orphaned. */
+  receiver: Task | null = null;
+  /** The receiver's handle of its receive right. */
+  receiverHandle = 0;
+  /** Messages in order. Beyond the first 16 there are only callers, who wait. */
+  readonly queue: Message[] = [];
+  /** Messages to be delivered again, before the queue. */
+  readonly again: Message[] = [];
+  readonly notices: Notice[] = [];
+  /** Requests delivered and not answered. */
+  owed = 0;
+  /** Bytes of the frames in `queue` and `again`. */
+  bytes = 0;
+  /** Copies of the send right for each badge in use. */
+  readonly badges = new Map<number, number>();
+  destroyed = false;
+  sent = 0;
+  received = 0;
+  redelivered = 0;
+  refused = 0;
+  failed = 0;
+
+  constructor(id: number, name: string, program: Program) {
+    this.id = id;
+    this.name = name;
+    this.program = program;
+  }
+
+  /** Whether something can be received. */
+  get ready(): boolean {
+    return this.notices.length > 0 || this.again.length > 0 || this.queue.length > 0;
+  }
+
+  /** For people: the name, or `port 12 of ata`. */
+  get title(): string {
+    return this.name === '' ? `port ${this.id} of ${this.program.name}` : this.name;
+  }
+
+  /** The next message, taken off the port: those to be delivered again come first. */
+  take(): Message | undefined {
+    const message = this.again.shift() ?? this.queue.shift();
+    if (message !== undefined) this.bytes -= message.frame.length;
+    return message;
+  }
+
+  /** Takes a waiting message off, wherever it stands. */
+  remove(message: Message): void {
+    for (const list of [this.again, this.queue]) {
+      const index = list.indexOf(message);
+      if (index < 0) continue;
+      list.splice(index, 1);
+      this.bytes -= message.frame.length;
+      return;
+    }
+  }
+}

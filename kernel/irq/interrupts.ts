@@ -1,0 +1,154 @@
+/**
+ * Interrupts become messages. The 8259 pair is programmed at boot as any PC kernel does it (Intel 8259A data sheet, ICW1 to ICW4, OCW1, OCW2); when it
+ * signals, the kernel takes the vector, masks the line, ends the interrupt, and posts the notice `irq` to the port that registered the line. The line stays
+ * masked until the driver acknowledges, so a device can never flood its driver.
+ */
+import { kernelNotices } from '../../protocol/kernel.ts';
+import type { Ports } from '../io/vector.ts';
+import type { Ipc } from '../ipc/ipc.ts';
+import type { Port } from '../ipc/port.ts';
+import type { KernelLog } from '../log.ts';
+import type { Task } from '../task/task.ts';
+
+const MASTER = 0x20;
+const SLAVE = 0xa0;
+const VECTOR_BASE = 0x20;
+const CASCADE = 2;
+const END_OF_INTERRUPT = 0x20;
+const READ_IN_SERVICE = 0x0b;
+
+/** The processor's side of the interrupt controller. */
+export interface InterruptController {
+  /** Called with the level of the INT output each time it changes. */
+  onOutput(callback: (level: boolean) => void): void;
+  /** The INTA cycle: answers the vector. */
+  acknowledge(): number;
+}
+
+interface Line {
+  readonly task: Task;
+  readonly port: Port;
+}
+
+/** Counts and routes interrupts. */
+export class Interrupts {
+  /** Interrupts of each line since boot. */
+  readonly counts = new Float64Array(16);
+  spurious = 0;
+  private readonly controller: InterruptController;
+  private readonly ports: Ports;
+  private readonly ipc: Ipc;
+  private readonly log: KernelLog;
+  private readonly lines: (Line | null)[] = new Array<Line | null>(16).fill(null);
+  private mask = 0xffff & ~(1 << CASCADE);
+  private pending = false;
+  private high = false;
+  private closed = false;
+
+  constructor(controller: InterruptController, ports: Ports, ipc: Ipc, log: KernelLog) {
+    this.controller = controller;
+    this.ports = ports;
+    this.ipc = ipc;
+    this.log = log;
+    const write = (port: number, value: number): void => ports.write(port, 1, value);
+    // ICW1: edge triggered, cascade, ICW4 follows. ICW2: vectors. ICW3: slave on line 2. ICW4: 8086 mode.
+    for (const [base, vectors, cascade] of [
+      [MASTER, VECTOR_BASE, 1 << CASCADE],
+      [SLAVE, VECTOR_BASE + 8, CASCADE],
+    ] as const) {
+      write(base, 0x11);
+      write(base + 1, vectors);
+      write(base + 1, cascade);
+      write(base + 1, 0x01);
+    }
+    this.writeMask(0xffff);
+    controller.onOutput((level) => {
+      this.high = level;
+      if (level && !this.closed) this.schedule();
+    });
+  }
+
+  /** Routes a line to a port of a task. False when another task has it. */
+  register(task: Task, irq: number, port: Port): boolean {
+    const line = this.lines[irq];
+    if (line !== null && line !== undefined && line.task !== task) return false;
+    this.lines[irq] = { task, port };
+    task.irqs.add(irq);
+    this.setMasked(irq, false);
+    return true;
+  }
+
+  /** The driver has dealt with the device. False when the line is not its own. */
+  acknowledge(task: Task, irq: number): boolean {
+    if (this.lines[irq]?.task !== task) return false;
+    this.setMasked(irq, false);
+    return true;
+  }
+
+  /** The line belongs to nobody any more and stays masked. */
+  release(irq: number): void {
+    this.lines[irq]?.task.irqs.delete(irq);
+    this.lines[irq] = null;
+    this.setMasked(irq, true);
+  }
+
+  /** Masks every line and takes no interrupts any more. */
+  close(): void {
+    this.closed = true;
+    this.writeMask(0xffff);
+  }
+
+  /** Whether a task may acknowledge a line. */
+  owns(task: Task, irq: number): boolean {
+    return this.lines[irq]?.task === task;
+  }
+
+  /** The controller may signal in the middle of a device's access; the processor looks between instructions. */
+  private schedule(): void {
+    if (this.pending) return;
+    this.pending = true;
+    queueMicrotask(() => {
+      this.pending = false;
+      for (let rounds = 0; this.high && rounds < 32; rounds++) this.take();
+    });
+  }
+
+  private take(): void {
+    const irq = this.controller.acknowledge() - VECTOR_BASE;
+    if ((irq === 7 || irq === 15) && this.isSpurious(irq)) return;
+    if (irq < 0 || irq > 15) {
+      this.log.error(`the interrupt controller answered vector ${irq + VECTOR_BASE}`);
+      return;
+    }
+    this.setMasked(irq, true);
+    if (irq >= 8) this.ports.write(SLAVE, 1, END_OF_INTERRUPT);
+    this.ports.write(MASTER, 1, END_OF_INTERRUPT);
+    this.counts[irq] = (this.counts[irq] ?? 0) + 1;
+    const line = this.lines[irq];
+    if (line) this.ipc.notify(line.port, kernelNotices.methods.irq.number, [irq], `irq ${irq}`);
+    else this.log.debug(`interrupt ${irq} has no handler`);
+  }
+
+  /** Lines 7 and 15 without an in-service bit: the request was gone before it was acknowledged (data sheet, "Default IR7"). */
+  private isSpurious(irq: number): boolean {
+    const base = irq === 7 ? MASTER : SLAVE;
+    this.ports.write(base, 1, READ_IN_SERVICE);
+    if ((this.ports.read(base, 1) & 0x80) !== 0) return false;
+    // The master does have its cascade line in service.
+    if (irq === 15) this.ports.write(MASTER, 1, END_OF_INTERRUPT);
+    this.spurious++;
+    return true;
+  }
+
+  private setMasked(irq: number, masked: boolean): void {
+    const bit = 1 << irq;
+    const mask = masked ? this.mask | bit : this.mask & ~bit;
+    if (mask !== this.mask) this.writeMask(mask);
+  }
+
+  private writeMask(mask: number): void {
+    this.mask = mask & ~(1 << CASCADE);
+    this.ports.write(MASTER + 1, 1, this.mask & 0xff);
+    this.ports.write(SLAVE + 1, 1, this.mask >> 8);
+  }
+}

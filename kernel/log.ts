@@ -1,0 +1,103 @@
+/**
+ * The kernel log: pino writes each line to a ring in memory (`dmesg`) and, if asked, to a file of the host.
+ */
+import { pino } from 'pino';
+import { MAX_LOG_BYTES } from '../protocol/bounds.ts';
+import type { LogLine } from '../protocol/records.ts';
+
+/** Lines kept in the ring. */
+const RING_LINES = 4096;
+
+/** Level of a line, as pino names and numbers them. */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+
+/** Writes lines and keeps the last ones. */
+export class KernelLog {
+  private readonly ring: string[] = [];
+  private next = 0;
+  private readonly logger: ReturnType<typeof pino>;
+  private readonly now: () => number;
+  private readonly listeners = new Set<(line: LogLine) => void>();
+
+  /** `now`: uptime in milliseconds. `file`: gets each line as JSON too; `debug`: keep lines of level debug. */
+  constructor(now: () => number, debug: boolean, file?: { write(line: string): void }) {
+    this.now = now;
+    this.logger = pino(
+      { base: null, timestamp: false, level: debug ? 'debug' : 'info' },
+      {
+        write: (line: string) => {
+          this.keep(line);
+          file?.write(line);
+        },
+      },
+    );
+  }
+
+  /** One line from the kernel or, with `source`, from a service. */
+  write(level: LogLevel, text: string, source = 'kernel'): void {
+    this.logger[level]({ time: Math.round(this.now() * 1000) / 1000, source }, clip(text));
+  }
+
+  debug(text: string): void {
+    this.write('debug', text);
+  }
+
+  info(text: string): void {
+    this.write('info', text);
+  }
+
+  warn(text: string): void {
+    this.write('warn', text);
+  }
+
+  error(text: string): void {
+    this.write('error', text);
+  }
+
+  /** Calls back for each line from now on. Returns a function that ends it. */
+  listen(listener: (line: LogLine) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** The last `most` lines, oldest first. */
+  lines(most: number): LogLine[] {
+    const all = [...this.ring.slice(this.next), ...this.ring.slice(0, this.next)];
+    return all.slice(-Math.max(1, most)).map(parse);
+  }
+
+  private keep(line: string): void {
+    if (this.ring.length < RING_LINES) this.ring.push(line);
+    else {
+      this.ring[this.next] = line;
+      this.next = (this.next + 1) % RING_LINES;
+    }
+    if (this.listeners.size === 0) return;
+    const parsed = parse(line);
+    for (const listener of this.listeners) listener(parsed);
+  }
+}
+
+function parse(line: string): LogLine {
+  const { time, level, source, msg } = JSON.parse(line) as { time: number; level: number; source: string; msg: string };
+  return { time, level, source, text: msg };
+}
+
+/** Cuts a text to the bound of a log line and makes control characters visible, so that no service can forge lines. */
+function clip(text: string): string {
+  const cut = text.length > MAX_LOG_BYTES / 4 ? clipBytes(text) : text;
+  return cut.replace(
+    /[\x00-\x08\x0b-\x1f\x7f]/g,
+    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+}
+
+function clipBytes(text: string): string {
+  const bytes = Buffer.from(text.slice(0, MAX_LOG_BYTES));
+  return bytes.length <= MAX_LOG_BYTES
+    ? bytes.toString()
+    : bytes
+        .subarray(0, MAX_LOG_BYTES - 3)
+        .toString()
+        .replace(/\ufffd$/, '');
+}

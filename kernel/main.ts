@@ -1,0 +1,120 @@
+/**
+ * VROS: one process that is the machine and its kernel. This file is the boot order.
+ */
+import fs from 'node:fs';
+import type { DiskBackend } from '../hw/disk/backend.ts';
+import { DiskImageError } from '../hw/disk/image.ts';
+import { createMachine, type Machine } from '../hw/machine.ts';
+import { HostTerminal } from '../hw/terminal.ts';
+import packageDescription from '../package.json' with { type: 'json' };
+import { ConfigurationError, type Manifest } from './config.ts';
+import { closeDisks, openDisks } from './disks.ts';
+import { Kernel, manifestsOf, type Outcome } from './kernel.ts';
+import { KernelLog } from './log.ts';
+import { type Options, parseOptions, UsageError, usage } from './options.ts';
+import { handleHostSignals, leave } from './shutdown.ts';
+import { probeHost } from './task/sandbox.ts';
+import { Spawner } from './task/spawner.ts';
+import { hostClock } from './time/clock.ts';
+
+const { version } = packageDescription;
+
+async function main(): Promise<number> {
+  const options = parseOptions(process.argv.slice(2));
+  if (options.help) return print(usage);
+  if (options.version) return print(`VROS ${version}\n`);
+
+  const time = hostClock();
+  const log = new KernelLog(() => time.now(), options.debug, logFile(options));
+  const manifests = manifestsOf(options);
+  const tools = probeHost();
+  const start = (): Spawner => {
+    const spawner = new Spawner(options.sandbox, tools, manifests, log);
+    // The processes start while the machine is put together.
+    spawner.warmUp(manifests.filter((manifest) => manifest.enabled && manifest.start === 'boot').length);
+    return spawner;
+  };
+  let spawner = start();
+  let disks: (DiskBackend | null)[] = [];
+  try {
+    disks = await openDisks(options);
+  } catch (error) {
+    spawner.close();
+    throw error;
+  }
+  const terminal = new HostTerminal({ input: process.stdin, output: process.stdout });
+  const machine = createMachine({
+    clock: () => time.now() * 1e6,
+    startSeconds: Math.floor((Date.now() - time.now()) / 1000),
+    serialLine: terminal,
+    disks,
+  });
+  terminal.onResize((columns, rows) => machine.consoleSize.set(columns, rows));
+  greet(options, manifests, spawner, disks, machine, terminal, log);
+
+  let outcome: Outcome = { status: 0, reboot: true };
+  while (outcome.reboot) {
+    const kernel = new Kernel({ options, version, manifests, machine, log, time, spawner });
+    const release = handleHostSignals(kernel, log);
+    kernel.start();
+    outcome = await kernel.ended;
+    release();
+    if (outcome.reboot) {
+      machine.reset();
+      spawner = start();
+    }
+  }
+
+  const errors = await closeDisks(disks);
+  await terminal.close();
+  for (const error of errors) process.stderr.write(`vros: ${error}\n`);
+  return errors.length > 0 ? 74 : outcome.status;
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+function logFile(options: Options): { write(line: string): void } | undefined {
+  if (options.logFile === undefined) return undefined;
+  const descriptor = fs.openSync(options.logFile, 'a');
+  return { write: (line) => fs.writeSync(descriptor, line) };
+}
+
+/** Says on the console and in the log what is about to run. */
+function greet(
+  options: Options,
+  manifests: readonly Manifest[],
+  spawner: Spawner,
+  disks: readonly (DiskBackend | null)[],
+  machine: Machine,
+  terminal: HostTerminal,
+  log: KernelLog,
+): void {
+  const names = disks.flatMap((disk, index) =>
+    disk === null
+      ? []
+      : [`hd${'abcd'[index] ?? ''} ${(disk.sectors / 2048).toFixed(1)} MiB${disk.readOnly ? ' (read-only)' : ''}`],
+  );
+  const lines = [
+    `VROS ${version}: ${options.cpus} CPU${options.cpus === 1 ? '' : 's'}, policy ${options.policy}, ${manifests.length} programs`,
+    `sandbox: ${spawner.describe()}`,
+    `disks: ${names.length === 0 ? 'none' : names.join(', ')}`,
+  ];
+  for (const line of lines) log.info(line);
+  if (terminal.isTerminal && !options.quiet) terminal.print(lines.map((line) => `${line}\r\n`).join(''));
+  const { columns, rows } = terminal.size;
+  machine.consoleSize.set(columns, rows);
+}
+
+main().then(
+  (status) => leave(status),
+  (error: unknown) => {
+    if (error instanceof UsageError) process.stderr.write(`vros: ${error.message}\n\n${usage}`);
+    else if (error instanceof ConfigurationError || error instanceof DiskImageError)
+      process.stderr.write(`vros: ${error.message}\n`);
+    else process.stderr.write(`vros: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    leave(error instanceof UsageError || error instanceof ConfigurationError ? 64 : 66);
+  },
+);

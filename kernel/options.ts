@@ -1,0 +1,124 @@
+/** The command line. Option names follow QEMU where it has them. */
+import os from 'node:os';
+import { parseArgs } from 'node:util';
+import { defaultConfiguration } from './paths.ts';
+import { isPolicyName, type PolicyName, policyNames } from './sched/index.ts';
+import { type SandboxLayer, sandboxLayers } from './task/sandbox.ts';
+
+/** CPUs when nothing else is said: the host's, at most this many. */
+const DEFAULT_CPUS = 4;
+
+/** A mistake on the command line, in words for the user. */
+export class UsageError extends Error {}
+
+/** What the machine is started with. */
+export interface Options {
+  readonly help: boolean;
+  readonly version: boolean;
+  /** Images of hda to hdd; undefined where none is given. */
+  readonly disks: readonly (string | undefined)[];
+  readonly noDisk: boolean;
+  readonly readOnly: boolean;
+  readonly cpus: number;
+  readonly policy: PolicyName;
+  readonly memoryMebibytes: number;
+  /** Commands for the shell instead of the terminal. */
+  readonly exec: string | null;
+  /** The configuration file. */
+  readonly services: string;
+  readonly sandbox: readonly SandboxLayer[];
+  readonly logFile: string | undefined;
+  readonly debug: boolean;
+  readonly quiet: boolean;
+}
+
+export const usage = `usage: npm start -- [options]
+
+  --hda FILE … --hdd FILE  disk images (raw); without any, .vros/hda.img is made and used
+  --no-disk                start without a disk
+  --read-only              open the images for reading only
+  --smp N                  CPUs (1 to 64; default: the host's, at most ${DEFAULT_CPUS})
+  --sched NAME             scheduling policy: ${policyNames.join(', ')}
+  --memory MIB             memory of the machine for programs on emulated CPUs (default 64)
+  --exec 'COMMANDS'        run these shell commands without a prompt, then end with their status
+  --services FILE          configuration of the services (default: services.json of the package)
+  --sandbox LAYERS         layers of the sandbox, or none (default: ${sandboxLayers.join(',')})
+  --log FILE               append the kernel log to a file, one JSON object a line
+  --debug                  keep log lines of level debug too
+  --quiet                  no lines from the kernel on the console at boot
+  --help, --version
+
+Standard input that is no terminal is read as shell commands; the machine ends with them.
+`;
+
+/** Reads the command line. Throws UsageError. */
+export function parseOptions(words: readonly string[]): Options {
+  const values = parse(words);
+  const cpus = integer('--smp', values.smp ?? String(Math.min(DEFAULT_CPUS, os.availableParallelism())), 1, 64);
+  const policy = values.sched ?? 'rr';
+  if (!isPolicyName(policy))
+    throw new UsageError(`--sched: there is no policy ${policy}; choose one of ${policyNames.join(', ')}`);
+  return {
+    help: values.help,
+    version: values.version,
+    disks: [values.hda, values.hdb, values.hdc, values.hdd],
+    noDisk: values['no-disk'],
+    readOnly: values['read-only'],
+    cpus,
+    policy,
+    memoryMebibytes: integer('--memory', values.memory ?? '64', 1, 4096),
+    exec: values.exec ?? null,
+    services: values.services ?? defaultConfiguration,
+    sandbox: sandbox(values.sandbox),
+    logFile: values.log,
+    debug: values.debug,
+    quiet: values.quiet,
+  };
+}
+
+function parse(words: readonly string[]) {
+  const text = { type: 'string' } as const;
+  const flag = { type: 'boolean', default: false } as const;
+  const options = {
+    hda: text,
+    hdb: text,
+    hdc: text,
+    hdd: text,
+    'no-disk': flag,
+    'read-only': flag,
+    smp: text,
+    sched: text,
+    memory: text,
+    exec: text,
+    services: text,
+    sandbox: text,
+    log: text,
+    debug: flag,
+    quiet: flag,
+    help: flag,
+    version: flag,
+  } as const;
+  try {
+    return parseArgs({ args: [...words], options, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function integer(option: string, text: string, least: number, most: number): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= least && value <= most))
+    throw new UsageError(`${option}: expected a whole number from ${least} to ${most}, got ${text}`);
+  return value;
+}
+
+function sandbox(text: string | undefined): readonly SandboxLayer[] {
+  if (text === undefined) return sandboxLayers;
+  if (text === 'none') return [];
+  return text.split(',').map((word) => {
+    const layer = sandboxLayers.find((name) => name === word);
+    if (layer === undefined)
+      throw new UsageError(`--sandbox: there is no layer ${word}; choose from ${sandboxLayers.join(', ')}, or none`);
+    return layer;
+  });
+}

@@ -1,0 +1,58 @@
+/**
+ * The ways a machine ends: `halt` from inside, a signal from the host, or the death of this process. In each case no process is left behind: the first two
+ * end every task here; for the last, tasks die with the kernel (PR_SET_PDEATHSIG) and at the end of their pipe.
+ */
+import { signals } from '../protocol/signal.ts';
+import type { Kernel } from './kernel.ts';
+import type { KernelLog } from './log.ts';
+
+/** How long the services get to end in order after a signal, in milliseconds. */
+const ORDERLY_MILLISECONDS = 4000;
+
+/**
+ * SIGTERM, SIGINT and SIGHUP end the machine in order: init is told and stops the services. A second signal, or no answer from init in time, ends it at
+ * once. Answers a function that takes the handlers off.
+ */
+export function handleHostSignals(kernel: Kernel, log: KernelLog): () => void {
+  let asked = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const handler = (name: NodeJS.Signals, number: number): void => {
+    const status = 128 + number;
+    const { init } = kernel.parts.tasks;
+    if (asked || init === null || init.signalPort === null) {
+      kernel.halt(status, false);
+      return;
+    }
+    asked = true;
+    log.info(`${name} from the host: the machine ends`);
+    kernel.parts.tasks.signal(init, number === signals.HUP ? signals.TERM : number, 'the host');
+    timer = setTimeout(() => kernel.halt(status, false), ORDERLY_MILLISECONDS);
+  };
+  const names = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+  for (const name of names) process.on(name, handler);
+  const atExit = (): void => kernel.halt(0, false);
+  const onBug = (error: unknown): void => {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    log.write('fatal', text);
+    process.stderr.write(`vros: kernel error: ${text}\r\n`);
+    kernel.halt(70, false);
+  };
+  process.on('exit', atExit);
+  process.on('uncaughtException', onBug);
+  process.on('unhandledRejection', onBug);
+  return () => {
+    clearTimeout(timer);
+    for (const name of names) process.off(name, handler);
+    process.off('exit', atExit);
+    process.off('uncaughtException', onBug);
+    process.off('unhandledRejection', onBug);
+  };
+}
+
+/** Ends this process once what it wrote is out. */
+export function leave(status: number): void {
+  process.exitCode = status;
+  if (process.stdout.writableLength === 0) process.exit(status);
+  process.stdout.once('drain', () => process.exit(status));
+  process.stdout.once('error', () => process.exit(status));
+}

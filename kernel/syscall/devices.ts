@@ -1,0 +1,105 @@
+/** System calls on devices: I/O ports, vectors, interrupts. */
+
+import type { Width } from '../../hw/device.ts';
+import { MAX_VECTOR_BYTES } from '../../protocol/bounds.ts';
+import { SystemError } from '../../protocol/errno.ts';
+import { PermissionBitmap } from '../io/permission.ts';
+import { checkVector, VectorRun } from '../io/vector.ts';
+import type { Frame } from '../ipc/frame.ts';
+import type { Task } from '../task/task.ts';
+import { type Handler, type KernelParts, typed } from './context.ts';
+
+/** Port and width of a call; throws EINVAL for a width there is not. */
+function access(frame: Frame): { port: number; width: Width } {
+  const width = frame.handle >>> 16;
+  if (width !== 1 && width !== 2 && width !== 4) throw new SystemError('EINVAL');
+  return { port: frame.handle & 0xffff, width };
+}
+
+/**
+ * Checks an access against the permission bitmap. A refused one is a general protection fault: the task is ended, the log names service and
+ * port, and nothing reaches the device.
+ */
+function allowed(kernel: KernelParts, task: Task, port: number, width: number): boolean {
+  if (task.permission?.allows(port, width) === true) return true;
+  fault(kernel, task, port, width);
+  return false;
+}
+
+function fault(kernel: KernelParts, task: Task, port: number, width: number): void {
+  const last = width === 1 ? '' : ` (${width} bytes)`;
+  kernel.tasks.end(
+    task,
+    `general protection fault: ${task.name} touched I/O port 0x${port.toString(16)}${last} without permission`,
+  );
+}
+
+export const deviceCalls = {
+  request_io_port: typed('request_io_port', (kernel, task, { start, end }, frame) => {
+    if (end < start) throw new SystemError('EINVAL');
+    if (!task.manifest.ioPorts.some(([first, last]) => start >= first && end <= last)) throw new SystemError('EPERM');
+    if (!task.capabilities.hasRoom()) throw new SystemError('EMFILE');
+    task.permission ??= new PermissionBitmap();
+    task.permission.set(start, end, true);
+    const handle = task.capabilities.insert({ kind: 'io', references: 0, first: start, last: end });
+    kernel.execution.answer(task, frame.id, 0, handle);
+  }),
+  in: (kernel, task, frame) => {
+    const { port, width } = access(frame);
+    if (!allowed(kernel, task, port, width)) return;
+    kernel.execution.answer(task, frame.id, 0, kernel.bus.read(port, width));
+  },
+  out: typed('out', (kernel, task, value, frame) => {
+    const { port, width } = access(frame);
+    if (value >= 256 ** width) throw new SystemError('EINVAL');
+    if (!allowed(kernel, task, port, width)) return;
+    kernel.bus.write(port, width, value);
+    kernel.execution.answer(task, frame.id, 0);
+  }),
+  ins: typed('ins', (kernel, task, { count }, frame) => {
+    const { port, width } = access(frame);
+    if (count * width > MAX_VECTOR_BYTES) throw new SystemError('EINVAL');
+    if (!allowed(kernel, task, port, width)) return;
+    const target = Buffer.allocUnsafe(count * width);
+    kernel.bus.readBlock(port, width, target);
+    kernel.execution.answerValue(task, frame.id, target);
+  }),
+  outs: typed('outs', (kernel, task, data, frame) => {
+    const { port, width } = access(frame);
+    if (data.length % width !== 0) throw new SystemError('EINVAL');
+    if (!allowed(kernel, task, port, width)) return;
+    kernel.bus.writeBlock(port, width, Buffer.from(data.buffer, data.byteOffset, data.length));
+    kernel.execution.answer(task, frame.id, 0);
+  }),
+  io_vector: typed('io_vector', (kernel, task, words, frame) => {
+    if (task.vector !== null) throw new SystemError('EBUSY');
+    const checked = checkVector(
+      words,
+      (port, width) => task.permission?.allows(port, width) === true,
+      (irq) => kernel.interrupts.owns(task, irq),
+    );
+    if (checked.kind === 'invalid') throw new SystemError('EINVAL');
+    if (checked.kind === 'fault') return fault(kernel, task, checked.port, 1);
+    const run = new VectorRun(frame.id, words as unknown[], kernel.bus, (irq) =>
+      kernel.interrupts.acknowledge(task, irq),
+    );
+    if (run.step(kernel.time.now()) === 'done') {
+      kernel.execution.answerValue(task, frame.id, [run.ended, run.results]);
+      return;
+    }
+    task.vector = run;
+    kernel.execution.block(task, 'io_vector');
+    kernel.vectors.add(task, run);
+  }),
+  register_irq_handler: typed('register_irq_handler', (kernel, task, { irq, port }, frame) => {
+    if (!task.manifest.irqs.includes(irq)) throw new SystemError('EPERM');
+    const right = task.capabilities.of(port, 'receive');
+    if (right === null) throw new SystemError('EBADF');
+    if (!task.capabilities.hasRoom()) throw new SystemError('EMFILE');
+    if (!kernel.interrupts.register(task, irq, right.port)) throw new SystemError('EBUSY');
+    kernel.execution.answer(task, frame.id, 0, task.capabilities.insert({ kind: 'irq', references: 0, irq }));
+  }),
+  irq_acknowledge: typed('irq_acknowledge', (kernel, task, { irq }, frame) => {
+    kernel.execution.answer(task, frame.id, kernel.interrupts.acknowledge(task, irq) ? 0 : 'EPERM');
+  }),
+} satisfies Record<string, Handler>;

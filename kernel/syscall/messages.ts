@@ -1,0 +1,136 @@
+/** System calls on ports and messages. */
+import { FOREVER, MAX_TIMEOUT_MILLISECONDS } from '../../protocol/bounds.ts';
+import { type ErrorName, SystemError } from '../../protocol/errno.ts';
+import { ENVELOPE_AT, ENVELOPE_PORT, ENVELOPE_TIMEOUT, messageRights } from '../../protocol/message.ts';
+import type { PortRow } from '../../protocol/records.ts';
+import type { Frame } from '../ipc/frame.ts';
+import type { Port } from '../ipc/port.ts';
+import type { Task } from '../task/task.ts';
+import { type Handler, type KernelParts, typed, valued } from './context.ts';
+
+/** The ports of a list of handles; null, every port, for an empty list. */
+function portsOf(task: Task, handles: readonly number[]): Port[] | null {
+  if (handles.length === 0) return null;
+  return handles.map((handle) => portOf(task, handle));
+}
+
+function portOf(task: Task, handle: number): Port {
+  const capability = task.capabilities.of(handle, 'receive');
+  if (capability === null) throw new SystemError('EBADF');
+  return capability.port;
+}
+
+function isMessage(frame: Frame): boolean {
+  return messageRights(frame.buffer, frame.start, frame.end) >= 0;
+}
+
+/** Answers a call that made a handle or failed. */
+function answerHandle(kernel: KernelParts, task: Task, id: number, made: number | ErrorName): void {
+  if (typeof made === 'number') kernel.execution.answer(task, id, 0, made);
+  else kernel.execution.answer(task, id, made);
+}
+
+function checkTimeout(timeout: number): number {
+  if (timeout !== FOREVER && timeout > MAX_TIMEOUT_MILLISECONDS) throw new SystemError('EINVAL');
+  return timeout;
+}
+
+function row(port: Port): PortRow {
+  const length = port.queue.length + port.again.length;
+  return {
+    port: port.id,
+    name: port.name,
+    owner: port.program.name,
+    receiver: port.receiver?.pid ?? 0,
+    queued: Math.min(16, length) + port.notices.length,
+    waiting: Math.max(0, length - 16),
+    owed: port.owed,
+    sent: port.sent,
+    received: port.received,
+    redelivered: port.redelivered,
+    refused: port.refused,
+    failed: port.failed,
+  };
+}
+
+export const messageCalls = {
+  ipc_create_port: (kernel, task, frame) => answerHandle(kernel, task, frame.id, kernel.ports.create(task)),
+  ipc_create_named_port: typed('ipc_create_named_port', (kernel, task, { name }, frame) => {
+    const { id } = frame;
+    answerHandle(kernel, task, id, kernel.ports.createNamed(task, name));
+    const port = kernel.ports.byName(name);
+    if (port?.receiver === task) kernel.ipc.attached(port);
+  }),
+  ipc_find_port: typed('ipc_find_port', (kernel, task, { name, timeout }, frame) => {
+    const found = kernel.ports.find(task, frame.id, name, checkTimeout(timeout));
+    if (found !== null) answerHandle(kernel, task, frame.id, found);
+  }),
+  ipc_destroy_port: (kernel, task, frame) => {
+    const port = portOf(task, frame.handle);
+    const capability = task.capabilities.take(frame.handle);
+    kernel.ports.destroy(port);
+    if (capability !== null) kernel.ipc.drop(capability);
+    kernel.execution.answer(task, frame.id, 0);
+  },
+  ipc_send: (kernel, task, frame) => {
+    const status = isMessage(frame) ? kernel.ipc.send(task, frame) : 'EINVAL';
+    kernel.execution.answer(task, frame.id, status);
+  },
+  ipc_recv: typed('ipc_recv', (kernel, task, { ports, timeout }, frame) => {
+    const status = kernel.ipc.receive(task, frame.id, portsOf(task, ports), checkTimeout(timeout));
+    if (status !== 0) kernel.execution.answer(task, frame.id, status);
+  }),
+  ipc_try_recv: typed('ipc_try_recv', (kernel, task, { ports }, frame) => {
+    const status = kernel.ipc.tryReceive(task, frame.id, portsOf(task, ports));
+    if (status !== 0) kernel.execution.answer(task, frame.id, status);
+  }),
+  ipc_call: (kernel, task, frame) => {
+    const { id } = frame;
+    const status = isMessage(frame) ? kernel.ipc.call(task, frame) : 'EINVAL';
+    if (status !== 0) kernel.execution.answer(task, id, status);
+  },
+  ipc_reply: (kernel, task, frame) => {
+    const { id } = frame;
+    const status = isMessage(frame) ? kernel.ipc.reply(task, frame) : 'EINVAL';
+    kernel.execution.answer(task, id, status);
+  },
+  ipc_reply_recv: (kernel, task, frame) => {
+    const { id, buffer, start } = frame;
+    if (!isMessage(frame)) return kernel.execution.answer(task, id, 'EINVAL');
+    const timeout = checkTimeout(buffer.readUInt32LE(start + ENVELOPE_AT + ENVELOPE_TIMEOUT));
+    const handle = buffer.readUInt32LE(start + ENVELOPE_AT + ENVELOPE_PORT);
+    const ports = handle === 0 ? null : portsOf(task, [handle]);
+    let status = kernel.ipc.reply(task, frame);
+    if (status === 0) status = kernel.ipc.receive(task, id, ports, timeout);
+    if (status !== 0) kernel.execution.answer(task, id, status);
+  },
+  ipc_forward: (kernel, task, frame) => {
+    const { id } = frame;
+    const status = isMessage(frame) ? kernel.ipc.forward(task, frame) : 'EINVAL';
+    kernel.execution.answer(task, id, status);
+  },
+  ipc_mint: typed('ipc_mint', (kernel, task, { badge }, frame) => {
+    answerHandle(kernel, task, frame.id, kernel.ports.sendRight(task, portOf(task, frame.handle), badge));
+  }),
+  ipc_duplicate: (kernel, task, frame) => {
+    const capability = task.capabilities.of(frame.handle, 'send');
+    const made = capability === null ? 'EBADF' : kernel.ports.sendRight(task, capability.port, capability.badge);
+    answerHandle(kernel, task, frame.id, made);
+  },
+  ipc_release: (kernel, task, frame) => {
+    const capability = task.capabilities.take(frame.handle);
+    if (capability === null) return kernel.execution.answer(task, frame.id, 'EBADF');
+    if (capability.kind === 'io') task.permission?.set(capability.first, capability.last, false);
+    if (capability.kind === 'irq') kernel.interrupts.release(capability.irq);
+    kernel.ipc.drop(capability);
+    kernel.execution.answer(task, frame.id, 0);
+  },
+  ipc_info: valued('ipc_info', (kernel) => {
+    const rows: PortRow[] = [];
+    for (const port of kernel.ports.values()) {
+      if (rows.length === 4096) break;
+      rows.push(row(port));
+    }
+    return rows;
+  }),
+} satisfies Record<string, Handler>;

@@ -1,0 +1,42 @@
+/** System calls on the recovery store: values that outlive an incarnation of a service. */
+import { MAX_STORE_BYTES, MAX_STORE_KEYS } from '../../protocol/bounds.ts';
+import { decode, encodeAfter } from '../../protocol/codec.ts';
+import { SystemError } from '../../protocol/errno.ts';
+import type { Program } from '../task/program.ts';
+import type { Task } from '../task/task.ts';
+import { type Handler, typed, valued } from './context.ts';
+
+function storeOf(task: Task): Program {
+  if (task.manifest.program) throw new SystemError('EPERM');
+  return task.program;
+}
+
+function sizeOf(key: string, value: Buffer | undefined): number {
+  return value === undefined ? 0 : Buffer.byteLength(key) + value.length;
+}
+
+export const storeCalls = {
+  store_put: typed('store_put', (kernel, task, { key, value }, frame) => {
+    const program = storeOf(task);
+    const bytes = Buffer.from(encodeAfter(0, value));
+    const size = program.storeBytes - sizeOf(key, program.store.get(key)) + sizeOf(key, bytes);
+    const full = !program.store.has(key) && program.store.size >= MAX_STORE_KEYS;
+    if (full || size > MAX_STORE_BYTES) throw new SystemError('ENOSPC');
+    program.storeBytes = size;
+    program.store.set(key, bytes);
+    kernel.execution.answer(task, frame.id, 0);
+  }),
+  store_get: valued('store_get', (_kernel, task, { key }) => {
+    const bytes = storeOf(task).store.get(key);
+    if (bytes === undefined) throw new SystemError('ENOENT');
+    return decode(bytes, 0, bytes.length);
+  }),
+  store_delete: typed('store_delete', (kernel, task, { key }, frame) => {
+    const program = storeOf(task);
+    const size = sizeOf(key, program.store.get(key));
+    if (!program.store.delete(key)) throw new SystemError('ENOENT');
+    program.storeBytes -= size;
+    kernel.execution.answer(task, frame.id, 0);
+  }),
+  store_keys: valued('store_keys', (_kernel, task) => [...storeOf(task).store.keys()]),
+} satisfies Record<string, Handler>;

@@ -1,0 +1,187 @@
+/**
+ * A process of the host behind a task: started with nothing but its pipe and two captured output streams, signalled by its real process id, and
+ * reported once when it has ended.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import type net from 'node:net';
+import os from 'node:os';
+import type { Readable } from 'node:stream';
+import { TaskPipe } from './pipe.ts';
+
+/** Longest wait for the second sign of an end (pipe closed, process reaped) after the first, in milliseconds. */
+const END_MILLISECONDS = 100;
+
+/** Longest line taken from an output stream, in bytes. */
+const LINE_BYTES = 4096;
+
+/** Lines per second taken from one process; more are counted and dropped. */
+const LINES_PER_SECOND = 200;
+
+/** Whoever the process works for. */
+export interface ProcessOwner {
+  frame(buffer: Buffer, start: number, end: number): void;
+  overflow(length: number): void;
+  /** A line on stdout or stderr. */
+  line(text: string): void;
+  /** The process is gone; nothing comes after this. */
+  ended(status: number, signal: number): void;
+}
+
+/** Signals the kernel sends to processes. */
+type HostSignal = 'SIGKILL' | 'SIGSTOP' | 'SIGCONT';
+
+/** One process. */
+export class HostProcess {
+  owner: ProcessOwner;
+  readonly pipe: TaskPipe;
+  /** True once the process has said that it is there. */
+  readonly memory: number;
+  /** The last lines it wrote. */
+  readonly output: string[] = [];
+  private readonly child: ChildProcess;
+  private readonly wrapped: boolean;
+  private realPid = 0;
+  private reaped: { status: number; signal: number } | null = null;
+  private pipeClosed = false;
+  private over = false;
+
+  /**
+   * Starts `command`. `wrapped`: the command starts another process that runs the task. Throws when the host cannot start
+   * it.
+   */
+  constructor(command: readonly string[], wrapped: boolean, memory: number, owner: ProcessOwner) {
+    this.owner = owner;
+    this.wrapped = wrapped;
+    this.memory = memory;
+    const [program = '', ...words] = command;
+    this.child = spawn(program, words, {
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      env: {},
+      cwd: '/',
+      // A session of its own: keys of the host's terminal reach the kernel only.
+      detached: true,
+    });
+    this.child.on('error', () => this.reap(127, 0));
+    this.child.on('exit', (code, signal) => this.reap(code ?? 0, signal === null ? 0 : os.constants.signals[signal]));
+    this.pipe = new TaskPipe(this.child.stdio[3] as net.Socket, {
+      frame: (buffer, start, end) => this.owner.frame(buffer, start, end),
+      overflow: (length) => this.owner.overflow(length),
+      closed: () => {
+        this.pipeClosed = true;
+        this.kill();
+        this.finish();
+      },
+    });
+    for (const stream of [this.child.stdout, this.child.stderr]) if (stream !== null) this.capture(stream);
+  }
+
+  /** The process id on the host: of the task itself, not of what wraps it. 0 when it could not be started. */
+  get pid(): number {
+    if (this.realPid === 0) this.realPid = this.wrapped ? innermost(this.child.pid ?? 0) : (this.child.pid ?? 0);
+    return this.realPid;
+  }
+
+  /** Looks the process id up again: before the task's first frame, a wrapper may not have started it yet. */
+  identify(): void {
+    this.realPid = 0;
+  }
+
+  /** Sends a signal; one for a process that is gone is dropped. */
+  signal(name: HostSignal): void {
+    if (this.reaped !== null || this.pid === 0) return;
+    try {
+      process.kill(this.pid, name);
+    } catch {
+      // It has ended in the meantime; its end is reported by itself.
+    }
+  }
+
+  /** Ends the process and what wraps it. */
+  kill(): void {
+    this.signal('SIGKILL');
+    if (this.reaped === null) this.child.kill('SIGKILL');
+  }
+
+  /** For a process nobody has a use for: lets the kernel end without it. */
+  discard(): void {
+    this.owner = { frame: () => {}, overflow: () => {}, line: () => {}, ended: () => {} };
+    this.kill();
+  }
+
+  private reap(code: number, signal: number): void {
+    if (this.reaped !== null) return;
+    // A wrapper reports the signal its child died of as 128 + signal, as shells do.
+    const decoded = signal === 0 && this.wrapped && code > 128 && code <= 192 ? code - 128 : signal;
+    this.reaped = { status: decoded === 0 ? code : 128 + decoded, signal: decoded };
+    this.finish();
+  }
+
+  /** Reports the end when the pipe is drained and the process reaped, or one of them takes too long. */
+  private finish(): void {
+    if (this.over) return;
+    if (this.pipeClosed && this.reaped !== null) this.end();
+    else setTimeout(() => this.end(), END_MILLISECONDS);
+  }
+
+  private end(): void {
+    if (this.over) return;
+    this.over = true;
+    const { status, signal } = this.reaped ?? { status: 128 + 9, signal: 9 };
+    this.kill();
+    this.pipe.destroy();
+    this.child.unref();
+    this.owner.ended(status, signal);
+  }
+
+  /** Cuts an output stream into lines; too long ones are cut, too many dropped. */
+  private capture(stream: Readable): void {
+    let rest = '';
+    let second = 0;
+    let taken = 0;
+    let dropped = 0;
+    const emit = (text: string): void => {
+      const now = Math.floor(performance.now() / 1000);
+      if (now !== second) {
+        if (dropped > 0) this.owner.line(`(${dropped} more lines dropped)`);
+        second = now;
+        taken = 0;
+        dropped = 0;
+      }
+      if (++taken > LINES_PER_SECOND) {
+        dropped++;
+        return;
+      }
+      this.output.push(text);
+      if (this.output.length > 64) this.output.shift();
+      this.owner.line(text);
+    };
+    stream.setEncoding('utf8');
+    stream.on('error', () => {});
+    stream.on('data', (chunk: string) => {
+      const lines = (rest + chunk).split('\n');
+      rest = (lines.pop() ?? '').slice(0, LINE_BYTES);
+      for (const line of lines) emit(line.slice(0, LINE_BYTES));
+    });
+    stream.on('end', () => {
+      if (rest !== '') emit(rest);
+    });
+  }
+}
+
+/** The last process of a chain of wrappers, each with one child. */
+function innermost(start: number): number {
+  let pid = start;
+  for (let depth = 0; depth < 8 && pid !== 0; depth++) {
+    let children = '';
+    try {
+      children = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    } catch {
+      return pid;
+    }
+    const [first = ''] = children.split(' ');
+    if (first === '') return pid;
+    pid = Number(first);
+  }
+  return pid;
+}

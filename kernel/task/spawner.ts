@@ -1,0 +1,116 @@
+/**
+ * Starts processes for tasks: from a warm spare when the program can run in one, else cold.
+ */
+import path from 'node:path';
+import { PROTOCOL_VERSION } from '../../protocol/bounds.ts';
+import { OFFSET_HANDLE, OFFSET_ID, OFFSET_TYPE } from '../../protocol/frame.ts';
+import { systemCalls } from '../../protocol/syscall.ts';
+import { DEFAULT_MEMORY_MEBIBYTES, type Manifest } from '../config.ts';
+import type { KernelLog } from '../log.ts';
+import { fromSources, loaderFile } from '../paths.ts';
+import { HostProcess, type ProcessOwner } from './host-process.ts';
+import { commandLine, type HostTools, layersInForce, type SandboxLayer, type SandboxRequest } from './sandbox.ts';
+import { SparePool } from './spares.ts';
+
+/** Spares kept while the system runs: two services may die at once. */
+const SPARES = 2;
+
+/** A started process and the id of its `task_start` if that has come already. */
+export interface Started {
+  readonly process: HostProcess;
+  readonly startId: number | null;
+  readonly warm: boolean;
+}
+
+/** Starts processes. */
+export class Spawner {
+  readonly layers: readonly SandboxLayer[];
+  readonly tools: HostTools;
+  private readonly readable: readonly string[];
+  private readonly log: KernelLog;
+  private readonly spares: SparePool;
+
+  constructor(layers: readonly SandboxLayer[], tools: HostTools, manifests: readonly Manifest[], log: KernelLog) {
+    this.layers = layers;
+    this.tools = tools;
+    this.log = log;
+    const folders = manifests
+      .map((manifest) => manifest.entry)
+      .filter((entry) => entry !== '')
+      .map((entry) => path.dirname(entry));
+    this.readable = withoutNested([path.dirname(loaderFile), ...folders]);
+    this.spares = new SparePool(0, (owner) => this.cold([], DEFAULT_MEMORY_MEBIBYTES, false, owner), readTaskStart);
+  }
+
+  /** Layers in force for ordinary tasks, in words. */
+  describe(): string {
+    const inForce = layersInForce(this.request([], DEFAULT_MEMORY_MEBIBYTES, false));
+    const words = inForce.map((layer) => (layer === 'namespaces' ? `namespaces (${this.tools.namespaces})` : layer));
+    return words.length === 0 ? 'none' : words.join(', ');
+  }
+
+  /** Starts as many spares as will be asked for at once. */
+  warmUp(count: number): void {
+    this.spares.fill(count);
+  }
+
+  /** Back to the usual number of spares. */
+  refill(): void {
+    this.spares.fill(SPARES);
+  }
+
+  /** Spares that could take over now. */
+  get warm(): number {
+    return this.spares.ready;
+  }
+
+  /** Ends all spares. */
+  close(): void {
+    this.spares.close();
+  }
+
+  /** A process for a program. Throws when the host cannot start one. */
+  start(manifest: Manifest, inspected: boolean, owner: ProcessOwner): Started {
+    const ordinary = manifest.command.length === 0 && manifest.memory === DEFAULT_MEMORY_MEBIBYTES && !inspected;
+    const spare = ordinary ? this.spares.take() : null;
+    if (spare !== null && (spare.startId === null || spare.protocolVersion === PROTOCOL_VERSION)) {
+      spare.process.owner = owner;
+      return { process: spare.process, startId: spare.startId, warm: spare.startId !== null };
+    }
+    if (inspected) this.log.warn(`${manifest.name} runs outside the sandbox: its layers would block the debugger`);
+    return { process: this.cold(manifest.command, manifest.memory, inspected, owner), startId: null, warm: false };
+  }
+
+  private cold(command: readonly string[], memory: number, inspected: boolean, owner: ProcessOwner): HostProcess {
+    const request = this.request(command, memory, inspected);
+    const wrapped = layersInForce(request).includes('namespaces');
+    return new HostProcess(commandLine(request), wrapped, memory, owner);
+  }
+
+  private request(command: readonly string[], memory: number, inspected: boolean): SandboxRequest {
+    const { layers, tools, readable } = this;
+    const folders =
+      command.length > 0
+        ? withoutNested(
+            command
+              .filter((word) => path.isAbsolute(word) && path.extname(word) !== '')
+              .map((word) => path.dirname(word)),
+          )
+        : readable;
+    return { layers, tools, loader: loaderFile, readable: folders, memory, command, inspected, fromSources };
+  }
+}
+
+/** Folders without those that lie inside another one of them. */
+function withoutNested(folders: readonly string[]): string[] {
+  const unique = [...new Set(folders)];
+  return unique.filter((folder) => !unique.some((other) => other !== folder && folder.startsWith(`${other}/`)));
+}
+
+function readTaskStart(buffer: Buffer, start: number): { startId: number; protocolVersion: number } | null {
+  if (buffer.readUInt16LE(start + OFFSET_TYPE) !== systemCalls.task_start.number) return null;
+  return {
+    startId: buffer.readUInt32LE(start + OFFSET_ID),
+    protocolVersion: buffer.readUInt32LE(start + OFFSET_HANDLE),
+  };
+}

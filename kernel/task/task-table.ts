@@ -1,0 +1,285 @@
+/**
+ * Tasks from start to end: the table, the tree, starting, signalling, dying, and being waited for.
+ */
+import { MAX_TASKS } from '../../protocol/bounds.ts';
+import { type ErrorName, SystemError } from '../../protocol/errno.ts';
+import { kernelNotices } from '../../protocol/kernel.ts';
+import { startInformation } from '../../protocol/records.ts';
+import { signalName, signals } from '../../protocol/signal.ts';
+import type { Manifest } from '../config.ts';
+import type { Ipc } from '../ipc/ipc.ts';
+import type { Port } from '../ipc/port.ts';
+import type { Interrupts } from '../irq/interrupts.ts';
+import type { KernelLog } from '../log.ts';
+import { cpuMilliseconds } from '../mm/usage.ts';
+import type { Scheduler } from '../sched/index.ts';
+import type { Timers, TimeSource } from '../time/timers.ts';
+import { CrashRecords } from './crashes.ts';
+import type { Execution } from './execution.ts';
+import { Program } from './program.ts';
+import type { Spawner } from './spawner.ts';
+import { Task } from './task.ts';
+
+/** How long after a start the pool of spares is filled up again, so that the task that just started goes first, in milliseconds. */
+const REFILL_MILLISECONDS = 25;
+
+/** Ends of init within a minute after which the machine gives up. */
+const INIT_DEATHS = 10;
+
+/** What the table works with. */
+export interface TaskTableParts {
+  readonly log: KernelLog;
+  readonly time: TimeSource;
+  readonly timers: Timers;
+  readonly execution: Execution;
+  readonly scheduler: Scheduler<Task>;
+  readonly ipc: Ipc;
+  readonly interrupts: Interrupts;
+  readonly spawner: Spawner;
+  /** Handles a frame of a task. */
+  readonly onFrame: (task: Task, buffer: Buffer, start: number, end: number) => void;
+  /** Init cannot be kept alive. */
+  readonly onInitLost: (reason: string) => void;
+}
+
+/** The table. */
+export class TaskTable {
+  readonly programs = new Map<string, Program>();
+  readonly tasks = new Map<number, Task>();
+  readonly crashes = new CrashRecords();
+  private readonly parts: TaskTableParts;
+  private nextPid = 1;
+  private readonly initDeaths: number[] = [];
+  private closed = false;
+
+  constructor(manifests: readonly Manifest[], parts: TaskTableParts) {
+    this.parts = parts;
+    for (const manifest of manifests) this.programs.set(manifest.name, new Program(manifest));
+  }
+
+  /** The task of a pid that has not been reaped. */
+  get(pid: number): Task | undefined {
+    return this.tasks.get(pid);
+  }
+
+  /** init's task, while it runs. */
+  get init(): Task | null {
+    return this.programs.get('init')?.task ?? null;
+  }
+
+  /** Starts a program. Throws SystemError: ENOENT, EBUSY (it runs), EAGAIN (too many tasks), EIO (the host cannot). */
+  spawn(name: string, args: readonly string[], parent: Task | null, notify: Port | null): Task {
+    const program = this.programs.get(name);
+    if (program === undefined) throw new SystemError('ENOENT', `the configuration has no ${name}`);
+    if (!program.manifest.program && program.task !== null) throw new SystemError('EBUSY', `${name} is running`);
+    if (this.tasks.size >= MAX_TASKS || this.closed) throw new SystemError('EAGAIN', 'too many tasks');
+    program.incarnation++;
+    program.lost = false;
+    const task = new Task(this.nextPid++, program, parent?.pid ?? 0, notify, args, this.parts.time.now());
+    task.inspected = program.debugNext;
+    program.debugNext = false;
+    const { spawner, log } = this.parts;
+    const started = spawner.start(program.manifest, task.inspected, {
+      frame: (buffer, start, end) => this.parts.onFrame(task, buffer, start, end),
+      overflow: (length) => this.end(task, `sent a frame of ${length} bytes, which is over the bound`),
+      line: (text) => log.write('info', text, task.title),
+      ended: (status, signal) => this.gone(task, status, signal),
+    });
+    task.process = started.process;
+    program.task = task;
+    this.tasks.set(task.pid, task);
+    if (task.inspected) this.parts.scheduler.exempt(task, true);
+    if (started.startId !== null) this.begin(task, started.startId);
+    const kind = started.warm ? 'warm spare' : 'cold start';
+    log.debug(`${task.title} incarnation ${task.incarnation}: ${kind}`);
+    this.parts.timers.set(REFILL_MILLISECONDS, () => spawner.refill());
+    return task;
+  }
+
+  /** The task has said that it is there: it learns what to run. */
+  begin(task: Task, id: number): void {
+    task.process?.identify();
+    task.started = true;
+    const { execution } = this.parts;
+    task.waits++;
+    execution.wakeValue(
+      task,
+      id,
+      startInformation.toWire(
+        {
+          pid: task.pid,
+          name: task.name,
+          incarnation: task.incarnation,
+          entry: task.manifest.entry,
+          arguments: [...task.arguments],
+        },
+        [],
+      ),
+    );
+  }
+
+  /** Ends a task for a reason that goes to the log and the crash record. */
+  end(task: Task, reason: string): void {
+    if (task.dying || task.exit !== null) return;
+    task.dying = true;
+    task.killReason = reason;
+    if (reason !== '') this.parts.log.error(`${task.title} is ended: ${reason}`);
+    task.process?.kill();
+  }
+
+  /** The call `exit`: the task has ended with a status. */
+  exit(task: Task, status: number): void {
+    task.decided = { status, signal: 0 };
+    task.dying = true;
+    task.process?.kill();
+  }
+
+  /** Sends a signal (numbers of protocol/signal.ts). */
+  signal(task: Task, signal: number, sender: string): ErrorName | 0 {
+    if (!Object.values(signals).some((number) => number === signal)) return 'EINVAL';
+    if (task.exit !== null) return 'ESRCH';
+    if (signal === signals.KILL) this.end(task, `${signalName(signal)} from ${sender}`);
+    else if (signal === signals.STOP) this.stop(task);
+    else if (signal === signals.CONT) this.resume(task);
+    else if (task.signalPort !== null && !task.signalPort.destroyed) {
+      this.parts.ipc.notify(task.signalPort, kernelNotices.methods.signal.number, [signal], `signal ${signal}`);
+    } else if (signal === signals.TSTP) this.stop(task);
+    else {
+      task.decided = { status: 128 + signal, signal };
+      this.end(task, `${signalName(signal)} from ${sender}`);
+    }
+    return 0;
+  }
+
+  private stop(task: Task): void {
+    if (task.stopped) return;
+    task.stopped = true;
+    this.parts.scheduler.block(task);
+    if (!task.held) task.process?.signal('SIGSTOP');
+    task.held = true;
+  }
+
+  private resume(task: Task): void {
+    if (!task.stopped) return;
+    task.stopped = false;
+    // With nothing to wait for it goes on where it was; else it only has to be able to take its answer.
+    if (task.waits === 0 || task.outbox.length > 0) this.parts.scheduler.ready(task);
+    else {
+      task.held = false;
+      task.process?.signal('SIGCONT');
+    }
+  }
+
+  /** The process is gone. */
+  private gone(task: Task, status: number, signal: number): void {
+    if (task.exit !== null) return;
+    const { log, scheduler, interrupts, ipc } = this.parts;
+    task.exit = task.decided ?? { status, signal };
+    scheduler.remove(task);
+    for (const timer of task.alarms.values()) timer.cancel();
+    task.alarms.clear();
+    task.childWait?.timer?.cancel();
+    task.vector = null;
+    for (const irq of [...task.irqs]) interrupts.release(irq);
+    ipc.taskGone(task);
+    const { program } = task;
+    if (program.task === task) program.task = null;
+    if (task.exit.status !== 0 && !this.closed) this.recordCrash(task);
+    else log.debug(`${task.title} has ended`);
+    for (const child of this.tasks.values()) if (child.parent === task.pid) this.adopt(child);
+    task.outbox.length = 0;
+    if (this.closed) return;
+    if (program.name === 'init') {
+      this.tasks.delete(task.pid);
+      this.restartInit();
+    } else this.tellParent(task);
+  }
+
+  private recordCrash(task: Task): void {
+    const { log, time } = this.parts;
+    const reason = this.reasonOf(task);
+    const output = task.report === '' ? [] : task.report.split('\n');
+    const number = this.crashes.add({
+      time: time.now(),
+      name: task.name,
+      pid: task.pid,
+      incarnation: task.incarnation,
+      reason: reason.slice(0, 250),
+      output: [...output, ...(task.process?.output ?? [])].slice(-64).map((line) => line.slice(0, 1000)),
+      frames: task.trace.describe().map((line) => line.slice(0, 190)),
+    });
+    log.warn(`${task.title} (incarnation ${task.incarnation}) died: ${reason}; crash record ${number}`);
+  }
+
+  private reasonOf(task: Task): string {
+    if (task.killReason !== '') return task.killReason;
+    const { status = 0, signal = 0 } = task.exit ?? {};
+    if (signal !== 0) return `killed by ${signalName(signal)}`;
+    const [first = ''] = task.report.split('\n');
+    const outOfMemory = task.process?.output.some((line) => /out of memory|heap limit/i.test(line)) === true;
+    if (outOfMemory) return `out of memory: its limit is ${task.manifest.memory} MiB`;
+    return first === '' ? `exit status ${status}` : `exit status ${status}: ${first}`;
+  }
+
+  /** Children of a dead task go to init. */
+  private adopt(child: Task): void {
+    child.parent = this.init?.pid ?? 0;
+    child.notify = null;
+    if (child.exit !== null) this.tasks.delete(child.pid);
+  }
+
+  private tellParent(task: Task): void {
+    const { ipc, execution } = this.parts;
+    const { status, signal } = task.exit ?? { status: 0, signal: 0 };
+    const port = task.notify ?? this.initPort(task);
+    if (port !== null) {
+      const content = [task.pid, task.name, task.incarnation, status, signal];
+      ipc.notify(port, kernelNotices.methods.exit.number, content, `exit ${task.pid}`);
+    }
+    const parent = this.tasks.get(task.parent);
+    if (parent === undefined || parent.exit !== null) {
+      this.tasks.delete(task.pid);
+      return;
+    }
+    const wait = parent.childWait;
+    if (wait === null || (wait.pid !== 0 && wait.pid !== task.pid)) return;
+    wait.timer?.cancel();
+    parent.childWait = null;
+    this.tasks.delete(task.pid);
+    execution.wakeValue(parent, wait.id, [task.pid, status, signal]);
+  }
+
+  /** Services whose parent, an earlier init, is gone report to the port of the present one. */
+  private initPort(task: Task): Port | null {
+    if (task.manifest.program) return null;
+    return this.parts.ipc.ports.byName('init') ?? null;
+  }
+
+  /** The kernel itself keeps init alive. */
+  private restartInit(): void {
+    const now = this.parts.time.now();
+    this.initDeaths.push(now);
+    while (now - (this.initDeaths[0] ?? now) > 60000) this.initDeaths.shift();
+    if (this.initDeaths.length > INIT_DEATHS) {
+      this.parts.onInitLost(`init died ${this.initDeaths.length} times within a minute`);
+      return;
+    }
+    const former = new Set(this.tasks.values());
+    const init = this.spawn('init', [], null, null);
+    for (const task of former) if (task.parent === 0) task.parent = init.pid;
+  }
+
+  /** CPU time used so far, in milliseconds; kept when the process is gone. */
+  cpu(task: Task): number {
+    if (task.exit === null && task.process !== null && task.process.pid !== 0) {
+      task.lastCpuMilliseconds = Math.max(task.lastCpuMilliseconds, cpuMilliseconds(task.process.pid));
+    }
+    return task.lastCpuMilliseconds;
+  }
+
+  /** Ends all tasks; no new ones can be started. */
+  close(): void {
+    this.closed = true;
+    for (const task of this.tasks.values()) task.process?.kill();
+  }
+}

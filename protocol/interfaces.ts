@@ -1,0 +1,10 @@
+/** All interfaces of this folder, so that traces know their names. */
+import './block.ts';
+import './clock.ts';
+import './echo.ts';
+import './init.ts';
+import './kernel.ts';
+import './service.ts';
+import './tty.ts';
+
+export { methodName } from './interface.ts';
