@@ -79,13 +79,7 @@ class Lexer {
   }
 
   run(): void {
-    while (this.position < this.source.length && !this.halted) {
-      if (this.tokens.length >= MAX_TOKENS) {
-        this.fail(this.position, `more than ${MAX_TOKENS} words`);
-        return;
-      }
-      this.token();
-    }
+    while (this.position < this.source.length && !this.halted) this.token();
   }
 
   private get halted(): boolean {
@@ -110,6 +104,8 @@ class Lexer {
     } else if (character === '#') {
       const end = this.source.indexOf('\n', this.position);
       this.position = end < 0 ? this.source.length : end;
+    } else if (this.tokens.length >= MAX_TOKENS) {
+      this.fail(this.position, `more than ${MAX_TOKENS} words`);
     } else if (endsWord(character)) {
       this.operator(null, this.position);
     } else {

@@ -15,6 +15,7 @@ const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const ESCAPE = 0x1b;
 const SPACE = 0x20;
+const DELETE = 0x7f;
 const TAB_COLUMNS = 8;
 
 const escapeStates = ['none', 'escape', 'sequence'] as const;
@@ -65,6 +66,10 @@ export class OutputProcessor {
 
   private emit(byte: number, output: ByteBuffer): void {
     output.push(byte);
+    if (byte >= SPACE && byte < DELETE && this.escape === 'none' && this.decoder.pending.length === 0) {
+      this.columns += 1;
+      return;
+    }
     this.decoder.push(byte, this.decoded);
     for (const codePoint of this.decoded) this.advance(codePoint);
     this.decoded.length = 0;
