@@ -1,0 +1,190 @@
+/**
+ * Runs a whole machine as a process of the host, the built one, with a configuration made for the test, and collects what it did. The machine and everything it
+ * started are gone when the test ends, also when it fails.
+ */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { onTestFinished } from 'vitest';
+
+const root = path.resolve(import.meta.dirname, '../..');
+
+/** The built kernel. */
+export const kernelFile = path.join(root, 'dist/kernel.cjs');
+
+/** A manifest as it stands in the configuration file. */
+export interface TestManifest {
+  readonly name: string;
+  readonly [field: string]: unknown;
+}
+
+/** How to start a machine. */
+export interface MachineSettings {
+  /** Services of the configuration; one has to be named init. Without it the standard configuration is used. */
+  readonly services?: readonly TestManifest[];
+  /** Further options of the command line. */
+  readonly options?: readonly string[];
+  /** Environment on top of the test's. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Nothing is asked of standard input: it is closed at once. Default: false. */
+  readonly closeInput?: boolean;
+}
+
+/** A line of the kernel log. */
+export interface LogEntry {
+  readonly level: number;
+  readonly time: number;
+  readonly source: string;
+  readonly msg: string;
+}
+
+/** A running machine. */
+export class TestMachine {
+  readonly process: ChildProcessWithoutNullStreams;
+  readonly folder: string;
+  stdout = '';
+  stderr = '';
+  private readonly logFile: string;
+  private readonly ended: Promise<number>;
+  private exitStatus: number | null = null;
+
+  constructor(settings: MachineSettings) {
+    this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vros-test-'));
+    this.logFile = path.join(this.folder, 'kernel.log');
+    fs.writeFileSync(this.logFile, '');
+    const words = [kernelFile, '--log', this.logFile, '--debug'];
+    if (settings.services !== undefined) {
+      const configuration = path.join(this.folder, 'services.json');
+      fs.writeFileSync(configuration, JSON.stringify({ services: settings.services }));
+      words.push('--services', configuration);
+    }
+    words.push(...(settings.options ?? ['--no-disk']));
+    this.process = spawn(process.execPath, words, {
+      cwd: this.folder,
+      env: { ...process.env, ...settings.environment },
+    });
+    if (settings.closeInput === true) this.process.stdin.end();
+    this.process.stdin.on('error', () => {});
+    this.process.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+    });
+    this.process.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+    this.ended = new Promise((resolve) => {
+      this.process.on('close', (code, signal) => {
+        this.exitStatus = code ?? 128 + os.constants.signals[signal ?? 'SIGKILL'];
+        resolve(this.exitStatus);
+      });
+    });
+    onTestFinished(() => this.dispose());
+  }
+
+  /** The log so far. */
+  get log(): LogEntry[] {
+    const lines = fs.readFileSync(this.logFile, 'utf8').split('\n');
+    lines.pop();
+    return lines.map((line) => JSON.parse(line) as LogEntry);
+  }
+
+  /** Texts of the log, with their sources. */
+  get logText(): string {
+    return this.log.map(({ source, msg }) => `${source}: ${msg}`).join('\n');
+  }
+
+  /** What a service wrote with `log('RESULT ' + JSON.stringify(value))`, in order. */
+  results<T>(): T[] {
+    return this.log.filter(({ msg }) => msg.startsWith('RESULT ')).map(({ msg }) => JSON.parse(msg.slice(7)) as T);
+  }
+
+  /** Waits for the machine's end and answers its exit status. */
+  async end(): Promise<number> {
+    return this.ended;
+  }
+
+  /** Waits until the log has a matching line and answers it. Fails when the machine ends first. */
+  async logged(pattern: RegExp, milliseconds = 20000): Promise<LogEntry> {
+    const deadline = performance.now() + milliseconds;
+    let seen = 0;
+    for (;;) {
+      const { log } = this;
+      const found = log.slice(seen).find(({ source, msg }) => pattern.test(`${source}: ${msg}`));
+      if (found !== undefined) return found;
+      seen = log.length;
+      if (this.exitStatus !== null)
+        throw new Error(`the machine ended before ${pattern} was logged:\n${this.logText}\n${this.stderr}`);
+      if (performance.now() > deadline)
+        throw new Error(`${pattern} was not logged in time:\n${this.logText}\n${this.stderr}`);
+      await new Promise<void>((resolve) => {
+        const watcher = fs.watch(this.logFile, () => done());
+        const timer = setTimeout(() => done(), 100);
+        const done = (): void => {
+          watcher.close();
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+
+  /** Process ids, on the host, of every descendant of the machine. */
+  descendants(): number[] {
+    const found: number[] = [];
+    const visit = (pid: number): void => {
+      let children = '';
+      try {
+        children = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+      } catch {
+        return;
+      }
+      for (const child of children.split(' ').filter((word) => word !== '')) {
+        found.push(Number(child));
+        visit(Number(child));
+      }
+    };
+    visit(this.process.pid ?? 0);
+    return found;
+  }
+
+  private async dispose(): Promise<void> {
+    if (this.exitStatus === null) this.process.kill('SIGKILL');
+    await this.ended;
+    fs.rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Starts a machine. */
+export function startMachine(settings: MachineSettings = {}): TestMachine {
+  return new TestMachine(settings);
+}
+
+/** Runs shell commands on the standard configuration and answers status and output. */
+export async function runCommands(
+  commands: string,
+  options: readonly string[] = ['--no-disk'],
+): Promise<{ status: number; stdout: string; stderr: string; machine: TestMachine }> {
+  const machine = startMachine({ options: [...options, '--exec', commands], closeInput: true });
+  const status = await machine.end();
+  return { status, stdout: machine.stdout, stderr: machine.stderr, machine };
+}
+
+/** Whether a process of the host exists. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    // A zombie is gone for our purposes.
+    return !/^State:\s+Z/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+/** Waits until a condition holds, looking every few milliseconds; fails after the time. */
+export async function eventually(condition: () => boolean, what: string, milliseconds = 5000): Promise<void> {
+  const deadline = performance.now() + milliseconds;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`not in time: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
