@@ -1,7 +1,7 @@
 /**
  * One ATA channel: finds devices, resets, and executes commands one at a time, by interrupts or polling. Every wait is bounded.
  *
- * Read: ATA/ATAPI-6 clauses 9.1 (bus idle), 9.2 (software reset), 9.12 (signatures); command.ts for the course of a command.
+ * Read: ATA/ATAPI-6 clause 9 (software reset, bus idle, signatures); command.ts for the course of a command.
  */
 import { type Command, finish, issue, polled, selection } from './command.ts';
 import type { Hardware, VectorResult } from './hardware.ts';
@@ -26,7 +26,7 @@ export type Outcome =
 /** Longest wait for a device to come out of reset. The standard allows 31 s; what takes longer than this is given up. */
 const RESET_MILLISECONDS = 5000;
 
-/** Time the standard gives the devices between the end of SRST and the first look at their status (9.2). */
+/** Time the standard gives the devices between the end of SRST and the first look at their status. */
 const RESET_PAUSE_MILLISECONDS = 2;
 
 /** Stale interrupts that are taken off before a command. */

@@ -1,7 +1,7 @@
 /**
  * One ATA command as vectors of port accesses.
  *
- * Read: ATA/ATAPI-6 clause 9: bus idle protocol (9.1), PIO data-in (9.5), PIO data-out (9.6), non-data (9.4); clause 6.20 for the register
+ * Read: ATA/ATAPI-6 clause 9: bus idle, non-data, PIO data-in and PIO data-out protocols; clause 6.20 for the register
  * order of 48-bit commands.
  *
  * The device may interrupt only where the driver waits for it: nIEN is cleared with the command (data-out: with the last block) and set with

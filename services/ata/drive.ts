@@ -133,7 +133,7 @@ export class Drive {
 
   /**
    * Returns when the drive's cache is on the medium. A flush that ends with an error is not repeated: the drive has dropped the sector it could not
-   * write (8.10), so that the next flush would end well although the data is lost. Throws EIO.
+   * write, so that the next flush would end well although the data is lost. Throws EIO.
    */
   flush(): void {
     const { flushCache, flushCacheExt } = this.identity;

@@ -39,6 +39,8 @@ export function machine(): Hardware {
     vector: ioVector,
     waitInterrupt: (channel, timeoutMilliseconds) => {
       const ports = interruptPorts[channel];
+      // No ports would mean every port, requests included.
+      if (ports === undefined) throw new Error(`there is no channel ${channel}`);
       if (timeoutMilliseconds === 0) return ipcTryRecv(ports) !== undefined;
       try {
         ipcRecv(ports, timeoutMilliseconds);

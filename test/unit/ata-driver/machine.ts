@@ -10,6 +10,10 @@ import { DeviceTable } from '../../../services/ata/devices.ts';
 import type { Hardware, Operand, VectorResult } from '../../../services/ata/hardware.ts';
 import { CHANNELS, IO_PORTS } from '../../../services/ata/registers.ts';
 
+/** The Command register of the second channel; that of the first differs in bit 7. */
+const COMMAND_PORT = 0x177;
+const IDENTIFY_DEVICE = 0xec;
+
 /** An interrupt line as the kernel gives it to a driver: edges wait while the line is masked, and a notice masks it. */
 class Line {
   level = false;
@@ -73,6 +77,8 @@ export class Machine implements Hardware {
   readonly lost = [0, 0];
   /** Called before each access; a number answers a read in the place of the device. */
   onRead: ((port: number) => number | undefined) | null = null;
+  /** Changes what IDENTIFY DEVICE says; the checksum is made right afterwards. */
+  onIdentify: ((words: Buffer) => void) | null = null;
   /** Completions come to nothing before this time. */
   stalledUntil = 0;
   readonly writes: { port: number; value: number }[] = [];
@@ -103,7 +109,14 @@ export class Machine implements Hardware {
         this.writes.push({ port, value });
         bus.write(port, width, value);
       },
-      readBlock: (port, width, target) => bus.readBlock(port, width, target),
+      readBlock: (port, width, target) => {
+        bus.readBlock(port, width, target);
+        const command = this.writes.findLast((write) => (write.port & ~0x80) === COMMAND_PORT)?.value;
+        if (this.onIdentify === null || command !== IDENTIFY_DEVICE) return;
+        this.onIdentify(target);
+        target[511] = 0;
+        target[511] = -target.reduce((sum, byte) => sum + byte, 0) & 0xff;
+      },
       writeBlock: (port, width, source) => bus.writeBlock(port, width, source),
     };
   }
@@ -113,11 +126,6 @@ export class Machine implements Hardware {
     const table = new DeviceTable((text) => this.logLines.push(text));
     table.probe(this);
     return table;
-  }
-
-  /** Drops the completions that are on their way, as a disk does that hangs. */
-  forget(): void {
-    this.#queue.length = 0;
   }
 
   #lineChanged(index: number, level: boolean): void {

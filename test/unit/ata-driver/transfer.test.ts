@@ -138,6 +138,57 @@ describe('addresses', () => {
   });
 });
 
+describe('older drives', () => {
+  function older(change: (words: Buffer) => void): { machine: Machine; disk: MemoryDisk; table: DeviceTable } {
+    const disk = new MemoryDisk(pattern(SECTORS, 3));
+    const machine = new Machine([null, null, disk]);
+    machine.onIdentify = change;
+    const table = machine.start();
+    machine.writes.length = 0;
+    return { machine, disk, table };
+  }
+
+  function secondChannelCommands(machine: Machine): number[] {
+    return machine.writes.filter(({ port }) => port === 0x177).map(({ value }) => value);
+  }
+
+  it('without READ and WRITE MULTIPLE move single sectors, 128 for each command', () => {
+    const { machine, disk, table } = older((words) => words.writeUInt16LE(0x8000, 2 * 47));
+    const device = table.named('hdc');
+    expect(table.describe(device).sectorsPerInterrupt).toBe(1);
+    expect(Buffer.compare(table.read(device, 3, 256), disk.bytes.subarray(3 * 512, 259 * 512))).toBe(0);
+    table.write(device, 500, pattern(255, 12));
+    expect(Buffer.compare(disk.bytes.subarray(500 * 512, 755 * 512), pattern(255, 12))).toBe(0);
+    expect(secondChannelCommands(machine)).toEqual([0x20, 0x20, 0x30, 0x30]);
+  });
+
+  it('with small blocks move 128 of them for each command', () => {
+    const { machine, disk, table } = older((words) => words.writeUInt16LE(0x8002, 2 * 47));
+    const device = table.named('hdc');
+    expect(table.describe(device).sectorsPerInterrupt).toBe(2);
+    expect(Buffer.compare(table.read(device, 3, 256), disk.bytes.subarray(3 * 512, 259 * 512))).toBe(0);
+    table.write(device, 500, pattern(255, 12));
+    expect(Buffer.compare(disk.bytes.subarray(500 * 512, 755 * 512), pattern(255, 12))).toBe(0);
+    expect(secondChannelCommands(machine)).toEqual([0xc4, 0xc5]);
+  });
+
+  it('that do not take the block size they name move single sectors', () => {
+    const { machine, disk, table } = older((words) => words.writeUInt16LE(0x8020, 2 * 47));
+    const device = table.named('hdc');
+    expect(table.describe(device).sectorsPerInterrupt).toBe(1);
+    expect(machine.logLines.some((line) => line.includes('SET MULTIPLE MODE 32: ABRT'))).toBe(true);
+    expect(Buffer.compare(table.read(device, 3, 20), disk.bytes.subarray(3 * 512, 23 * 512))).toBe(0);
+  });
+
+  it('without 48-bit addresses and cache are never sent a command of these features', () => {
+    const { machine, table } = older((words) => words.writeUInt16LE(0x4000, 2 * 83));
+    const device = table.named('hdc');
+    table.read(device, SECTORS - 256, 256);
+    table.flush(device);
+    expect(secondChannelCommands(machine)).toEqual([0xc4]);
+  });
+});
+
 describe('four drives', () => {
   it('keeps them apart', () => {
     const disks = [11, 22, 33, 44].map((seed) => new MemoryDisk(pattern(300 + seed, seed)));
