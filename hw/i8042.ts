@@ -142,7 +142,7 @@ export class I8042 implements Device {
     if (source === 'none') return this.#outputByte; // the last one, again
     this.#setSource('none');
     this.#outputByte = this.#fetch(source) ?? this.#outputByte;
-    this.#fillOutput();
+    this.#fillOutput(source);
     return this.#outputByte;
   }
 
@@ -246,12 +246,21 @@ export class I8042 implements Device {
     this.#fillOutput();
   }
 
-  /** Gives the output buffer, if it is empty, to whoever has a byte: the controller first, then keyboard and mouse. */
-  #fillOutput(): void {
+  /**
+   * Gives the output buffer, if it is empty, to whoever has a byte: the controller first, then keyboard and mouse.
+   *
+   * @param last whose byte has just been read: the other one's turn comes before another byte of the same
+   */
+  #fillOutput(last: Source = 'none'): void {
     if (this.#source !== 'none') return;
     if (this.#controllerByte !== null) this.#setSource('controller');
+    else if (last === 'keyboard' && this.#mouseHasByte) this.#setSource('mouse');
     else if (this.#keyboardHasByte) this.#setSource('keyboard');
-    else if ((this.#configuration & DISABLE_MOUSE) === 0 && this.mouse.peek() !== undefined) this.#setSource('mouse');
+    else if (this.#mouseHasByte) this.#setSource('mouse');
+  }
+
+  get #mouseHasByte(): boolean {
+    return (this.#configuration & DISABLE_MOUSE) === 0 && this.mouse.peek() !== undefined;
   }
 
   get #keyboardHasByte(): boolean {

@@ -76,7 +76,10 @@ export class Pit implements Device {
     }
     while (this.#nextEdge <= now) {
       const time = this.#nextEdge;
-      this.#interrupt.set(this.#timer.output(time));
+      const level = this.#timer.output(time);
+      // After power-on the line follows the output from its first change on, so this may be the first it hears of it.
+      this.#interrupt.set(!level);
+      this.#interrupt.set(level);
       this.#nextEdge = this.#timer.nextEdge(time)?.time ?? Infinity;
     }
   }
