@@ -11,6 +11,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 
 export const sandboxLayers = ['permission', 'namespaces', 'lock-down'] as const;
@@ -119,7 +120,7 @@ export function commandLine(request: SandboxRequest): string[] {
     words.push(permissionFlag(), ...request.readable.map((folder) => `--allow-fs-read=${path.join(folder, '*')}`));
   }
   if (layers.includes('lock-down')) words.push('--disallow-code-generation-from-strings');
-  if (request.fromSources) words.push('--import', import.meta.resolve('tsx'));
+  if (request.fromSources) words.push('--import', createRequire(import.meta.filename).resolve('tsx'));
   words.push(request.loader);
   if (layers.includes('lock-down')) words.push('--lock-down');
   return words;
