@@ -118,12 +118,12 @@ export class TaskTable {
     );
   }
 
-  /** Ends a task for a reason that goes to the log and the crash record. */
-  end(task: Task, reason: string): void {
+  /** Ends a task for a reason that goes to the log and the crash record; `severe`: it did something it must not. */
+  end(task: Task, reason: string, severe = true): void {
     if (task.dying || task.exit !== null) return;
     task.dying = true;
     task.killReason = reason;
-    if (reason !== '') this.parts.log.error(`${task.title} is ended: ${reason}`);
+    if (reason !== '') this.parts.log.write(severe ? 'error' : 'info', `${task.title} is ended: ${reason}`);
     task.process?.kill();
   }
 
@@ -138,7 +138,7 @@ export class TaskTable {
   signal(task: Task, signal: number, sender: string): ErrorName | 0 {
     if (!Object.values(signals).some((number) => number === signal)) return 'EINVAL';
     if (task.exit !== null) return 'ESRCH';
-    if (signal === signals.KILL) this.end(task, `${signalName(signal)} from ${sender}`);
+    if (signal === signals.KILL) this.end(task, `${signalName(signal)} from ${sender}`, false);
     else if (signal === signals.STOP) this.stop(task);
     else if (signal === signals.CONT) this.resume(task);
     else if (task.signalPort !== null && !task.signalPort.destroyed) {
@@ -146,7 +146,7 @@ export class TaskTable {
     } else if (signal === signals.TSTP) this.stop(task);
     else {
       task.decided = { status: 128 + signal, signal };
-      this.end(task, `${signalName(signal)} from ${sender}`);
+      this.end(task, `${signalName(signal)} from ${sender}`, false);
     }
     return 0;
   }
