@@ -26,6 +26,14 @@ export interface HostTools {
 
 const MEBIBYTE = 1024 * 1024;
 
+/**
+ * What the engine needs besides the program's data, in MiB: code, young generation, compiler. The limit of the data segment lies that much above the
+ * manifest's, since an engine that is refused memory for itself ends with a segmentation fault instead of an error.
+ */
+const ENGINE_MEBIBYTES = 128;
+/** The same when the sources are compiled at start. */
+const ENGINE_FROM_SOURCES_MEBIBYTES = 512;
+
 /** Finds a program in the usual folders. */
 function find(program: string): string | null {
   const folders = ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin', '/sbin', ...(process.env.PATH ?? '').split(':')];
@@ -107,7 +115,7 @@ export function commandLine(request: SandboxRequest): string[] {
   const layers = layersInForce(request);
   const words: string[] = [];
   if (request.tools.prlimit && !request.inspected)
-    words.push(find('prlimit') ?? 'prlimit', `--data=${request.memory * MEBIBYTE}`, '--');
+    words.push(find('prlimit') ?? 'prlimit', `--data=${dataLimit(request) * MEBIBYTE}`, '--');
   if (layers.includes('namespaces') && request.tools.namespaces === 'bwrap') words.push(...bwrapWords(request));
   else {
     if (request.tools.setpriv) words.push(find('setpriv') ?? 'setpriv', '--pdeathsig', 'KILL', '--');
@@ -124,6 +132,11 @@ export function commandLine(request: SandboxRequest): string[] {
   words.push(request.loader);
   if (layers.includes('lock-down')) words.push('--lock-down');
   return words;
+}
+
+function dataLimit({ memory, command, fromSources }: SandboxRequest): number {
+  if (command.length > 0) return memory;
+  return memory + (fromSources ? ENGINE_FROM_SOURCES_MEBIBYTES : ENGINE_MEBIBYTES);
 }
 
 function resolveCommand(command: readonly string[]): string[] {
