@@ -1,0 +1,109 @@
+/**
+ * Pings: finds the services that hang. All of them are asked once a period without waiting for anyone; answers are looked up when something else
+ * happens. A service is hung when it has not answered for two periods, unless there is a better explanation: it is taking other messages
+ * and the ping stands in its queue, or it waits for a service it depends on that is being restarted, is silent itself, or is held in the debugger.
+ */
+import type { Effects } from './effects.ts';
+import type { Service } from './service.ts';
+
+/** Between two pings, in milliseconds. */
+export const PING_PERIOD_MS = 1000;
+
+/** A service silent for so long is hung. */
+export const SILENCE_MS = 2000;
+
+/** The same for one that has never answered: starting a program from its sources on a busy host takes seconds. */
+export const START_SILENCE_MS = 10_000;
+
+/** Pings under way at most, so that init stays far below the bound on its outstanding calls; with more services they take turns. */
+export const MAX_PINGS = 100;
+
+type PingEffects = Pick<Effects, 'ask' | 'outcome' | 'hasPort' | 'received'>;
+
+/** True for a service that has to answer pings. */
+export function isPinged(service: Service): boolean {
+  return service.phase === 'running' && service.serves && !service.inspected && !service.killed;
+}
+
+/** Notes whether the ping under way has been answered. */
+export function collect(service: Service, effects: PingEffects): void {
+  if (service.ping === undefined) return;
+  const status = effects.outcome(service.ping);
+  if (status === undefined) return;
+  service.ping = undefined;
+  if (status !== 0) return;
+  service.ready = true;
+  service.silentSince = undefined;
+  service.receivedBefore = undefined;
+}
+
+/**
+ * Finds out whether an incarnation has got as far as serving: it answered a ping, or the port it serves did not exist before. `collect` comes
+ * first.
+ */
+export function isReady(service: Service, effects: PingEffects): boolean {
+  if (!service.ready && !service.portAtStart && effects.hasPort(service.name)) {
+    service.ready = true;
+    service.silentSince = undefined;
+  }
+  return service.ready;
+}
+
+/** Sends a ping, if none is under way and the service has a port. */
+export function ping(service: Service, now: number, effects: PingEffects): void {
+  if (service.ping === undefined) service.ping = effects.ask(service.name, 'ping', SILENCE_MS);
+  service.pingedAt = now;
+  service.silentSince ??= now;
+}
+
+/** A new incarnation owes no answer yet. A ping under way stays: it waits at the port, and the next incarnation answers it. */
+export function resetPings(service: Service): void {
+  service.silentSince = undefined;
+  service.receivedBefore = undefined;
+}
+
+/**
+ * The work of one period: looks at the answers, answers the services that hang, and pings the others. `dependencies` are all that a service depends
+ * on, directly or not.
+ */
+export function examine(
+  services: readonly Service[],
+  dependencies: (service: Service) => readonly Service[],
+  now: number,
+  effects: PingEffects,
+): Service[] {
+  const pinged = services.filter(isPinged);
+  for (const service of pinged) {
+    collect(service, effects);
+    isReady(service, effects);
+  }
+  const hung = pinged.filter((service) => isHung(service, dependencies(service), now, effects));
+  const underWay = pinged.filter((service) => service.ping !== undefined).length;
+  const next = pinged.filter((service) => service.ping === undefined && !hung.includes(service));
+  next.sort((a, b) => a.pingedAt - b.pingedAt);
+  for (const service of next.slice(0, Math.max(0, MAX_PINGS - underWay))) ping(service, now, effects);
+  return hung;
+}
+
+function isHung(service: Service, dependencies: readonly Service[], now: number, effects: PingEffects): boolean {
+  if (service.silentSince === undefined || now - service.silentSince < PING_PERIOD_MS) return false;
+  const received = effects.received(service.pid);
+  const busy = service.receivedBefore !== undefined && received > service.receivedBefore;
+  service.receivedBefore = received;
+  if (now - service.silentSince < (service.ready ? SILENCE_MS : START_SILENCE_MS)) {
+    if (busy) service.silentSince = now;
+    return false;
+  }
+  if (!busy && !dependencies.some((dependency) => keepsWaiting(dependency, now))) return true;
+  service.silentSince = now;
+  return false;
+}
+
+/** True for a service whose callers may have to wait at the moment. */
+function keepsWaiting(service: Service, now: number): boolean {
+  if (service.phase === 'waiting') return true;
+  if (service.phase === 'stopping') return service.thenStart;
+  if (service.phase !== 'running') return false;
+  if (service.inspected || !service.serves) return service.inspected;
+  return !service.ready || (service.silentSince !== undefined && now - service.silentSince >= PING_PERIOD_MS);
+}
