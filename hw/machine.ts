@@ -121,19 +121,13 @@ export function createMachine(options: MachineOptions): Machine {
   const bus = new PortBus(clock);
   for (const device of [pic, ...devices]) bus.attach(device);
 
-  /** Devices whose next event matters only while one of their lines is let through. */
-  const timed: readonly (readonly [Device, readonly number[]])[] = [
-    [pit, [IRQ.timer]],
-    [rtc, [IRQ.clock]],
-    [uart, [IRQ.serial]],
-    [i8042, [IRQ.keyboard, IRQ.mouse]],
-  ];
-
+  // Asked after every port access: nothing is allocated here.
   function nextEvent(): number {
     let next = Infinity;
-    for (const [device, lines] of timed) {
-      if (lines.some((irq) => !pic.isMasked(irq))) next = Math.min(next, device.nextEvent?.() ?? Infinity);
-    }
+    if (!pic.isMasked(IRQ.timer)) next = Math.min(next, pit.nextEvent());
+    if (!pic.isMasked(IRQ.serial)) next = Math.min(next, uart.nextEvent());
+    if (!pic.isMasked(IRQ.clock)) next = Math.min(next, rtc.nextEvent());
+    if (!pic.isMasked(IRQ.keyboard) || !pic.isMasked(IRQ.mouse)) next = Math.min(next, i8042.nextEvent());
     for (const device of others) next = Math.min(next, device.nextEvent?.() ?? Infinity);
     return next;
   }
