@@ -104,7 +104,6 @@ export class Kernel {
       ...{ log, time, timers, scheduler, execution, ports, ipc, interrupts, tasks, bus, vectors, manifests, version },
       inspectorAddress,
       exec: options.exec,
-      memoryMebibytes: options.memoryMebibytes,
       halt: (status, reboot) => this.halt(status, reboot),
     };
   }

@@ -21,7 +21,6 @@ export interface Options {
   readonly readOnly: boolean;
   readonly cpus: number;
   readonly policy: PolicyName;
-  readonly memoryMebibytes: number;
   /** Commands for the shell instead of the terminal. */
   readonly exec: string | null;
   /** The configuration file. */
@@ -39,7 +38,6 @@ export const usage = `usage: npm start -- [options]
   --read-only              open the images for reading only
   --smp N                  CPUs (1 to 64; default: the host's, at most ${DEFAULT_CPUS})
   --sched NAME             scheduling policy: ${policyNames.join(', ')}
-  --memory MIB             memory of the machine for programs on emulated CPUs (default 64)
   --exec 'COMMANDS'        run these shell commands without a prompt, then end with their status
   --services FILE          configuration of the services (default: services.json of the package)
   --sandbox LAYERS         layers of the sandbox, or none (default: ${sandboxLayers.join(',')})
@@ -66,7 +64,6 @@ export function parseOptions(words: readonly string[]): Options {
     readOnly: values['read-only'],
     cpus,
     policy,
-    memoryMebibytes: integer('--memory', values.memory ?? '64', 1, 4096),
     exec: values.exec ?? null,
     services: values.services ?? defaultConfiguration,
     sandbox: sandbox(values.sandbox),
@@ -88,7 +85,6 @@ function parse(words: readonly string[]) {
     'read-only': flag,
     smp: text,
     sched: text,
-    memory: text,
     exec: text,
     services: text,
     sandbox: text,

@@ -93,7 +93,7 @@ export const manifestRow = record({
   serves: list(nameText, 64),
 });
 
-/** Owner, kernel, and machine figures of `memory_information`, in bytes. */
+/** Figures of `memory_information`, in bytes: host, kernel, waiting messages, recovery stores. */
 export const memoryInformation = record({
   hostTotal: u53,
   hostFree: u53,
@@ -101,7 +101,6 @@ export const memoryInformation = record({
   kernelHeap: u53,
   messages: u53,
   stores: u53,
-  machineRam: u53,
 });
 
 export type StartInformation = Infer<typeof startInformation>;

@@ -436,7 +436,7 @@ export const systemCalls = {
   ),
 
   // The machine
-  memory_information: call(0x68, 'Memory of the host, the kernel and the machine.', nothing, memoryInformation),
+  memory_information: call(0x68, 'Memory of the host and the kernel.', nothing, memoryInformation),
   boot_arguments: call(
     0x69,
     'What the machine was started with.',

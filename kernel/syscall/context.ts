@@ -35,7 +35,6 @@ export interface KernelParts {
   readonly inspectorAddress: (task: Task) => string;
   readonly exec: string | null;
   readonly version: string;
-  readonly memoryMebibytes: number;
   /** Ends the machine. */
   readonly halt: (status: number, reboot: boolean) => void;
 }

@@ -155,7 +155,6 @@ export const taskCalls = {
       kernelHeap: usage.heapUsed,
       messages,
       stores,
-      machineRam: kernel.memoryMebibytes * 1024 * 1024,
     };
   }),
 } satisfies Record<string, Handler>;
