@@ -14,21 +14,28 @@ export const ttyAttributes = record({
   canonical: bool,
   echo: bool,
   signals: bool,
+  flowControl: bool,
   mapReturnToNewline: bool,
   mapNewlineToReturnNewline: bool,
 });
 
 export const tty = defineInterface('tty', 5, {
-  /** Waits for input: a line in canonical mode, some bytes in raw mode; nothing (0 bytes) is the end of the input. */
+  /**
+   * Waits for input: a line in canonical mode, some bytes in raw mode; nothing (0 bytes) is the end of the input. EINTR: the window has
+   * got a new size. EAGAIN: too many readers wait. A read must not be given a timeout: what it was to get would be lost.
+   */
   read: method(1, record({ maxBytes: u32 }), bytes(MAX_TTY_BYTES)),
-  /** Returns when the bytes are on their way out of the UART. EIO: the line is down. */
+  /** Returns when the bytes are on their way out of the UART. EAGAIN: too many writers wait. */
   write: method(2, bytes(MAX_TTY_BYTES), nothing),
   /** The settings. */
   attributes: method(3, nothing, ttyAttributes),
   /** Changes the settings. */
   set_attributes: method(4, ttyAttributes, nothing),
-  /** Size in character cells. `terminal` is false when the line is a file or a pipe (then 80 × 24). */
-  window_size: method(5, nothing, record({ columns: u16, rows: u16, terminal: bool })),
+  /**
+   * Size in character cells, and the column of the cursor (from 0) as far as the output tells. `terminal` is false when the line is a file or a
+   * pipe; the size is 80 × 24 then.
+   */
+  window_size: method(5, nothing, record({ columns: u16, rows: u16, column: u16, terminal: bool })),
   /** The port that gets signals from the keyboard and the notice of a new window size. */
   set_foreground: method(6, record({ port: right }), nothing),
   /** Drops input that nobody has read. */

@@ -70,6 +70,11 @@ export class LineDiscipline {
     return this.stopped;
   }
 
+  /** Whether `hangUp` was called. */
+  get isHungUp(): boolean {
+    return this.hungUp;
+  }
+
   /** Bytes thrown away because nobody read the input. */
   get droppedBytes(): number {
     return this.dropped;
