@@ -1,0 +1,225 @@
+/**
+ * The terminal driver: between UART, line discipline and clients. Interrupts and requests come in as calls; nothing here ever waits, so pings are
+ * answered even while the other end of the line takes no output.
+ *
+ * What survives a restart: settings, unread input and the answer given last, so that a read that comes again gets what it was owed and nothing twice;
+ * and how much of the write under way has gone out, so that it goes on there. The foreground registers again (it is told by `no_senders`).
+ */
+import type { Reply } from '../../protocol/interface.ts';
+import { anything, bytes, record, u32, u53 } from '../../protocol/schema.ts';
+import { MAX_TTY_BYTES } from '../../protocol/tty.ts';
+import { type Deferred, type Handle, type LATER, type RequestContext, SystemError, type tty } from '../lib/index.ts';
+import { LineDiscipline, type TerminalSignal } from './line-discipline.ts';
+import { OutputQueue } from './output-queue.ts';
+import { type RunVector, Uart } from './uart.ts';
+import { readWindowSize, type WindowSize } from './window.ts';
+
+/** Reads that may wait at the same time. */
+const MAX_READERS = 256;
+
+/** Unread bytes above which a pipe or file has to wait. A terminal need not: its keys may mean signals. */
+const HIGH_WATER_BYTES = 4096;
+
+/** Times that one interrupt looks at the port: a sender that never stops must not keep requests out. */
+const MAX_LOOKS = 64;
+
+const INPUT_KEY = 'input';
+
+type Attributes = Reply<typeof tty.methods.attributes>;
+
+const inputState = record({ discipline: anything, sender: u32, sequence: u53, answer: bytes(MAX_TTY_BYTES) });
+
+/** What the driver asks of the kernel. */
+export interface DriverEffects {
+  readonly vector: RunVector;
+  /** Keeps a value in the recovery store, in order with the answers given afterwards. */
+  save(key: string, value: unknown): void;
+  /** The value kept by an earlier incarnation, or undefined. */
+  load(key: string): unknown;
+  /** Whether a task that waits for an answer is still there. */
+  waits(pid: number): boolean;
+  /** Posts a signal to the foreground; false when that is gone. */
+  signal(foreground: Handle, signal: TerminalSignal): boolean;
+  /** Posts the new size to the foreground; false when that is gone. */
+  resized(foreground: Handle, size: WindowSize): boolean;
+  release(right: Handle): void;
+  log(text: string, level: 'info' | 'warning'): void;
+}
+
+interface Reader {
+  readonly maxBytes: number;
+  readonly sender: number;
+  readonly sequence: number;
+  readonly deferred: Deferred<Uint8Array>;
+}
+
+/** See the head of this file. */
+export class TerminalDriver {
+  private readonly effects: DriverEffects;
+  private readonly uart: Uart;
+  private readonly discipline = new LineDiscipline();
+  private readonly output: OutputQueue;
+  private readers: Reader[] = [];
+  private lastRead: { sender: number; sequence: number; answer: Uint8Array } = {
+    ...{ sender: 0, sequence: 0 },
+    answer: new Uint8Array(0),
+  };
+  private foreground: Handle | null = null;
+  private size: WindowSize = { columns: 80, rows: 24, terminal: false };
+
+  constructor(effects: DriverEffects) {
+    this.effects = effects;
+    this.uart = new Uart(effects.vector);
+    this.output = new OutputQueue(this.uart, effects, () => this.discipline.outputStopped);
+  }
+
+  /** Brings device and state to a known condition; interrupts stay off. */
+  start(): void {
+    this.size = readWindowSize(this.effects.vector);
+    this.restore();
+    this.output.restore();
+    const waiting = this.uart.configure();
+    if (waiting.length > 0) this.take(waiting);
+  }
+
+  /** The interrupt lines are registered: input may come. */
+  ready(): void {
+    this.uart.receiving = true;
+    this.receive();
+  }
+
+  /** The UART interrupts. Its line has to be seen low once, else the edge of the next interrupt is missed: hence the look that finds nothing pending. */
+  receive(): void {
+    for (let looks = 0; looks < MAX_LOOKS; looks++) {
+      const found = this.uart.look();
+      if (found.errors !== 0) this.effects.log(`line errors 0x${found.errors.toString(16)}`, 'warning');
+      if (found.bytes.length > 0) this.take(found.bytes);
+      if (found.drained && !found.carrier) this.hangUp();
+      this.throttle();
+      if (!found.pending) break;
+    }
+    this.output.pump();
+  }
+
+  /** The window has another size: the foreground is told, and reads end so that it can act on that. */
+  resize(): void {
+    this.size = readWindowSize(this.effects.vector);
+    for (const reader of this.readers.splice(0))
+      reader.deferred.fail(new SystemError('EINTR', 'the window was resized'));
+    if (this.foreground !== null && !this.effects.resized(this.foreground, this.size)) this.forgetForeground();
+  }
+
+  read(maxBytes: number, context: RequestContext): Uint8Array | typeof LATER {
+    const { sender, sequence, retry } = context;
+    if (retry && this.lastRead.sender === sender && this.lastRead.sequence === sequence) return this.lastRead.answer;
+    if (this.readers.length >= MAX_READERS) throw new SystemError('EAGAIN', 'too many readers wait');
+    return context.later<Uint8Array>((deferred) => {
+      this.readers.push({ maxBytes: Math.min(maxBytes, MAX_TTY_BYTES), sender, sequence, deferred });
+      this.serve();
+      // Room that the reader made lets more in.
+      if (!this.uart.receiving) this.receive();
+    });
+  }
+
+  write(data: Uint8Array, context: RequestContext): typeof LATER {
+    return context.later<void>((deferred) => {
+      this.output.write(this.discipline.process(data), context, deferred);
+    });
+  }
+
+  attributes(): Attributes {
+    return this.discipline.getAttributes();
+  }
+
+  setAttributes(attributes: Attributes): void {
+    this.discipline.setAttributes(attributes);
+    this.save();
+    this.serve();
+  }
+
+  windowSize(): Reply<typeof tty.methods.window_size> {
+    return { ...this.size, column: Math.min(this.discipline.column, 0xffff) };
+  }
+
+  setForeground(port: Handle): void {
+    this.forgetForeground();
+    this.foreground = port;
+  }
+
+  flushInput(): void {
+    this.discipline.flushInput();
+    this.save();
+    if (!this.uart.receiving) this.receive();
+  }
+
+  private take(received: Uint8Array): void {
+    const { echo, signals } = this.discipline.input(received);
+    if (!this.serve()) this.save();
+    this.output.echo(echo);
+    for (const signal of signals) {
+      if (this.foreground !== null && !this.effects.signal(this.foreground, signal)) this.forgetForeground();
+    }
+  }
+
+  /** Answers reads for which there is input. False when there was none. */
+  private serve(): boolean {
+    let served = false;
+    for (let reader = this.readers[0]; reader !== undefined && this.discipline.readable; reader = this.readers[0]) {
+      this.readers.shift();
+      // Input must not go to somebody who has died waiting for it.
+      if (!this.effects.waits(reader.sender)) continue;
+      const answer = this.discipline.read(reader.maxBytes);
+      if (answer === null) {
+        this.readers.unshift(reader);
+        break;
+      }
+      this.lastRead = { sender: reader.sender, sequence: reader.sequence, answer };
+      this.save();
+      reader.deferred.reply(answer);
+      served = true;
+    }
+    return served;
+  }
+
+  private throttle(): void {
+    const full = !this.size.terminal && this.discipline.availableBytes >= HIGH_WATER_BYTES;
+    if (this.uart.receiving === full) this.uart.receiving = !full;
+  }
+
+  private hangUp(): void {
+    if (this.discipline.isHungUp) return;
+    this.discipline.hangUp();
+    if (!this.serve()) this.save();
+  }
+
+  private forgetForeground(): void {
+    if (this.foreground === null) return;
+    this.effects.release(this.foreground);
+    this.foreground = null;
+  }
+
+  private save(): void {
+    const state = { discipline: this.discipline.snapshot(), ...this.lastRead };
+    this.effects.save(INPUT_KEY, inputState.toWire(state, []));
+  }
+
+  private restore(): void {
+    const stored = this.effects.load(INPUT_KEY);
+    if (stored !== undefined) {
+      try {
+        const { discipline, sender, sequence, answer } = inputState.fromWire(stored, []);
+        this.discipline.restore(discipline);
+        this.lastRead = { sender, sequence, answer: answer.slice() };
+        return;
+      } catch (error) {
+        if (!(error instanceof SystemError)) throw error;
+        this.effects.log(`saved state dropped: ${error.message}`, 'warning');
+      }
+    }
+    // A file or pipe is taken as it is.
+    if (!this.size.terminal) {
+      const plain = { canonical: false, echo: false, signals: false, flowControl: false };
+      this.discipline.setAttributes({ ...plain, mapNewlineToReturnNewline: false });
+    }
+  }
+}
