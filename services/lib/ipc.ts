@@ -4,7 +4,7 @@
  */
 import { FOREVER } from '../../protocol/bounds.ts';
 import { decode, encodeFrame, encodeMessage, type MessageHead } from '../../protocol/codec.ts';
-import { SystemError } from '../../protocol/errno.ts';
+import { errorName, SystemError } from '../../protocol/errno.ts';
 import {
   dataOffset,
   ENVELOPE_AT,
@@ -94,7 +94,17 @@ export function ipcSend(port: Handle, message: Outgoing): void {
 
 /** Sends a request and blocks until it is answered. */
 export function ipcCall(port: Handle, message: Outgoing, timeout = FOREVER): Answer {
-  return answered(check(readResult(ipcCallBegin(port, message, timeout)), 'ipc_call'));
+  const result = readResult(ipcCallBegin(port, message, timeout));
+  if (result.errno !== 0) throw failure(result);
+  return answered(result);
+}
+
+/** The error of a call, with the server's words where it gave some: a handler's message is the data of the answer. */
+function failure(result: RawResult): SystemError {
+  const code = errorName(result.errno);
+  const words = messageRights(result.buffer, result.start, result.end) === 0 ? answered(result).data : undefined;
+  if (typeof words !== 'string') return new SystemError(code);
+  return new SystemError(code, words.startsWith(`${code}: `) ? words.slice(code.length + 2) : words);
 }
 
 /**
