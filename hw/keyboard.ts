@@ -62,7 +62,7 @@ const CONTROL_KEYS = [0x1d, 0xe01d];
 const SHIFT_KEYS = [0x2a, 0x36];
 const ALTERNATE_KEYS = [0x38, 0xe038];
 
-/** A keyboard with 102 keys. */
+/** A keyboard with 105 keys: the 102 of the reference, and three that came with Windows. */
 export class Keyboard implements Ps2Device {
   readonly #dataChanged: () => void;
   /** Answers to commands: they go before scan codes. */

@@ -1,5 +1,5 @@
 /**
- * The scan codes of a 102-key PC keyboard in its three sets, and the controller's translation of set 2 into set 1.
+ * The scan codes of a 105-key PC keyboard in its three sets, and the controller's translation of set 2 into set 1.
  *
  * Read: IBM PS/2 Hardware Interface Technical Reference, "Keyboards (101- and 102-Key)", scan code sets 1 to 3, and
  * "Keyboard/Auxiliary Device Controller", scan code translation. A key is named here by its make code in set 1, with
