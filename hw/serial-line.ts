@@ -16,7 +16,10 @@ export interface SerialPort {
   receiveBreak(): void;
 }
 
-/** What is plugged into a UART. */
+/**
+ * What is plugged into a UART. Its methods are called in the middle of a port access: they never call the port back
+ * themselves, but after the turn of the event loop.
+ */
 export interface SerialLine {
   /** Called once, by whoever builds the machine, before any other method. */
   connect(port: SerialPort): void;

@@ -54,6 +54,7 @@ export class HostTerminal implements SerialLine {
   /** What the UART has not taken yet. */
   #waiting: Buffer = Buffer.alloc(0);
   #paused = false;
+  #deliveryPlanned = false;
   #inputEnded = false;
   #batch = Buffer.allocUnsafe(BATCH_BYTES);
   #batchLength = 0;
@@ -135,7 +136,13 @@ export class HostTerminal implements SerialLine {
   }
 
   receiveReady(): void {
-    this.#deliver();
+    // Once for all the bytes that are being read in this turn.
+    if (this.#deliveryPlanned) return;
+    this.#deliveryPlanned = true;
+    queueMicrotask(() => {
+      this.#deliveryPlanned = false;
+      this.#deliver();
+    });
   }
 
   /** Writes a text of the host's own, in order with what the guest writes, whether there is room or not. */
@@ -246,7 +253,9 @@ export class HostTerminal implements SerialLine {
     this.#outputLost = true;
     this.#outputFull = false;
     this.#whenOut?.();
-    this.#port?.setCarrier(false);
-    this.#port?.transmitReady();
+    queueMicrotask(() => {
+      this.#port?.setCarrier(false);
+      this.#port?.transmitReady();
+    });
   }
 }

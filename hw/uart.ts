@@ -9,58 +9,51 @@
 import type { Device, InterruptLine, Width } from './device.ts';
 import { Fifo } from './fifo.ts';
 import type { SerialLine, SerialPort } from './serial-line.ts';
+import {
+  BREAK,
+  BYTE_ERRORS,
+  CTS,
+  DATA_READY,
+  DCD,
+  DIVISOR_LATCH,
+  DSR,
+  DTR,
+  ENABLE_LINE_STATUS,
+  ENABLE_MODEM_STATUS,
+  ENABLE_RECEIVED,
+  ENABLE_TRANSMITTER,
+  FIFO_ENABLE,
+  FIFO_ERROR,
+  FIFO_KEPT_BITS,
+  FIFO_RESET_RECEIVER,
+  FIFO_RESET_TRANSMITTER,
+  IDENTIFY_FIFOS,
+  IDENTIFY_LINE_STATUS,
+  IDENTIFY_MODEM_STATUS,
+  IDENTIFY_NOTHING,
+  IDENTIFY_RECEIVED,
+  IDENTIFY_TIMEOUT,
+  IDENTIFY_TRANSMITTER,
+  LINE_ERRORS,
+  LOOPBACK,
+  OUT1,
+  OUT2,
+  OVERRUN,
+  PARITY,
+  RI,
+  RING_ENDED,
+  RTS,
+  STOP_BITS,
+  TRANSMITTER_EMPTY,
+  TRANSMITTER_HOLDING_EMPTY,
+  TRIGGER_LEVELS,
+} from './uart-registers.ts';
 
 const FIRST_PORT = 0x3f8;
 const FIFO_BYTES = 16;
 const BAUD_BASE = 115_200;
 const NS_PER_SECOND = 1e9;
 const TIMEOUT_CHARACTERS = 4;
-
-/** Interrupt enable register. */
-const ENABLE_RECEIVED = 0x01;
-const ENABLE_TRANSMITTER = 0x02;
-const ENABLE_LINE_STATUS = 0x04;
-const ENABLE_MODEM_STATUS = 0x08;
-/** Interrupt identification register, by falling priority. */
-const IDENTIFY_LINE_STATUS = 0x06;
-const IDENTIFY_TIMEOUT = 0x0c;
-const IDENTIFY_RECEIVED = 0x04;
-const IDENTIFY_TRANSMITTER = 0x02;
-const IDENTIFY_MODEM_STATUS = 0x00;
-const IDENTIFY_NOTHING = 0x01;
-const IDENTIFY_FIFOS = 0xc0;
-/** FIFO control register. */
-const FIFO_ENABLE = 0x01;
-const FIFO_RESET_RECEIVER = 0x02;
-const FIFO_RESET_TRANSMITTER = 0x04;
-const FIFO_KEPT_BITS = 0xc9;
-const TRIGGER_LEVELS = [1, 4, 8, 14] as const;
-/** Line control register. */
-const STOP_BITS = 0x04;
-const PARITY = 0x08;
-const DIVISOR_LATCH = 0x80;
-/** Modem control register. */
-const DTR = 0x01;
-const RTS = 0x02;
-const OUT1 = 0x04;
-const OUT2 = 0x08;
-const LOOPBACK = 0x10;
-/** Line status register. */
-const DATA_READY = 0x01;
-const OVERRUN = 0x02;
-const BREAK = 0x10;
-const TRANSMITTER_HOLDING_EMPTY = 0x20;
-const TRANSMITTER_EMPTY = 0x40;
-const FIFO_ERROR = 0x80;
-/** Overrun, and the errors that belong to a byte: parity, framing, break. */
-const LINE_ERRORS = 0x1e;
-const BYTE_ERRORS = 0x1c;
-/** Modem status register: the inputs; their changes are in the low half. */
-const CTS = 0x10;
-const DSR = 0x20;
-const RI = 0x40;
-const DCD = 0x80;
-const RING_ENDED = 0x04;
 
 /** In the receive FIFO a byte carries its errors, shifted up. */
 const ERROR_SHIFT = 8;

@@ -106,6 +106,8 @@ describe('the terminal as a serial line', () => {
     expect([Buffer.from(port.received).toString(), input.isPaused()]).toEqual(['abc', true]);
     port.room = Infinity;
     terminal.receiveReady();
+    expect(port.received.length).toBe(3); // not from within the access that made room
+    await nextTurn();
     expect([Buffer.from(port.received).toString(), input.isPaused()]).toEqual(['abcdef', false]);
   });
 
