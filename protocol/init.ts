@@ -20,18 +20,27 @@ export const serviceStatus = record({
 export const init = defineInterface('init', 3, {
   /** Every service of the configuration. */
   list: method(1, nothing, list(serviceStatus, 512)),
-  /** Starts a service and what it depends on. ENOENT: not in the configuration. EACCES: disabled. Does nothing when it runs. */
+  /**
+   * Starts a service and what it depends on; does nothing when it runs. ENOENT: not in the configuration. EACCES: it or one of those is disabled.
+   * EINVAL: it cannot be started as configured. ECANCELED: the machine is being shut down.
+   */
   start: method(2, nameText, nothing),
-  /** Stops a service: asks it, then kills it after two seconds. Its callers get EIO. ENOENT. */
+  /** Stops a service: asks it, then kills it after two seconds. Answers when it is gone. Its callers get EIO. ENOENT. EPERM for init itself. */
   stop: method(3, nameText, nothing),
-  /** Replaces a running service by a new incarnation that takes over its ports and requests; starts one that does not run. ENOENT, EACCES. */
+  /** Replaces a running service by a new incarnation that takes over its ports and requests; starts one that does not run. Errors as `start`. */
   restart: method(4, nameText, nothing),
-  /** Lets a service be started, and starts it. ENOENT. */
+  /** Lets a service be started, and starts it. Errors as `start`. */
   enable: method(5, nameText, nothing),
   /** Stops a service and refuses to start it. ENOENT. EPERM for init itself. */
   disable: method(6, nameText, nothing),
-  /** Restarts a service under the debugger and answers its address (`127.0.0.1:PORT`). */
+  /**
+   * Restarts a service under the debugger and answers its address (`127.0.0.1:PORT`). Errors as `start`; EPERM for init itself; ETIMEDOUT: no debugger within
+   * ten seconds; EIO: the service ended before.
+   */
   inspect: method(7, nameText, text(200)),
-  /** Asks init to end the machine in order with this exit status, or to start it again. */
+  /**
+   * Asks init to end the machine with this exit status, or to start it again. Answers at once; then the services are stopped, each before those it
+   * depends on, and the machine ends, after three seconds at the latest.
+   */
   shutdown: method(8, record({ status: i32, reboot: bool }), nothing),
 });

@@ -28,8 +28,8 @@ export interface Effects {
   tasks(): readonly TaskView[];
   /** Whether a port of this service exists. */
   hasPort(name: string): boolean;
-  /** Messages that a task has taken from named ports so far. */
-  received(pid: number): number;
+  /** Messages delivered at the named ports of a task so far; undefined when it has taken none of its ports yet. */
+  received(pid: number): number | undefined;
   /** Sends a request of the interface `service` without waiting; answers the number of the call, undefined when there is no port. Every call ends after `timeoutMs` at the latest. */
   ask(name: string, request: 'ping' | 'stop', timeoutMs: number): number | undefined;
   /** Errno of a call that has ended, 0 when it was answered; undefined while it is under way. */

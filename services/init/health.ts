@@ -12,7 +12,7 @@ export const PING_PERIOD_MS = 1000;
 /** A service silent for so long is hung. */
 export const SILENCE_MS = 2000;
 
-/** The same for one that has never answered: starting a program from its sources on a busy host takes seconds. */
+/** The same for one that has not even taken its port: starting a program from its sources on a busy host takes seconds. */
 export const START_SILENCE_MS = 10_000;
 
 /** Pings under way at most, so that init stays far below the bound on its outstanding calls; with more services they take turns. */
@@ -87,16 +87,18 @@ export function examine(
 
 function isHung(service: Service, dependencies: readonly Service[], now: number, effects: PingEffects): boolean {
   if (service.silentSince === undefined || now - service.silentSince < PING_PERIOD_MS) return false;
+  const before = service.receivedBefore;
   const received = effects.received(service.pid);
-  const busy = service.receivedBefore !== undefined && received > service.receivedBefore;
   service.receivedBefore = received;
-  if (now - service.silentSince < (service.ready ? SILENCE_MS : START_SILENCE_MS)) {
-    if (busy) service.silentSince = now;
+  // It takes messages, the first of them included: the ping is further back in the queue.
+  const busy = received !== undefined && received !== before && (before !== undefined || !service.ready);
+  const silence = now - service.silentSince;
+  const hung = silence >= (received === undefined ? START_SILENCE_MS : SILENCE_MS);
+  if (busy || (hung && dependencies.some((dependency) => keepsWaiting(dependency, now)))) {
+    service.silentSince = now;
     return false;
   }
-  if (!busy && !dependencies.some((dependency) => keepsWaiting(dependency, now))) return true;
-  service.silentSince = now;
-  return false;
+  return hung;
 }
 
 /** True for a service whose callers may have to wait at the moment. */

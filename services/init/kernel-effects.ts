@@ -64,7 +64,10 @@ export function kernelEffects(port: Handle): Effects {
     reap: (pid) => unless(['ECHILD', 'ETIMEDOUT'], () => waitpid(pid, 0)),
     tasks: taskList,
     hasPort: (name) => portOf(name) !== undefined,
-    received: (pid) => ipcInfo().reduce((sum, row) => sum + (row.receiver === pid ? row.received : 0), 0),
+    received: (pid) => {
+      const own = ipcInfo().filter((row) => row.receiver === pid && row.name !== '');
+      return own.length === 0 ? undefined : own.reduce((sum, row) => sum + row.received, 0);
+    },
     ask: (name, request, timeoutMs) => {
       const target = portOf(name);
       if (target === undefined) return undefined;
@@ -96,6 +99,6 @@ export function kernelEffects(port: Handle): Effects {
     },
     log,
     halt,
-    leave: () => exit(1),
+    leave: () => exit(0),
   };
 }

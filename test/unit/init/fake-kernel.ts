@@ -144,12 +144,15 @@ export class FakeKernel implements Effects {
     if (task !== undefined) this.end(task.pid, { status: 137, signal: 9 });
   }
 
+  private hasTakenPort({ behaviour, startedAt }: Task): boolean {
+    const never = 'readyAfter' in behaviour && behaviour.readyAfter === undefined;
+    return !never && this.time - startedAt >= (behaviour.readyAfter ?? 20);
+  }
+
   /** Whether a task is answering. */
   private serves(task: Task): boolean {
-    const { readyAfter = 20, hangsAfter = Number.POSITIVE_INFINITY } = task.behaviour;
-    const never = 'readyAfter' in task.behaviour && task.behaviour.readyAfter === undefined;
-    const age = this.time - task.startedAt;
-    return task.ended === undefined && !never && age >= readyAfter && age < hangsAfter;
+    const hangsAfter = task.behaviour.hangsAfter ?? Number.POSITIVE_INFINITY;
+    return task.ended === undefined && this.hasTakenPort(task) && this.time - task.startedAt < hangsAfter;
   }
 
   private at(milliseconds: number, run: () => void): void {
@@ -248,9 +251,10 @@ export class FakeKernel implements Effects {
     return this.ports.has(name);
   }
 
-  received(pid: number): number {
+  received(pid: number): number | undefined {
     const task = this.table.find((candidate) => candidate.pid === pid);
-    return task?.behaviour.busy === true ? this.time : 0;
+    if (task === undefined || !this.hasTakenPort(task)) return undefined;
+    return task.behaviour.busy === true ? this.time : 1;
   }
 
   ask(name: string, request: 'ping' | 'stop', timeoutMs: number): number | undefined {

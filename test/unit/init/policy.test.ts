@@ -1,4 +1,6 @@
 /** When a service is started again, and in which order services start. */
+import fs from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { dependenciesOf, startOrder } from '../../../services/init/order.ts';
 import {
@@ -119,5 +121,15 @@ describe('start order', () => {
     const byName = new Map(list.map((service) => [service.name, service]));
     expect(dependenciesOf('shell', byName, order)).toEqual(['tty', 'ata', 'vfs']);
     expect(dependenciesOf('ata', byName, order)).toEqual([]);
+  });
+
+  it('can start every service of the configuration', () => {
+    const file = path.join(import.meta.dirname, '../../../services.json');
+    const { services } = JSON.parse(fs.readFileSync(file, 'utf8')) as {
+      services: { name: string; program?: boolean; dependsOn?: string[] }[];
+    };
+    const rows = services.filter(({ program }) => program !== true);
+    const { problems } = startOrder(rows.map(({ name, dependsOn = [] }) => ({ name, dependsOn })));
+    expect(Object.fromEntries(problems)).toEqual({});
   });
 });

@@ -273,6 +273,18 @@ describe('pings', () => {
     expect(status(kernel, 'slow').state).toBe('running');
   });
 
+  it('kills one that hangs on the first message of its life within four seconds, not ten', () => {
+    const kernel = booted([row('ata')], (fake) => {
+      fake.behave = () => ({ hangsAfter: 20 });
+    });
+    kernel.run(5000);
+    expect(kernel.killed.length).toBe(1);
+    kernel.run(60_000);
+    expect(status(kernel, 'ata').state).toBe('failed');
+    // The first one made the port, which counts as a good start.
+    expect(kernel.starts('ata')).toBe(11);
+  });
+
   it('leaves a busy service alone', () => {
     const kernel = booted([row('ata')], (fake) => {
       fake.behave = () => ({ busy: true });
