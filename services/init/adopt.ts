@@ -40,6 +40,8 @@ export function adopt(
     ends.set(pid, effects.reap(pid) ?? UNKNOWN_END);
   lifecycle.closing = state?.ending !== null && state?.ending !== undefined;
   for (const service of services) {
+    // The answer to the ping that would tell may have gone to the init that died: in doubt it has got as far as serving.
+    service.ready = true;
     const task = tasks.find(({ name, state: taskState }) => name === service.name && taskState !== 'ZOMBIE');
     if (task === undefined) {
       if (isAlive(service)) lifecycle.ended(service, ends.get(service.pid) ?? UNKNOWN_END);

@@ -20,7 +20,7 @@ export interface End {
 export const SHORT_LIFE_MS = 1000;
 
 /**
- * The same bound for one ended from outside (`kill`). The service is not to blame then, so that only kills faster than a cold start
+ * The same bound for one ended from outside (`kill`), or nobody knows how. The service is not to blame then, so that only kills faster than a cold start
  * (about 60 ms) count: nothing would be gained by starting again at that rate.
  */
 export const SHORT_LIFE_KILLED_MS = 100;
@@ -44,7 +44,8 @@ const outside = new Set<number>([signals.HUP, signals.INT, signals.QUIT, signals
  * took. Services without a port are ready from the start.
  */
 export function isFailedStart(lifeMs: number, ready: boolean, end: End): boolean {
-  const bound = outside.has(end.signal) ? SHORT_LIFE_KILLED_MS : SHORT_LIFE_MS;
+  const blameless = outside.has(end.signal) || end === UNKNOWN_END;
+  const bound = blameless ? SHORT_LIFE_KILLED_MS : SHORT_LIFE_MS;
   return !ready || lifeMs < bound;
 }
 

@@ -37,6 +37,7 @@ describe('restart policy', () => {
     expect(isFailedStart(999, true, fault)).toBe(true);
     expect(isFailedStart(99, true, killed)).toBe(true);
     expect(isFailedStart(100, true, killed)).toBe(false);
+    expect(isFailedStart(100, true, UNKNOWN_END)).toBe(false);
   });
 
   it('counts every life that never got as far as serving', () => {

@@ -591,6 +591,21 @@ describe('restart of init', () => {
     expect(status(kernel, 'ata').state).toBe('failed');
   });
 
+  it('restarts at once a service that is killed together with init again and again', () => {
+    const kernel = booted();
+    kernel.run(1000);
+    for (let round = 0; round < 40; round++) {
+      if (round % 2 === 0) kernel.killFromOutside('ata');
+      kernel.stopInit();
+      kernel.run(1);
+      kernel.startInit();
+      if (round % 2 === 1) kernel.killFromOutside('ata');
+      kernel.run(1);
+      expect(kernel.starts('ata')).toBe(round + 2);
+      kernel.run(298);
+    }
+  });
+
   it('kills one that was being stopped and does not end', () => {
     const kernel = booted([row('ata')], (fake) => {
       fake.behave = () => ({ ignoresStop: true });
