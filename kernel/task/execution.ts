@@ -32,11 +32,32 @@ export class Execution {
     this.write(task, frame, 0, frame.length);
   }
 
-  /** The task waits in this call until `wake`. */
-  block(task: Task, call: SystemCallName): void {
+  /** A call that may wait begins; `wake` ends it. */
+  begin(task: Task, call: SystemCallName): void {
     task.waits++;
     task.waitsFor = call;
+  }
+
+  /** The task has to wait in the call it has begun. */
+  giveUpCpu(task: Task): void {
     this.scheduler?.block(task);
+  }
+
+  /** The task waits in this call until `wake`. */
+  block(task: Task, call: SystemCallName): void {
+    this.begin(task, call);
+    this.giveUpCpu(task);
+  }
+
+  /** Ends an `ipc_call` with a whole frame. The result of an asynchronous one is only left in the task's pipe: it does not wait for it. */
+  complete(task: Task, asynchronous: boolean, buffer: Buffer, start: number, end: number): void {
+    if (asynchronous) this.write(task, buffer, start, end);
+    else this.wake(task, buffer, start, end);
+  }
+
+  /** Ends an `ipc_call` with an error. */
+  completeWith(task: Task, asynchronous: boolean, id: number, error: ErrorName): void {
+    this.complete(task, asynchronous, emptyFrame(RESULT, errno[error], id, 0), 0, HEADER_BYTES);
   }
 
   /** Ends a blocked call with nothing but an error or a number. */
@@ -58,7 +79,9 @@ export class Execution {
       task.outbox.push({ buffer: Buffer.from(buffer.subarray(start, end)), start: 0, end: end - start });
       return;
     }
-    if (this.scheduler.state(task) === 'running' && !task.held) {
+    // A task that waits for a message goes on waiting when another of its calls is answered.
+    const goesOn = this.scheduler.state(task) === 'running' || task.receive !== null;
+    if (goesOn && !task.held) {
       this.write(task, buffer, start, end);
       return;
     }

@@ -1,7 +1,7 @@
 /**
  * init: starts the services, keeps them running by their policies, and answers the interface `init` (protocol/init.ts).
  */
-import { init, manifestList, offer, run, startInformation, storeGet } from '../lib/index.ts';
+import { init, manifestList, offer, run, signalPort, startInformation, storeGet } from '../lib/index.ts';
 import { kernelEffects, STATE_KEY } from './kernel-effects.ts';
 import { Supervisor } from './supervisor.ts';
 
@@ -12,6 +12,8 @@ run({
   ready: (port) => {
     supervisor = new Supervisor(kernelEffects(port), manifestList(), startInformation);
     supervisor.boot(storeGet(STATE_KEY));
+    // The host's SIGTERM and SIGINT to the machine come here.
+    signalPort(port);
   },
   offers: [
     offer(init, {
@@ -28,5 +30,6 @@ run({
   notices: {
     alarm: () => supervisor.alarm(),
     exit: (notice) => supervisor.exited(notice),
+    signal: ({ signal }) => supervisor.shutdown(128 + signal, false),
   },
 });
