@@ -184,7 +184,8 @@ export class TaskTable {
     ipc.taskGone(task);
     const { program } = task;
     if (program.task === task) program.task = null;
-    if (task.exit.status !== 0 && !this.closed) this.recordCrash(task);
+    // A signal that asks a task to end is no crash.
+    if (task.exit.status !== 0 && (task.decided?.signal ?? 0) === 0 && !this.closed) this.recordCrash(task);
     else log.debug(`${task.title} has ended`);
     for (const child of this.tasks.values()) if (child.parent === task.pid) this.adopt(child);
     task.outbox.length = 0;

@@ -1,0 +1,97 @@
+/**
+ * Kills services from the host with SIGKILL while a checked copy of 64 MiB is read through the disk driver: no wrong byte, no failed read.
+ */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually, startMachine, type TestMachine, type TestManifest } from '../support/machine.ts';
+
+const MEBIBYTES = 64;
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vros-kill-'));
+const image = path.join(folder, 'disk.img');
+
+beforeAll(() => {
+  const data = Buffer.alloc(MEBIBYTES * 1024 * 1024);
+  for (let at = 0; at < data.length; at += 4) {
+    const sector = at >>> 9;
+    data.writeUInt32LE((Math.imul(sector, 0x9e3779b1) + ((at & 511) >> 2)) >>> 0, at);
+  }
+  fs.writeFileSync(image, data);
+});
+
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+function standardServices(): TestManifest[] {
+  const file = path.resolve(import.meta.dirname, '../../services.json');
+  return (JSON.parse(fs.readFileSync(file, 'utf8')) as { services: TestManifest[] }).services;
+}
+
+function startReading(): TestMachine {
+  return startMachine({
+    services: [
+      ...standardServices(),
+      { name: 'checked-reader', entry: 'test/services/checked-reader', looksUp: ['ata', 'init'], restart: 'never' },
+      { name: 'task-reporter', entry: 'test/services/task-reporter', restart: 'always' },
+    ],
+    options: ['--hda', image],
+  });
+}
+
+/** Host process ids of the tasks, by name, as last reported. */
+function hosts(machine: TestMachine): Record<string, number> {
+  const line = machine.log.findLast(({ msg }) => msg.startsWith('TASKS '));
+  return line === undefined ? {} : (JSON.parse(line.msg.slice(6)) as Record<string, number>);
+}
+
+interface Figures {
+  bytes: number;
+  wrong: number;
+  failed: number;
+  slowest: number;
+}
+
+/** Kills the named services together and waits until each has a new process; false when the reading is over. */
+async function killAndWait(machine: TestMachine, names: readonly string[]): Promise<boolean> {
+  const before = hosts(machine);
+  for (const name of names) {
+    const pid = before[name] ?? 0;
+    if (pid === 0 || machine.results().length > 0) return false;
+    process.kill(pid, 'SIGKILL');
+  }
+  const back = (): boolean => {
+    const now = hosts(machine);
+    return machine.results().length > 0 || names.every((name) => now[name] !== undefined && now[name] !== before[name]);
+  };
+  await eventually(back, `${names.join(' and ')} came back`, 10000);
+  return true;
+}
+
+describe('killing services during a checked read of 64 MiB', () => {
+  const rounds: readonly (readonly string[])[] = [
+    ['ata'],
+    ['tty'],
+    ['init'],
+    ['shell'],
+    ['ata', 'tty'],
+    ['ata', 'init'],
+    ['init', 'tty'],
+    ['ata', 'shell'],
+  ];
+
+  it('reads every byte right while each service in turn, and two at once, are killed', async () => {
+    const machine = startReading();
+    await machine.logged(/checked-reader: started/);
+    await eventually(() => hosts(machine).shell !== undefined, 'all services run');
+    let kills = 0;
+    for (let round = 0; machine.results().length === 0; round++) {
+      const names = rounds[round % rounds.length] ?? [];
+      if (!(await killAndWait(machine, names))) break;
+      kills += names.length;
+    }
+    expect(await machine.end()).toBe(0);
+    const [figures] = machine.results<Figures>();
+    expect(figures).toMatchObject({ bytes: 4 * MEBIBYTES * 1024 * 1024, wrong: 0, failed: 0 });
+    expect(kills, `kills before the end of the reading\n${machine.logText}`).toBeGreaterThanOrEqual(8);
+  });
+});
