@@ -1,0 +1,157 @@
+/** The prompt: lines from the line editor to the session, until the input ends. */
+import { log, SystemError, storeGet, storePut } from '../lib/index.ts';
+import { complete } from './completion.ts';
+import { History } from './history.ts';
+import { type Completion, LineEditor } from './line-editor.ts';
+import { parse } from './parser.ts';
+import { Services } from './services.ts';
+import { INTERRUPTED, type Session, USAGE } from './session.ts';
+import type { Terminal } from './terminal.ts';
+
+const PROMPT = 'vros$ ';
+const CONTINUATION = '> ';
+const HISTORY_KEY = 'history';
+
+/** The lines entered before, kept over a restart of the shell. */
+export class KeptHistory extends History {
+  constructor() {
+    super();
+    const stored = storeGet(HISTORY_KEY);
+    if (stored === undefined) return;
+    try {
+      this.restore(stored);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      log(`history dropped: ${error.message}`, 'warning');
+    }
+  }
+
+  /** Keeps a line, here and in the recovery store. */
+  enter(line: string): void {
+    this.add(line);
+    try {
+      storePut(HISTORY_KEY, this.snapshot());
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      log(`history not kept: ${error.message}`, 'warning');
+    }
+  }
+
+  get lines(): string[] {
+    return Array.from({ length: this.length }, (_, index) => this.at(index) ?? '');
+  }
+}
+
+/** What a line of input came to. */
+type Line =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'interrupt' }
+  | { readonly kind: 'eof' };
+
+/** See the head of this file. */
+export class Prompt {
+  private readonly terminal: Terminal;
+  private readonly session: Session;
+  private readonly history: KeptHistory;
+  private readonly editor: LineEditor;
+
+  constructor(terminal: Terminal, session: Session, history: KeptHistory) {
+    this.terminal = terminal;
+    this.session = session;
+    this.history = history;
+    this.editor = new LineEditor({
+      prompt: PROMPT,
+      columns: terminal.size().columns,
+      history,
+      complete: (text, cursor) => this.complete(text, cursor),
+    });
+  }
+
+  /** Reads and runs until the session is to end. */
+  loop(): void {
+    while (!this.session.leaving) {
+      for (const line of this.session.jobs?.endings() ?? []) this.session.complain(line);
+      if (!this.command()) this.session.leave(this.session.status);
+    }
+  }
+
+  /** Reads a command of one or more lines and runs it. False at the end of the input. */
+  private command(): boolean {
+    let source = '';
+    for (let prompt = PROMPT; ; prompt = CONTINUATION) {
+      const line = this.readLine(prompt);
+      if (line.kind === 'interrupt') {
+        this.session.status = INTERRUPTED;
+        return true;
+      }
+      if (line.kind !== 'text') {
+        if (source === '') return false;
+        this.session.complain('syntax error: unexpected end of input');
+        this.session.status = USAGE;
+        return true;
+      }
+      source += line.text;
+      const parsed = parse(source);
+      if (parsed.kind === 'incomplete') {
+        source += '\n';
+        continue;
+      }
+      this.history.enter(source);
+      this.terminal.mode = 'run';
+      if (parsed.kind === 'program') {
+        this.session.wasInterrupted();
+        this.session.run(parsed.program);
+      } else {
+        this.session.complain(parsed.fault.message);
+        this.session.status = USAGE;
+      }
+      return true;
+    }
+  }
+
+  private readLine(prompt: string): Line {
+    const { terminal, editor } = this;
+    terminal.mode = 'edit';
+    const { columns, column } = terminal.size();
+    terminal.print(editor.resize(columns));
+    // The editor begins at the start of a row, whatever was printed before.
+    if (column !== 0) terminal.print('\r\n');
+    editor.setPrompt(prompt);
+    let result = editor.start();
+    for (;;) {
+      terminal.print(result.output);
+      const [event] = result.events;
+      if (event?.kind === 'line') return { kind: 'text', text: event.text };
+      if (event?.kind === 'eof' || event?.kind === 'interrupt') return { kind: event.kind };
+      if (event?.kind === 'suspend') {
+        result = editor.start();
+        continue;
+      }
+      const bytes = terminal.read();
+      if (bytes === null) result = { output: editor.resize(terminal.size().columns), events: [] };
+      else if (bytes.length === 0) return { kind: 'eof' };
+      else result = editor.feed(bytes);
+    }
+  }
+
+  private complete(text: string, cursor: number): Completion {
+    const { session } = this;
+    const services = new Services();
+    const completers = [...session.commands.values()].map((command) => {
+      const values = (words: readonly string[]): readonly string[] => {
+        try {
+          return command.complete?.(words, services, session) ?? [];
+        } catch {
+          // Nothing is proposed when the service that knows it does not answer.
+          return [];
+        }
+      };
+      return [command.name, values] as const;
+    });
+    try {
+      return complete(text, cursor, { commands: new Map(completers), variables: [...session.variables.keys()] });
+    } finally {
+      services.release();
+    }
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * shell: the command line. As the service `shell` it talks to the user, or runs a script and ends the machine with its status; as the program `job` it
+ * runs what a shell has ordered.
+ */
+import { bootArguments, exit, sleep, startInformation } from '../lib/index.ts';
+import { commands } from './commands/index.ts';
+import { KeptHistory, Prompt } from './interactive.ts';
+import { JOB_PROGRAM, JobTable } from './jobs.ts';
+import { runOrder } from './order.ts';
+import { greet, keepVariables, recover } from './recovery.ts';
+import { Script, terminalSource, textSource } from './script.ts';
+import { Session } from './session.ts';
+import { Terminal } from './terminal.ts';
+
+/** Runs a shell until the machine is to end. */
+function shell(): void {
+  const terminal = new Terminal();
+  const { exec } = bootArguments();
+  const interactive = exec === null && terminal.size().terminal;
+  const history = new KeptHistory();
+  const jobs = new JobTable(terminal);
+  const session: Session = new Session({
+    ...{ terminal, commands, jobs, interactive },
+    history: () => history.lines,
+    changed: () => keepVariables(session.variables),
+  });
+  const left = recover(session);
+  if (interactive) {
+    greet(terminal);
+    new Prompt(terminal, session, history).loop();
+  } else {
+    const source = exec === null ? terminalSource(terminal) : textSource(left === undefined ? exec : '');
+    new Script(session, source, left?.rest, left?.line).run();
+  }
+  terminal.flush();
+  if (!session.machineEnding) session.endMachine(session.status, false);
+  // init ends this task.
+  for (;;) sleep(0x7fffffff);
+}
+
+if (startInformation.name === JOB_PROGRAM) exit(runOrder(new Terminal(), commands));
+else shell();
