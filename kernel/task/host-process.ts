@@ -78,7 +78,7 @@ export class HostProcess {
 
   /** The process id on the host: of the task itself, not of what wraps it. 0 when it could not be started. */
   get pid(): number {
-    if (this.realPid === 0) this.realPid = this.wrapped ? innermost(this.child.pid ?? 0) : (this.child.pid ?? 0);
+    if (this.realPid === 0) this.realPid = this.wrapped ? onlyChild(this.child.pid ?? 0) : (this.child.pid ?? 0);
     return this.realPid;
   }
 
@@ -169,19 +169,12 @@ export class HostProcess {
   }
 }
 
-/** The last process of a chain of wrappers, each with one child. */
-function innermost(start: number): number {
-  let pid = start;
-  for (let depth = 0; depth < 8 && pid !== 0; depth++) {
-    let children = '';
-    try {
-      children = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-    } catch {
-      return pid;
-    }
-    const [first = ''] = children.split(' ');
-    if (first === '') return pid;
-    pid = Number(first);
+/** What a wrapper (bwrap, unshare) has started: its one child; itself until there is one. */
+function onlyChild(wrapper: number): number {
+  try {
+    const [child = ''] = fs.readFileSync(`/proc/${wrapper}/task/${wrapper}/children`, 'utf8').split(' ');
+    return child === '' ? wrapper : Number(child);
+  } catch {
+    return wrapper;
   }
-  return pid;
 }

@@ -1,13 +1,16 @@
 /**
  * The sandbox of a task, in layers; each stops something the others let through.
  *
- *     permission   Node's permission model: no files but the programs' code, no child processes, workers or add-ons. It does not stop sockets, signals,
- *                  inherited descriptors, or links inside an allowed folder.
- *     namespaces   bwrap (else unshare) gives the process its own view of the host: no network but an empty one, no other processes, no shared memory; with bwrap
- *                  also a file tree that holds only the engine, its libraries and the programs' code.
- *     lock-down    services/lib/lockdown.ts: before the program's code is loaded, everything but the language and the service library is taken out of its sight.
+ *     permission   Node's permission model: no files but the programs' code, no child processes, workers, add-ons or inspector. It does not stop sockets,
+ *                  signals, inherited descriptors, or links inside an allowed folder.
+ *     namespaces   bwrap (else unshare) gives the process its own view of the host: no network but an empty one, no other processes, no shared memory, no
+ *                  capabilities. With bwrap also a read-only file tree that holds only the engine, its libraries and the programs' code: no /proc, no
+ *                  devices. It does not stop child processes, workers or the inspector, which see no more than the task itself.
+ *     lock-down    services/lib/lockdown.ts: before the program's code is loaded, everything but the language and the service library is taken out of its
+ *                  sight, clocks, timers and random numbers too.
  *
- * Not layers but always there where the host has the tools: a memory limit (prlimit, RLIMIT_DATA) and death with the kernel (PR_SET_PDEATHSIG).
+ * Not layers but always there where the host has the tools: a memory limit (prlimit, RLIMIT_DATA), no core dumps, and death with the kernel
+ * (PR_SET_PDEATHSIG). Read user_namespaces(7), setrlimit(2), and "Permissions" in the Node.js documentation.
  */
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -20,8 +23,12 @@ export type SandboxLayer = (typeof sandboxLayers)[number];
 /** What the host offers. */
 export interface HostTools {
   readonly namespaces: 'bwrap' | 'unshare' | 'none';
+  /** Whether unshare may give a task a /proc of its own; hosts that hide parts of theirs forbid it. */
+  readonly ownProc: boolean;
   readonly prlimit: boolean;
   readonly setpriv: boolean;
+  /** The engine's shared libraries as it asks for them; empty when they are unknown: then the host's library folders are shown. */
+  readonly libraries: readonly string[];
 }
 
 const MEBIBYTE = 1024 * 1024;
@@ -49,39 +56,50 @@ function find(program: string): string | null {
   return null;
 }
 
-const unshareWords = [
-  '--user',
-  '--map-root-user',
-  '--net',
-  '--ipc',
-  '--uts',
-  '--pid',
-  '--mount',
-  '--fork',
-  '--kill-child',
-];
+/** Namespaces without bwrap. The last words give up the capabilities that come with a user namespace. */
+function unshareWords({ ownProc, setpriv }: Pick<HostTools, 'ownProc' | 'setpriv'>): string[] {
+  const words = [find('unshare') ?? 'unshare', '--user', '--map-root-user', '--net', '--ipc', '--uts', '--pid'];
+  words.push('--mount', ...(ownProc ? ['--mount-proc'] : []), '--fork', '--kill-child', '--');
+  if (setpriv)
+    words.push(find('setpriv') ?? 'setpriv', '--no-new-privs', '--inh-caps=-all', '--bounding-set=-all', '--');
+  return words;
+}
 
 /** Looks at what the host has, trying namespaces out: some hosts forbid them to ordinary users. */
 export function probeHost(): HostTools {
-  if (process.platform !== 'linux') return { namespaces: 'none', prlimit: false, setpriv: false };
+  const tools = { namespaces: 'none', ownProc: false, prlimit: false, setpriv: false, libraries: [] } as const;
+  if (process.platform !== 'linux') return tools;
   const works = (words: readonly string[]): boolean => {
     const [program = '', ...rest] = words;
-    const file = find(program);
-    return file !== null && spawnSync(file, rest, { stdio: 'ignore', env: {}, timeout: 5000 }).status === 0;
+    const command = [...rest, process.execPath, '--version'];
+    return spawnSync(program, command, { stdio: 'ignore', env: {}, cwd: '/', timeout: 5000 }).status === 0;
   };
-  const namespaces = works(['bwrap', '--unshare-all', '--die-with-parent', '--ro-bind', '/', '/', '--', '/bin/true'])
-    ? 'bwrap'
-    : works(['unshare', ...unshareWords, '--', '/bin/true'])
-      ? 'unshare'
-      : 'none';
-  return { namespaces, prlimit: find('prlimit') !== null, setpriv: find('setpriv') !== null };
+  const found = { ...tools, prlimit: find('prlimit') !== null, setpriv: find('setpriv') !== null };
+  if (find('bwrap') !== null) {
+    for (const libraries of [engineLibraries(), []]) {
+      if (works(bwrapWords([], [], libraries))) return { ...found, namespaces: 'bwrap', libraries };
+    }
+  }
+  if (find('unshare') !== null) {
+    for (const ownProc of [true, false]) {
+      if (works(unshareWords({ ...found, ownProc }))) return { ...found, namespaces: 'unshare', ownProc };
+    }
+  }
+  return found;
+}
+
+/** The engine's shared libraries, as the dynamic loader lists them (ld.so(8), LD_TRACE_LOADED_OBJECTS). */
+function engineLibraries(): string[] {
+  const env = { LD_TRACE_LOADED_OBJECTS: '1' };
+  const { stdout } = spawnSync(process.execPath, [], { env, encoding: 'utf8', timeout: 5000 });
+  return (stdout ?? '').split('\n').flatMap((line) => /(?:=> |^\s*)(\/.+) \(0x[0-9a-f]+\)$/.exec(line)?.[1] ?? []);
 }
 
 /** How to start a task. */
 export interface SandboxRequest {
   readonly layers: readonly SandboxLayer[];
   readonly tools: HostTools;
-  /** Loader and its folder, for tasks in JavaScript. */
+  /** The loader, for tasks in JavaScript. */
   readonly loader: string;
   /** Folders with code that may be read. */
   readonly readable: readonly string[];
@@ -112,14 +130,16 @@ function permissionFlag(): string {
 
 /** The words of the command that starts the task. */
 export function commandLine(request: SandboxRequest): string[] {
+  const { tools, command, readable } = request;
   const layers = layersInForce(request);
   const words: string[] = [];
-  if (request.tools.prlimit && !request.inspected)
-    words.push(find('prlimit') ?? 'prlimit', `--data=${dataLimit(request) * MEBIBYTE}`, '--');
-  if (layers.includes('namespaces') && request.tools.namespaces === 'bwrap') words.push(...bwrapWords(request));
-  else {
-    if (request.tools.setpriv) words.push(find('setpriv') ?? 'setpriv', '--pdeathsig', 'KILL', '--');
-    if (layers.includes('namespaces')) words.push(find('unshare') ?? 'unshare', ...unshareWords, '--');
+  if (tools.prlimit && !request.inspected)
+    words.push(find('prlimit') ?? 'prlimit', `--data=${dataLimit(request) * MEBIBYTE}`, '--core=0', '--');
+  if (layers.includes('namespaces') && tools.namespaces === 'bwrap') {
+    words.push(...bwrapWords(command, readable, tools.libraries));
+  } else {
+    if (tools.setpriv) words.push(find('setpriv') ?? 'setpriv', '--pdeathsig', 'KILL', '--');
+    if (layers.includes('namespaces')) words.push(...unshareWords(tools));
   }
   if (request.command.length > 0) return [...words, ...resolveCommand(request.command)];
   words.push(process.execPath, '--no-warnings', `--max-old-space-size=${request.memory}`);
@@ -144,20 +164,36 @@ function resolveCommand(command: readonly string[]): string[] {
   return [program.includes('/') ? program : (find(program) ?? program), ...rest];
 }
 
-/** A file tree with the engine, its libraries and the code, and nothing else; own process ids, network, and users. */
-function bwrapWords(request: SandboxRequest): string[] {
+/**
+ * A read-only file tree with the engine, its libraries and the code, and nothing else; own process ids, network, and users. A command in another language
+ * gets the host's programs and libraries, its own /proc, and the harmless devices.
+ */
+function bwrapWords(command: readonly string[], readable: readonly string[], libraries: readonly string[]): string[] {
   const words = [find('bwrap') ?? 'bwrap', '--unshare-all', '--die-with-parent', '--as-pid-1', '--cap-drop', 'ALL'];
-  const folders =
-    request.command.length > 0 ? ['/usr', '/etc/ld.so.cache'] : ['/usr/lib', '/usr/lib64', '/usr/local/lib'];
+  const engine = command.length === 0;
+  if (engine && libraries.length > 0) words.push(...libraries.flatMap((file) => ['--ro-bind', file, file]));
+  else words.push(...libraryFolders(engine));
+  if (engine) {
+    words.push('--ro-bind', process.execPath, process.execPath);
+    // Debian's engine keeps a part of itself there.
+    words.push('--ro-bind-try', '/usr/share/nodejs', '/usr/share/nodejs');
+  }
+  for (const folder of readable) words.push('--ro-bind', folder, folder);
+  if (!engine) words.push('--proc', '/proc', '--dev', '/dev', '--remount-ro', '/dev');
+  words.push('--remount-ro', '/', '--chdir', '/', '--');
+  return words;
+}
+
+/** The host's library folders; for a command its programs too. */
+function libraryFolders(engine: boolean): string[] {
+  const words: string[] = [];
+  const folders = engine ? ['/usr/lib', '/usr/lib64', '/usr/local/lib'] : ['/usr', '/etc/ld.so.cache'];
   for (const folder of folders) words.push('--ro-bind-try', folder, folder);
-  for (const link of ['/lib', '/lib64', '/bin', '/lib32']) {
+  for (const link of ['/lib', '/lib64', '/lib32', ...(engine ? [] : ['/bin'])]) {
     const target = linkTarget(link);
     if (target !== null) words.push('--symlink', target, link);
-    else if (link !== '/bin') words.push('--ro-bind-try', link, link);
+    else words.push('--ro-bind-try', link, link);
   }
-  if (request.command.length === 0) words.push('--ro-bind', process.execPath, process.execPath);
-  for (const folder of request.readable) words.push('--ro-bind', folder, folder);
-  words.push('--dev', '/dev', '--proc', '/proc', '--remount-ro', '/', '--chdir', '/', '--');
   return words;
 }
 

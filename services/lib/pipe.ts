@@ -2,6 +2,7 @@
  * The service's end of its pipe (descriptor 3): writes a frame, blocks until the result with its id is there. Frame format: protocol/frame.ts.
  */
 import fs from 'node:fs';
+import process from 'node:process';
 import { HEADER_BYTES, MAX_FRAME_BYTES } from '../../protocol/bounds.ts';
 import { OFFSET_FLAGS, OFFSET_HANDLE, OFFSET_ID } from '../../protocol/frame.ts';
 

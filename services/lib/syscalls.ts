@@ -2,6 +2,7 @@
  * The system calls as blocking functions (protocol/syscall.ts says what each does and how it fails). An error is thrown as SystemError.
  * The message calls are in ipc.ts.
  */
+import process from 'node:process';
 import { HEADER_BYTES, PROTOCOL_VERSION } from '../../protocol/bounds.ts';
 import { decode, encodeFrame } from '../../protocol/codec.ts';
 import { errorName, SystemError } from '../../protocol/errno.ts';
