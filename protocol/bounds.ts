@@ -27,10 +27,16 @@ export const PORT_WAITING_CALLS = 1024;
 /** Bytes of queued and owed messages that one port may hold before further ones get EAGAIN (8 MiB). */
 export const PORT_QUEUE_BYTES = 8 * 1024 * 1024;
 
+/** Bytes of messages that one task may have queued or owed, over all ports, before its further ones get EAGAIN (32 MiB). */
+export const MAX_TASK_MESSAGE_BYTES = 32 * 1024 * 1024;
+
+/** Notices of the kernel that wait in one port; further ones are lost. */
+export const MAX_PORT_NOTICES = 65536;
+
 /** Rights that one message may carry. */
 export const MAX_RIGHTS = 8;
 
-/** Ports that one task may own. */
+/** Ports that one task may have made and that still exist. */
 export const MAX_PORTS_PER_TASK = 4096;
 
 /** Capabilities that one task may hold. */

@@ -24,8 +24,12 @@ export interface Message {
   caller: Task | null;
   /** The caller's call id. */
   callId: number;
+  /** True when the caller does not wait in this call: it fetches the answer later. */
+  readonly asynchronous: boolean;
   /** True for a post: nobody ever waited for an answer. */
   readonly post: boolean;
+  /** The task that wrote it; its bytes count there until it is done. */
+  readonly origin: Task;
   readonly sender: number;
   readonly senderName: string;
   readonly badge: number;

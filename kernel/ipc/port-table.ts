@@ -24,6 +24,8 @@ type HandleOrError = number | ErrorName;
 export class PortTable {
   /** Called when a port is destroyed, to end what waits in it. */
   onDestroyed: (port: Port) => void = () => {};
+  /** Called when a port has left its receiver. */
+  onDetached: (task: Task) => void = () => {};
   onNotice: (port: Port, method: number, data: unknown, key: string) => void = () => {};
   private readonly all = new Map<number, Port>();
   private readonly named = new Map<string, Port>();
@@ -55,24 +57,26 @@ export class PortTable {
 
   /** ipc_create_port. */
   create(task: Task): HandleOrError {
-    if (task.ports.size >= MAX_PORTS_PER_TASK || !task.capabilities.hasRoom()) return 'EMFILE';
-    return this.own(this.add('', task.program), task);
+    if (task.portsMade >= MAX_PORTS_PER_TASK || !task.capabilities.hasRoom()) return 'EMFILE';
+    return this.own(this.add('', task), task);
   }
 
   /** ipc_create_named_port: a new port, or the one an earlier incarnation of the same service had. */
   createNamed(task: Task, name: string): HandleOrError {
     if (!task.manifest.serves.includes(name)) return 'EPERM';
-    if (task.ports.size >= MAX_PORTS_PER_TASK || !task.capabilities.hasRoom()) return 'EMFILE';
+    if (task.portsMade >= MAX_PORTS_PER_TASK || !task.capabilities.hasRoom()) return 'EMFILE';
     const existing = this.named.get(name);
     if (existing !== undefined && (existing.receiver !== null || existing.program !== task.program)) return 'EEXIST';
-    const port = existing ?? this.add(name, task.program);
+    const port = existing ?? this.add(name, task);
     const handle = this.own(port, task);
     for (const finder of [...this.finders]) if (finder.name === name) this.found(finder, port);
     return handle;
   }
 
-  private add(name: string, program: Program): Port {
-    const port = new Port(this.nextId++, name, program);
+  private add(name: string, maker: Task): Port {
+    const { program } = maker;
+    const port = new Port(this.nextId++, name, program, maker);
+    maker.portsMade++;
     this.all.set(port.id, port);
     if (name !== '') {
       this.named.set(name, port);
@@ -89,6 +93,7 @@ export class PortTable {
 
   /** A task has got the receive right of a port. */
   attach(port: Port, task: Task, handle: number): void {
+    port.transit = null;
     port.receiver = task;
     port.receiverHandle = handle;
     task.ports.add(port);
@@ -97,10 +102,13 @@ export class PortTable {
 
   /** The receive right leaves its task, in a message. */
   detach(port: Port): void {
-    port.receiver?.ports.delete(port);
-    port.receiver?.readyPorts.delete(port);
+    const { receiver } = port;
+    if (receiver === null) return;
+    receiver.ports.delete(port);
+    receiver.readyPorts.delete(port);
     port.receiver = null;
     port.receiverHandle = 0;
+    this.onDetached(receiver);
   }
 
   /** ipc_find_port: answers the handle, an error, or null when the task waits for the name. */
@@ -128,9 +136,7 @@ export class PortTable {
     if (badge !== 0) {
       port.badges.set(badge, (port.badges.get(badge) ?? 0) + 1);
       // A badge given out anew has senders again: an old notice that it has none would be wrong.
-      const key = noSendersKey(badge);
-      const stale = port.notices.findIndex((notice) => notice.key === key);
-      if (stale >= 0) port.notices.splice(stale, 1);
+      port.removeNotice(noSendersKey(badge));
     }
     return task.capabilities.insert({ kind: 'send', references: 0, port, badge });
   }
@@ -169,6 +175,7 @@ export class PortTable {
   /** The receive right is gone: a named port waits for its service's next incarnation, any other is destroyed. */
   receiverGone(port: Port): void {
     this.detach(port);
+    port.transit = null;
     if (port.name === '') this.destroy(port);
   }
 
@@ -177,7 +184,9 @@ export class PortTable {
     if (port.destroyed) return;
     this.detach(port);
     port.destroyed = true;
-    port.notices.length = 0;
+    port.transit = null;
+    port.maker.portsMade--;
+    port.clearNotices();
     this.all.delete(port.id);
     if (port.name !== '') {
       this.named.delete(port.name);

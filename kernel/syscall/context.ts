@@ -1,6 +1,7 @@
 /** What the handlers of system calls work with. */
-import { HEADER_BYTES } from '../../protocol/bounds.ts';
+import { FOREVER, HEADER_BYTES, MAX_TIMEOUT_MILLISECONDS } from '../../protocol/bounds.ts';
 import { decode } from '../../protocol/codec.ts';
+import { SystemError } from '../../protocol/errno.ts';
 import type { Handle } from '../../protocol/schema.ts';
 import { type Arguments, type Result, type SystemCallName, systemCalls } from '../../protocol/syscall.ts';
 import type { Manifest, Privilege } from '../config.ts';
@@ -74,4 +75,10 @@ export function valued<N extends SystemCallName>(
 /** Whether a task's manifest gives it a privilege. */
 export function has(task: Task, privilege: Privilege): boolean {
   return task.manifest.privileges.includes(privilege);
+}
+
+/** A timeout in milliseconds, or FOREVER. Throws SystemError EINVAL for a longer one. */
+export function checkTimeout(timeout: number): number {
+  if (timeout !== FOREVER && timeout > MAX_TIMEOUT_MILLISECONDS) throw new SystemError('EINVAL');
+  return timeout;
 }

@@ -35,6 +35,7 @@ const waiting = new Set<number>(
     [
       'task_start',
       'waitpid',
+      'yield',
       'sleep',
       'ipc_find_port',
       'ipc_recv',
@@ -76,7 +77,7 @@ export function dispatch(kernel: KernelParts, task: Task, buffer: Buffer, start:
       kernel.log.debug(`${task.title} posted call ${type}, which waits: dropped`);
       return;
     }
-    if (task.waits >= MAX_OUTSTANDING_CALLS) {
+    if (task.waits + task.asynchronousCalls >= MAX_OUTSTANDING_CALLS) {
       kernel.execution.answer(task, id, 'EAGAIN');
       return;
     }

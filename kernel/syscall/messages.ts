@@ -1,12 +1,13 @@
 /** System calls on ports and messages. */
-import { FOREVER, MAX_TIMEOUT_MILLISECONDS } from '../../protocol/bounds.ts';
+import { PORT_QUEUE_MESSAGES } from '../../protocol/bounds.ts';
 import { type ErrorName, SystemError } from '../../protocol/errno.ts';
 import { ENVELOPE_AT, ENVELOPE_PORT, ENVELOPE_TIMEOUT, messageRights } from '../../protocol/message.ts';
 import type { PortRow } from '../../protocol/records.ts';
+import type { CapabilityOf } from '../ipc/capability.ts';
 import type { Frame } from '../ipc/frame.ts';
 import type { Port } from '../ipc/port.ts';
 import type { Task } from '../task/task.ts';
-import { type Handler, type KernelParts, typed, valued } from './context.ts';
+import { checkTimeout, type Handler, type KernelParts, typed, valued } from './context.ts';
 
 /** The ports of a list of handles; null, every port, for an empty list. */
 function portsOf(task: Task, handles: readonly number[]): Port[] | null {
@@ -30,11 +31,6 @@ function answerHandle(kernel: KernelParts, task: Task, id: number, made: number 
   else kernel.execution.answer(task, id, made);
 }
 
-function checkTimeout(timeout: number): number {
-  if (timeout !== FOREVER && timeout > MAX_TIMEOUT_MILLISECONDS) throw new SystemError('EINVAL');
-  return timeout;
-}
-
 function row(port: Port): PortRow {
   const length = port.queue.length + port.again.length;
   return {
@@ -42,8 +38,8 @@ function row(port: Port): PortRow {
     name: port.name,
     owner: port.program.name,
     receiver: port.receiver?.pid ?? 0,
-    queued: Math.min(16, length) + port.notices.length,
-    waiting: Math.max(0, length - 16),
+    queued: Math.min(PORT_QUEUE_MESSAGES, length) + port.noticeCount,
+    waiting: Math.max(0, length - PORT_QUEUE_MESSAGES),
     owed: port.owed,
     sent: port.sent,
     received: port.received,
@@ -53,13 +49,21 @@ function row(port: Port): PortRow {
   };
 }
 
+/** Forbids the ports of a capability that no other capability of the task covers. */
+function releaseIoPorts(task: Task, { first, last }: CapabilityOf<'io'>): void {
+  task.permission?.set(first, last, false);
+  for (const [, other] of task.capabilities.list()) {
+    if (other.kind === 'io') task.permission?.set(other.first, other.last, true);
+  }
+}
+
 export const messageCalls = {
   ipc_create_port: (kernel, task, frame) => answerHandle(kernel, task, frame.id, kernel.ports.create(task)),
   ipc_create_named_port: typed('ipc_create_named_port', (kernel, task, { name }, frame) => {
     const { id } = frame;
     answerHandle(kernel, task, id, kernel.ports.createNamed(task, name));
     const port = kernel.ports.byName(name);
-    if (port?.receiver === task) kernel.ipc.attached(port);
+    if (port?.receiver === task) kernel.ipc.delivery.poke(port);
   }),
   ipc_find_port: typed('ipc_find_port', (kernel, task, { name, timeout }, frame) => {
     const found = kernel.ports.find(task, frame.id, name, checkTimeout(timeout));
@@ -68,7 +72,7 @@ export const messageCalls = {
   ipc_destroy_port: (kernel, task, frame) => {
     const port = portOf(task, frame.handle);
     const capability = task.capabilities.take(frame.handle);
-    kernel.ports.destroy(port);
+    kernel.ipc.destroyPort(task, port);
     if (capability !== null) kernel.ipc.drop(capability);
     kernel.execution.answer(task, frame.id, 0);
   },
@@ -77,11 +81,11 @@ export const messageCalls = {
     kernel.execution.answer(task, frame.id, status);
   },
   ipc_recv: typed('ipc_recv', (kernel, task, { ports, timeout }, frame) => {
-    const status = kernel.ipc.receive(task, frame.id, portsOf(task, ports), checkTimeout(timeout));
+    const status = kernel.ipc.delivery.receive(task, frame.id, portsOf(task, ports), checkTimeout(timeout));
     if (status !== 0) kernel.execution.answer(task, frame.id, status);
   }),
   ipc_try_recv: typed('ipc_try_recv', (kernel, task, { ports }, frame) => {
-    const status = kernel.ipc.tryReceive(task, frame.id, portsOf(task, ports));
+    const status = kernel.ipc.delivery.tryReceive(task, frame.id, portsOf(task, ports));
     if (status !== 0) kernel.execution.answer(task, frame.id, status);
   }),
   ipc_call: (kernel, task, frame) => {
@@ -100,8 +104,9 @@ export const messageCalls = {
     const timeout = checkTimeout(buffer.readUInt32LE(start + ENVELOPE_AT + ENVELOPE_TIMEOUT));
     const handle = buffer.readUInt32LE(start + ENVELOPE_AT + ENVELOPE_PORT);
     const ports = handle === 0 ? null : portsOf(task, [handle]);
+    if (task.receive !== null) return kernel.execution.answer(task, id, 'EBUSY');
     let status = kernel.ipc.reply(task, frame);
-    if (status === 0) status = kernel.ipc.receive(task, id, ports, timeout);
+    if (status === 0) status = kernel.ipc.delivery.receive(task, id, ports, timeout);
     if (status !== 0) kernel.execution.answer(task, id, status);
   },
   ipc_forward: (kernel, task, frame) => {
@@ -120,7 +125,7 @@ export const messageCalls = {
   ipc_release: (kernel, task, frame) => {
     const capability = task.capabilities.take(frame.handle);
     if (capability === null) return kernel.execution.answer(task, frame.id, 'EBADF');
-    if (capability.kind === 'io') task.permission?.set(capability.first, capability.last, false);
+    if (capability.kind === 'io') releaseIoPorts(task, capability);
     if (capability.kind === 'irq') kernel.interrupts.release(capability.irq);
     kernel.ipc.drop(capability);
     kernel.execution.answer(task, frame.id, 0);

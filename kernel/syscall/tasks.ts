@@ -7,7 +7,7 @@ import { residentBytes } from '../mm/usage.ts';
 import { createPolicy, isPolicyName, policyNames } from '../sched/index.ts';
 import type { Task } from '../task/task.ts';
 import type { TaskTable } from '../task/task-table.ts';
-import { type Handler, has, type KernelParts, typed, valued } from './context.ts';
+import { checkTimeout, type Handler, has, type KernelParts, typed, valued } from './context.ts';
 
 function existing(tasks: TaskTable, pid: number): Task {
   const task = tasks.get(pid);
@@ -67,6 +67,7 @@ export const taskCalls = {
   }),
   waitpid: typed('waitpid', (kernel, task, { pid, timeout }, frame) => {
     const { execution, tasks, timers } = kernel;
+    const limited = checkTimeout(timeout) !== FOREVER;
     const children = [...tasks.tasks.values()].filter(
       (child) => child.parent === task.pid && (pid === 0 || child.pid === pid),
     );
@@ -76,10 +77,11 @@ export const taskCalls = {
       execution.answerValue(task, frame.id, [ended.pid, ended.exit.status, ended.exit.signal]);
       return;
     }
-    if (children.length === 0 || task.childWait !== null) throw new SystemError('ECHILD');
+    if (children.length === 0) throw new SystemError('ECHILD');
+    if (task.childWait !== null) throw new SystemError('EBUSY');
     const wait = { id: frame.id, pid, timer: null as ReturnType<typeof timers.set> | null };
     task.childWait = wait;
-    if (timeout !== FOREVER) {
+    if (limited) {
       wait.timer = timers.set(timeout, () => {
         task.childWait = null;
         execution.wakeWith(task, wait.id, 'ETIMEDOUT');
@@ -95,7 +97,7 @@ export const taskCalls = {
   }),
   yield: (kernel, task, frame) => {
     const { execution, scheduler } = kernel;
-    if (scheduler.readyTasks().length === 0) return execution.answer(task, frame.id, 0);
+    if (scheduler.policy.size === 0) return execution.answer(task, frame.id, 0);
     const { id } = frame;
     execution.block(task, 'yield');
     execution.wakeWith(task, id, 0);

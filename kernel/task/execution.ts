@@ -79,9 +79,7 @@ export class Execution {
       task.outbox.push({ buffer: Buffer.from(buffer.subarray(start, end)), start: 0, end: end - start });
       return;
     }
-    // A task that waits for a message goes on waiting when another of its calls is answered.
-    const goesOn = this.scheduler.state(task) === 'running' || task.receive !== null;
-    if (goesOn && !task.held) {
+    if (this.scheduler.state(task) === 'running' && !task.held) {
       this.write(task, buffer, start, end);
       return;
     }

@@ -88,9 +88,15 @@ export class Task implements Schedulable {
   readonly irqs = new Set<number>();
   signalPort: Port | null = null;
   sequence = 0;
+  /** Ports it has made that still exist. */
+  portsMade = 0;
+  /** Bytes of its messages that are queued or owed. */
+  messageBytes = 0;
 
   /** Calls under way that block. */
   waits = 0;
+  /** Calls under way whose answer it fetches later. */
+  asynchronousCalls = 0;
   /** What it waits for, for people. */
   waitsFor: SystemCallName | '' = '';
   /** Frames to be written when it gets a CPU. */

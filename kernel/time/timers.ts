@@ -13,6 +13,8 @@ export interface TimeSource {
 
 /** A timer that is set. */
 export interface Timer {
+  /** When it fires, in milliseconds since power-on. */
+  readonly deadline: number;
   cancel(): void;
 }
 
@@ -45,6 +47,11 @@ export class Timers {
 
   constructor(source: TimeSource) {
     this.source = source;
+  }
+
+  /** Milliseconds since power-on. */
+  now(): number {
+    return this.source.now();
   }
 
   /** Timers that are set. */

@@ -5,6 +5,7 @@
 import { FOREVER } from '../../protocol/bounds.ts';
 import { decode, encodeFrame, encodeMessage, type MessageHead } from '../../protocol/codec.ts';
 import { errorName, SystemError } from '../../protocol/errno.ts';
+import { CALL_ASYNCHRONOUS } from '../../protocol/frame.ts';
 import {
   dataOffset,
   ENVELOPE_AT,
@@ -94,7 +95,7 @@ export function ipcSend(port: Handle, message: Outgoing): void {
 
 /** Sends a request and blocks until it is answered. */
 export function ipcCall(port: Handle, message: Outgoing, timeout = FOREVER): Answer {
-  const result = readResult(ipcCallBegin(port, message, timeout));
+  const result = readResult(writeCall(port, message, timeout, 0));
   if (result.errno !== 0) throw failure(result);
   return answered(result);
 }
@@ -112,8 +113,12 @@ function failure(result: RawResult): SystemError {
  * finite, so that every call ends; at most MAX_OUTSTANDING_CALLS may be under way.
  */
 export function ipcCallBegin(port: Handle, message: Outgoing, timeout: number): number {
+  return writeCall(port, message, timeout, CALL_ASYNCHRONOUS);
+}
+
+function writeCall(port: Handle, message: Outgoing, timeout: number, flags: number): number {
   const id = nextId();
-  writeFrame(encodeMessage(systemCalls.ipc_call.number, 0, id, port, head(message, timeout, 0), message.data));
+  writeFrame(encodeMessage(systemCalls.ipc_call.number, flags, id, port, head(message, timeout, 0), message.data));
   return id;
 }
 
