@@ -17,7 +17,7 @@ export interface Ports {
 }
 
 /** What the check found: fine, a malformed operation, or a port that is not allowed. */
-export type VectorCheck = { kind: 'ok' } | { kind: 'invalid' } | { kind: 'fault'; port: number };
+export type VectorCheck = { kind: 'ok' } | { kind: 'invalid' } | { kind: 'fault'; port: number; width: Width };
 
 /** `waiting`: a POLL8 is not satisfied; step again when a device changed, and not later than `deadline` (milliseconds of uptime). */
 export type VectorState = 'waiting' | 'done';
@@ -117,7 +117,8 @@ export function checkVector(
 ): VectorCheck {
   if (!Array.isArray(words)) return { kind: 'invalid' };
   let count = 0;
-  let bytes = 0;
+  let bytesRead = 0;
+  let bytesWritten = 0;
   for (let at = 0; at < words.length; ) {
     const code: unknown = words[at];
     if (!isNumber(code, op.ACKNOWLEDGE) || code === 0 || ++count > MAX_VECTOR_OPERATIONS) return { kind: 'invalid' };
@@ -130,15 +131,16 @@ export function checkVector(
       if (code >= op.WRITE8 && code <= op.WRITE32 && !isNumber(second, 256 ** width - 1)) return { kind: 'invalid' };
       if (code >= op.READ_BLOCK8 && code <= op.READ_BLOCK32) {
         if (!isNumber(second, MAX_VECTOR_BYTES)) return { kind: 'invalid' };
-        bytes += second * width;
+        bytesRead += second * width;
       }
       if (code >= op.WRITE_BLOCK8 && code <= op.WRITE_BLOCK32) {
         if (!(second instanceof Uint8Array) || second.length % width !== 0) return { kind: 'invalid' };
+        bytesWritten += second.length;
       }
       if (code >= op.POLL8 && !(isNumber(second, 255) && isNumber(third, 255))) return { kind: 'invalid' };
       if (code === op.POLL8 && !isNumber(fourth, MAX_POLL_MICROSECONDS)) return { kind: 'invalid' };
-      if (bytes > MAX_VECTOR_BYTES) return { kind: 'invalid' };
-      if (!allows(port, width)) return { kind: 'fault', port };
+      if (bytesRead > MAX_VECTOR_BYTES || bytesWritten > MAX_VECTOR_BYTES) return { kind: 'invalid' };
+      if (!allows(port, width)) return { kind: 'fault', port, width };
     }
     at += 1 + (operands[code] ?? 0);
     if (at > words.length) return { kind: 'invalid' };

@@ -68,10 +68,9 @@ export class Interrupts {
     });
   }
 
-  /** Routes a line to a port of a task. False when another task has it. */
+  /** Routes a line to a port of a task. False when the line is taken. */
   register(task: Task, irq: number, port: Port): boolean {
-    const line = this.lines[irq];
-    if (line !== null && line !== undefined && line.task !== task) return false;
+    if (this.lines[irq] !== null) return false;
     this.lines[irq] = { task, port };
     task.irqs.add(irq);
     this.setMasked(irq, false);

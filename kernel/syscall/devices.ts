@@ -79,7 +79,7 @@ export const deviceCalls = {
       (irq) => kernel.interrupts.owns(task, irq),
     );
     if (checked.kind === 'invalid') throw new SystemError('EINVAL');
-    if (checked.kind === 'fault') return fault(kernel, task, checked.port, 1);
+    if (checked.kind === 'fault') return fault(kernel, task, checked.port, checked.width);
     const run = new VectorRun(frame.id, words as unknown[], kernel.bus, (irq) =>
       kernel.interrupts.acknowledge(task, irq),
     );

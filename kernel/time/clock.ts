@@ -1,4 +1,5 @@
 /** The host's clock for the live machine. */
+import { MAX_TIMEOUT_MILLISECONDS } from '../../protocol/bounds.ts';
 import type { TimeSource } from './timers.ts';
 
 /** A time source that starts at 0 now. */
@@ -7,7 +8,8 @@ export function hostClock(): TimeSource {
   return {
     now: () => performance.now() - start,
     after: (milliseconds, callback) => {
-      const timer = setTimeout(callback, Math.ceil(milliseconds));
+      // The host's timers count 31 bits; one that comes too early is set again for what is left.
+      const timer = setTimeout(callback, Math.min(MAX_TIMEOUT_MILLISECONDS, Math.ceil(milliseconds)));
       return () => clearTimeout(timer);
     },
   };
