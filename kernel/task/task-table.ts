@@ -225,17 +225,16 @@ export class TaskTable {
   /** Children of a dead task go to init. */
   private adopt(child: Task): void {
     child.parent = this.init?.pid ?? 0;
-    child.notify = null;
+    child.notify = this.initPort(child);
     if (child.exit !== null) this.tasks.delete(child.pid);
   }
 
   private tellParent(task: Task): void {
     const { ipc, execution } = this.parts;
     const { status, signal } = task.exit ?? { status: 0, signal: 0 };
-    const port = task.notify ?? this.initPort(task);
-    if (port !== null) {
+    if (task.notify !== null) {
       const content = [task.pid, task.name, task.incarnation, status, signal];
-      ipc.notify(port, kernelNotices.methods.exit.number, content, `exit ${task.pid}`);
+      ipc.notify(task.notify, kernelNotices.methods.exit.number, content, `exit ${task.pid}`);
     }
     const parent = this.tasks.get(task.parent);
     if (parent === undefined || parent.exit !== null) {
@@ -250,7 +249,7 @@ export class TaskTable {
     execution.wakeValue(parent, wait.id, [task.pid, status, signal]);
   }
 
-  /** Services whose parent, an earlier init, is gone report to the port of the present one. */
+  /** Services whose parent is gone report to the port of init. */
   private initPort(task: Task): Port | null {
     if (task.manifest.program) return null;
     return this.parts.ipc.ports.byName('init') ?? null;
