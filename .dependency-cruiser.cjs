@@ -48,22 +48,22 @@ module.exports = {
       name: 'services-import-protocol-and-lib',
       comment: 'A service knows the contract and the service library. Everything else is behind its pipe.',
       severity: 'error',
-      from: { path: '^(services|examples|test/services)/' },
-      to: { path: '^(kernel|hw|bench|test/(?!services/))' },
+      from: { path: '^(services|examples|test/services|bench/services)/' },
+      to: { path: '^(kernel|hw|bench/(?!services/)|test/(?!services/))' },
     },
     {
       name: 'services-never-import-one-another',
       comment: 'Services talk through messages. What two of them share belongs into services/lib or protocol.',
       severity: 'error',
-      from: { path: '^(services|examples|test/services)/([^/]+)/' },
-      to: { path: '^(services|examples|test/services)/', pathNot: ['^services/lib/', '^$1/$2/'] },
+      from: { path: '^(services|examples|test/services|bench/services)/([^/]+)/' },
+      to: { path: '^(services|examples|test/services|bench/services)/', pathNot: ['^services/lib/', '^$1/$2/'] },
     },
     {
       name: 'services-use-the-library-by-its-front-door',
       comment:
         'The service library is loaded once, before the service; the bundle of a service refers to its index only.',
       severity: 'error',
-      from: { path: '^(services|examples|test/services)/', pathNot: '^services/lib/' },
+      from: { path: '^(services|examples|test/services|bench/services)/', pathNot: '^services/lib/' },
       to: { path: '^services/lib/', pathNot: '^services/lib/index\\.ts$' },
     },
     {
@@ -78,7 +78,7 @@ module.exports = {
       name: 'services-use-no-packages',
       comment: 'What a service needs from outside comes through the service library.',
       severity: 'error',
-      from: { path: '^(services|examples|test/services)/', pathNot: '^services/lib/' },
+      from: { path: '^(services|examples|test/services|bench/services)/', pathNot: '^services/lib/' },
       to: { dependencyTypes: ['npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-no-pkg', 'npm-unknown'] },
     },
     {

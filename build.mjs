@@ -8,6 +8,7 @@
  *   dist/services/NAME.cjs        a service                       (services/NAME/main.ts)
  *   dist/examples/NAME.cjs        a service shown in the docs     (examples/NAME/main.ts)
  *   dist/test-services/NAME.cjs   a service the tests need        (test/services/NAME/main.ts)
+ *   dist/bench/NAME.cjs           a service the bench measures    (bench/services/NAME/main.ts)
  *
  * A service's bundle does not contain the service library: `services/lib/index.ts` stays outside as `require('vros')`,
  * which the loader answers. So a warm spare can hold the library before it knows which service it is to become.
@@ -102,6 +103,7 @@ const programs = [
   ...(await programsIn('services', 'services')),
   ...(await programsIn('examples', 'examples')),
   ...(await programsIn('test/services', 'test-services')),
+  ...(await programsIn('bench/services', 'bench')),
 ];
 const results = await Promise.allSettled(programs.map(bundle));
 const failed = programs.filter((_, index) => results[index].status === 'rejected');

@@ -11,11 +11,17 @@ export const fromSources = import.meta.filename.endsWith('.ts');
 /** The package's folder. */
 export const packageRoot = path.dirname(here);
 
-/** The file with the code of a program: `ata` is a service, `examples/rtc` an example, `test/services/NAME` a service of the tests. */
+/**
+ * The file with the code of a program: `ata` is a service, `examples/rtc` an example, `test/services/NAME` a service of the tests, `bench/services/NAME` one of
+ * the bench.
+ */
 export function programFile(name: string): string {
   const folder = name.includes('/') ? name : `services/${name}`;
   if (fromSources) return path.join(packageRoot, folder, 'main.ts');
-  return path.join(here, `${folder.replace(/^test\/services\//, 'test-services/')}.cjs`);
+  return path.join(
+    here,
+    `${folder.replace(/^test\/services\//, 'test-services/').replace(/^bench\/services\//, 'bench/')}.cjs`,
+  );
 }
 
 /** The loader that every task written in JavaScript starts in. */

@@ -1,0 +1,67 @@
+/** What the rows about calls share: one machine with a client and a server, and its peers. */
+import type { Contender } from '../alternate.ts';
+import { type BenchManifest, runScenario } from '../machine.ts';
+import { nodePeer } from '../peers.ts';
+import type { Bench } from '../row.ts';
+
+/** How much is measured at a time: every contender does the same. */
+export interface Load {
+  readonly bytes: number;
+  readonly warmUp: number;
+  readonly batches: number;
+  readonly calls: number;
+}
+
+/** Calls under way at a time where calls are pipelined. */
+export const WINDOW = 16;
+
+/** Names of the contenders in the tables. */
+export const VROS = 'VROS';
+export const NODE = 'Node child_process IPC';
+export const C_RELAY = 'C relay';
+export const C_PING_PONG = 'C ping-pong';
+
+const caller = {
+  name: 'init',
+  entry: 'bench/services/caller',
+  looksUp: ['responder'],
+  privileges: ['supervise', 'power'],
+};
+const responder = { name: 'responder', entry: 'bench/services/responder', serves: ['responder'] };
+
+/** A machine; its figures are `null`, `rpc` (microseconds) and `pipelined` (calls a second). */
+export function machine(
+  bench: Bench,
+  name: string,
+  load: Load,
+  more: { ports?: number; services?: number; window?: number } = {},
+): Contender {
+  const { ports = 0, services = 0, window = 0 } = more;
+  const bystanders = Array.from(
+    { length: services },
+    (_, index): BenchManifest => ({
+      name: `bystander-${index}`,
+      entry: 'bench/services/bystander',
+      serves: [`bystander-${index}`],
+    }),
+  );
+  const scenario = { services: [caller, responder, ...bystanders], order: { ...load, ports, services, window } };
+  return { name, sample: () => runScenario<Record<string, number[]>>(bench.folder, scenario) };
+}
+
+/** Node's own way in the same shape. */
+export function nodeRelay({ bytes, warmUp, batches, calls }: Load): Contender {
+  return { name: NODE, sample: () => nodePeer('node-ipc', bytes, warmUp, batches, calls) };
+}
+
+/** A program in C, where there is a compiler. */
+export function inC(bench: Bench, name: string, program: string, load: Load): Contender[] {
+  if (bench.compiler.missing !== '') return [];
+  const { bytes, warmUp, batches, calls } = load;
+  return [{ name, sample: () => bench.compiler.run(program, bytes, warmUp, batches, calls) }];
+}
+
+/** What to say where C peers are left out. */
+export function leftOut(bench: Bench): string[] {
+  return bench.compiler.missing === '' ? [] : [`peers in C are left out: ${bench.compiler.missing}`];
+}
