@@ -23,8 +23,11 @@ import { Task } from './task.ts';
 /** How long after a start the pool of spares is filled up again, so that the task that just started goes first, in milliseconds. */
 const REFILL_MILLISECONDS = 25;
 
-/** Ends of init within a minute after which the machine gives up. */
-const INIT_DEATHS = 10;
+/** A life of init shorter than this, in milliseconds, is a failed start. */
+const INIT_SHORT_LIFE_MILLISECONDS = 100;
+
+/** Failed starts of init in a row after which the machine gives up. */
+const INIT_FAILED_STARTS = 10;
 
 /** What the table works with. */
 export interface TaskTableParts {
@@ -49,7 +52,7 @@ export class TaskTable {
   readonly crashes = new CrashRecords();
   private readonly parts: TaskTableParts;
   private nextPid = 1;
-  private readonly initDeaths: number[] = [];
+  private initFailedStarts = 0;
   private closed = false;
 
   constructor(manifests: readonly Manifest[], parts: TaskTableParts) {
@@ -192,7 +195,7 @@ export class TaskTable {
     if (this.closed) return;
     if (program.name === 'init') {
       this.tasks.delete(task.pid);
-      this.restartInit();
+      this.restartInit(task);
     } else this.tellParent(task);
   }
 
@@ -256,17 +259,16 @@ export class TaskTable {
   }
 
   /** The kernel itself keeps init alive. */
-  private restartInit(): void {
-    const now = this.parts.time.now();
-    this.initDeaths.push(now);
-    while (now - (this.initDeaths[0] ?? now) > 60000) this.initDeaths.shift();
-    if (this.initDeaths.length > INIT_DEATHS) {
-      this.parts.onInitLost(`init died ${this.initDeaths.length} times within a minute`);
+  private restartInit(former: Task): void {
+    const short = this.parts.time.now() - former.startedAt < INIT_SHORT_LIFE_MILLISECONDS;
+    this.initFailedStarts = short ? this.initFailedStarts + 1 : 0;
+    if (this.initFailedStarts >= INIT_FAILED_STARTS) {
+      this.parts.onInitLost(`init failed to start ${INIT_FAILED_STARTS} times in a row`);
       return;
     }
-    const former = new Set(this.tasks.values());
+    const orphans = [...this.tasks.values()].filter((task) => task.parent === 0);
     const init = this.spawn('init', [], null, null);
-    for (const task of former) if (task.parent === 0) task.parent = init.pid;
+    for (const task of orphans) task.parent = init.pid;
   }
 
   /** CPU time used so far, in milliseconds; kept when the process is gone. */
