@@ -4,6 +4,7 @@
 import fs from 'node:fs';
 import process from 'node:process';
 import { HEADER_BYTES, MAX_FRAME_BYTES } from '../../protocol/bounds.ts';
+import { SystemError } from '../../protocol/errno.ts';
 import { OFFSET_FLAGS, OFFSET_HANDLE, OFFSET_ID } from '../../protocol/frame.ts';
 
 const DESCRIPTOR = 3;
@@ -39,8 +40,11 @@ export function nextId(): number {
   return lastId;
 }
 
-/** Writes a whole frame. */
+/** Writes a whole frame. EMSGSIZE: it is over the bound, and would end this task. */
 export function writeFrame(frame: Buffer): void {
+  if (frame.length > HEADER_BYTES + MAX_FRAME_BYTES) {
+    throw new SystemError('EMSGSIZE', `a message has at most ${MAX_FRAME_BYTES} bytes, this has ${frame.length}`);
+  }
   let at = 0;
   while (at < frame.length) {
     try {
