@@ -37,6 +37,9 @@ export interface CommandContext {
   lines(...texts: readonly string[]): void;
 }
 
+/** Where a command runs. */
+export type CommandKind = 'here' | 'job';
+
 /** A command. */
 export interface Command {
   readonly name: string;
@@ -46,8 +49,8 @@ export interface Command {
   readonly about: string;
   /** More for `help NAME`, in lines. */
   readonly details?: readonly string[];
-  /** `here`: in the shell itself; `job`: a task of its own, because it may take long. */
-  readonly kind: 'here' | 'job';
+  /** `here`: in the shell itself; `job`: a task of its own, because it may take long. It may depend on the words after the name. */
+  readonly kind: CommandKind | ((words: readonly string[]) => CommandKind);
   /** Values for the word after `words`, which begin with the name. */
   complete?(words: readonly string[], services: Services, shell: Shell): readonly string[];
   /** Answers the exit status. Throws CommandError, UsageError or SystemError. */

@@ -108,7 +108,8 @@ export class Session implements Shell {
         for (const line of helpOf(command)) this.terminal.print(`${line}\n`);
         return 0;
       }
-      if (command.kind === 'job' && this.jobs !== null) {
+      const kind = typeof command.kind === 'string' ? command.kind : command.kind(rest);
+      if (kind === 'job' && this.jobs !== null) {
         return this.jobs.foreground(this.jobs.start(this.order({ words }), words.join(' ')));
       }
       return command.run({
