@@ -14,6 +14,7 @@ import type { Options } from './options.ts';
 import { createPolicy, Scheduler } from './sched/index.ts';
 import type { KernelParts } from './syscall/context.ts';
 import { dispatch } from './syscall/dispatch.ts';
+import { Affinity } from './task/affinity.ts';
 import { Execution } from './task/execution.ts';
 import type { Spawner } from './task/spawner.ts';
 import type { Task } from './task/task.ts';
@@ -94,12 +95,16 @@ export class Kernel {
     });
     const tasks = new TaskTable(manifests, {
       ...{ log, time, timers, execution, scheduler, ipc, interrupts, spawner },
-      onFrame: (task, buffer, start, end) => dispatch(this.parts, task, buffer, start, end),
+      onFrame: (task, buffer, start, end) => {
+        affinity.called();
+        dispatch(this.parts, task, buffer, start, end);
+      },
       onInitLost: (reason) => {
         log.error(`${reason}: the machine ends`);
         this.halt(70, false);
       },
     });
+    const affinity = new Affinity(spawner.placement, timers, scheduler, () => tasks.tasks.values());
     this.parts = {
       ...{ log, time, timers, scheduler, execution, ports, ipc, interrupts, tasks, bus, vectors, manifests, version },
       inspectorAddress,

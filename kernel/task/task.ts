@@ -106,6 +106,10 @@ export class Task implements Schedulable {
   systemCalls = 0;
   messages = 0;
   lastCpuMilliseconds = 0;
+  /** `systemCalls` when its place was last looked at (affinity.ts). */
+  reviewedCalls = 0;
+  /** It runs on the kernel's CPU. */
+  gathered = false;
 
   constructor(
     pid: number,
