@@ -374,7 +374,12 @@ export const systemCalls = {
     'Runs a list of port operations in order (protocol/vector.ts). Answers where it ended early, or -1, and the values read.',
     anything,
     record({ ended: i32, results: list(anything, 1024) }),
-    { EINVAL: 'a bad operation; nothing was done', EBUSY: 'a vector of this task is under way' },
+    {
+      EINVAL: 'a bad operation; nothing was done',
+      EBUSY: 'a vector of this task is under way',
+      ENOSPC: 'the recovery store has no room for what KEEP keeps; nothing was done',
+      EPERM: 'KEEP by a task that is no service',
+    },
   ),
   register_irq_handler: call(
     0x48,

@@ -9,6 +9,10 @@
  *     POLL8                     port, mask, value, microseconds      reads until (register & mask) == value; adds the register
  *     CHECK8                    port, mask, value                    reads once; ends the vector with EIO unless (register & mask) == value
  *     ACKNOWLEDGE               irq                                  unmasks the line, as irq_acknowledge does
+ *     KEEP                      key, tag                             only as the first operation: when the vector has ended, the kernel puts
+ *                                                                    [tag, index, results] into the recovery store under the key, in the same step. So what
+ *                                                                    a read took out of a device outlives a reader that dies before it sees it. tag: a whole number
+ *                                                                    below 2^53, by which the next incarnation tells what it has seen
  *
  * The result is [index of the operation that ended the vector or -1, results]. A POLL8 that runs out of time and a CHECK8 that fails end the vector: what was
  * done stays done, the register read last is the last result, and the rest is left out.
@@ -29,4 +33,5 @@ export const vectorOperation = {
   POLL8: 13,
   CHECK8: 14,
   ACKNOWLEDGE: 15,
+  KEEP: 16,
 } as const;

@@ -5,7 +5,12 @@
  */
 
 import type { Width } from '../../hw/device.ts';
-import { MAX_POLL_MICROSECONDS, MAX_VECTOR_BYTES, MAX_VECTOR_OPERATIONS } from '../../protocol/bounds.ts';
+import {
+  MAX_NAME_BYTES,
+  MAX_POLL_MICROSECONDS,
+  MAX_VECTOR_BYTES,
+  MAX_VECTOR_OPERATIONS,
+} from '../../protocol/bounds.ts';
 import { vectorOperation as op } from '../../protocol/vector.ts';
 
 /** The port bus, as far as a vector needs it. */
@@ -16,13 +21,23 @@ export interface Ports {
   writeBlock(port: number, width: Width, source: Buffer): void;
 }
 
+/** Where the results of a vector are to be kept, and how many bytes they take at most. */
+export interface Keep {
+  readonly key: string;
+  readonly tag: number;
+  readonly mostBytes: number;
+}
+
 /** What the check found: fine, a malformed operation, or a port that is not allowed. */
-export type VectorCheck = { kind: 'ok' } | { kind: 'invalid' } | { kind: 'fault'; port: number; width: Width };
+export type VectorCheck =
+  | { kind: 'ok'; keep: Keep | null }
+  | { kind: 'invalid' }
+  | { kind: 'fault'; port: number; width: Width };
 
 /** `waiting`: a POLL8 is not satisfied; step again when a device changed, and not later than `deadline` (milliseconds of uptime). */
 export type VectorState = 'waiting' | 'done';
 
-const operands: readonly number[] = [0, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 4, 3, 1];
+const operands: readonly number[] = [0, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 4, 3, 1, 2];
 
 /** Width of the accesses of an operation. */
 function widthOf(code: number): Width {
@@ -33,6 +48,9 @@ function widthOf(code: number): Width {
 
 const isNumber = (value: unknown, most: number): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most;
+
+const isName = (value: unknown): value is string =>
+  typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= MAX_NAME_BYTES;
 
 /** One run of a vector. */
 export class VectorRun {
@@ -45,16 +63,24 @@ export class VectorRun {
   private readonly words: readonly unknown[];
   private readonly ports: Ports;
   private readonly acknowledge: (irq: number) => void;
+  private readonly finished: (run: VectorRun) => void;
   private at = 0;
   private operation = 0;
   private polling = false;
 
-  /** `words` must have passed `checkVector`. */
-  constructor(id: number, words: readonly unknown[], ports: Ports, acknowledge: (irq: number) => void) {
+  /** `words` must have passed `checkVector`. `finished` is called once, at the end. */
+  constructor(
+    id: number,
+    words: readonly unknown[],
+    ports: Ports,
+    acknowledge: (irq: number) => void,
+    finished: (run: VectorRun) => void = () => {},
+  ) {
     this.id = id;
     this.words = words;
     this.ports = ports;
     this.acknowledge = acknowledge;
+    this.finished = finished;
   }
 
   /** Goes on until the end or an unsatisfied POLL8. `now` is the uptime in milliseconds. */
@@ -67,6 +93,7 @@ export class VectorRun {
       this.at += 1 + (operands[code] ?? 0);
       this.operation++;
     }
+    this.finished(this);
     return 'done';
   }
 
@@ -105,7 +132,7 @@ export class VectorRun {
       if ((value & this.number(2)) === this.number(3)) return;
       this.results.push(value);
       this.ended = this.operation;
-    } else this.acknowledge(port);
+    } else if (code === op.ACKNOWLEDGE) this.acknowledge(port);
   }
 }
 
@@ -119,12 +146,16 @@ export function checkVector(
   let count = 0;
   let bytesRead = 0;
   let bytesWritten = 0;
+  let keep: Keep | null = null;
   for (let at = 0; at < words.length; ) {
     const code: unknown = words[at];
-    if (!isNumber(code, op.ACKNOWLEDGE) || code === 0 || ++count > MAX_VECTOR_OPERATIONS) return { kind: 'invalid' };
+    if (!isNumber(code, op.KEEP) || code === 0 || ++count > MAX_VECTOR_OPERATIONS) return { kind: 'invalid' };
     const width = widthOf(code);
     const [port, second, third, fourth] = words.slice(at + 1, at + 5) as unknown[];
-    if (code === op.ACKNOWLEDGE) {
+    if (code === op.KEEP) {
+      if (at !== 0 || !isName(port) || !isNumber(second, Number.MAX_SAFE_INTEGER)) return { kind: 'invalid' };
+      keep = { key: port, tag: second, mostBytes: 0 };
+    } else if (code === op.ACKNOWLEDGE) {
       if (!isNumber(port, 15) || !owns(port)) return { kind: 'invalid' };
     } else {
       if (!isNumber(port, 0xffff)) return { kind: 'invalid' };
@@ -145,5 +176,6 @@ export function checkVector(
     at += 1 + (operands[code] ?? 0);
     if (at > words.length) return { kind: 'invalid' };
   }
-  return { kind: 'ok' };
+  // A number takes 9 bytes at most, a byte string 5 more than it holds.
+  return { kind: 'ok', keep: keep && { ...keep, mostBytes: bytesRead + 9 * (words.length + 4) } };
 }

@@ -8,6 +8,7 @@ import { checkVector, VectorRun } from '../io/vector.ts';
 import type { Frame } from '../ipc/frame.ts';
 import type { Task } from '../task/task.ts';
 import { type Handler, type KernelParts, typed } from './context.ts';
+import { checkRoom, storePut } from './store.ts';
 
 /** Port and width of a call; throws EINVAL for a width there is not. */
 function access(frame: Frame): { port: number; width: Width } {
@@ -32,6 +33,16 @@ function fault(kernel: KernelParts, task: Task, port: number, width: number): vo
     task,
     `general protection fault: ${task.name} touched I/O port 0x${port.toString(16)}${last} without permission`,
   );
+}
+
+/** The room was checked before the first access; only a vector that waited can find it taken by the task itself meanwhile. */
+function keepResults(kernel: KernelParts, task: Task, key: string, value: unknown): void {
+  try {
+    storePut(task, key, value);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    kernel.log.error(`${task.title}: what a vector read is not kept: ${error.message}`);
+  }
 }
 
 export const deviceCalls = {
@@ -80,8 +91,16 @@ export const deviceCalls = {
     );
     if (checked.kind === 'invalid') throw new SystemError('EINVAL');
     if (checked.kind === 'fault') return fault(kernel, task, checked.port, checked.width);
-    const run = new VectorRun(frame.id, words as unknown[], kernel.bus, (irq) =>
-      kernel.interrupts.acknowledge(task, irq),
+    const { keep } = checked;
+    if (keep !== null) checkRoom(task, keep.key, keep.mostBytes);
+    const run = new VectorRun(
+      frame.id,
+      words as unknown[],
+      kernel.bus,
+      (irq) => kernel.interrupts.acknowledge(task, irq),
+      ({ ended, results }) => {
+        if (keep !== null) keepResults(kernel, task, keep.key, [keep.tag, ended, results]);
+      },
     );
     if (run.step(kernel.time.now()) === 'done') {
       kernel.execution.answerValue(task, frame.id, [run.ended, run.results]);

@@ -15,15 +15,26 @@ function sizeOf(key: string, value: Buffer | undefined): number {
   return value === undefined ? 0 : Buffer.byteLength(key) + value.length;
 }
 
+/** Puts a value into the store of a task's program. Throws SystemError: EPERM, ENOSPC. */
+export function storePut(task: Task, key: string, value: unknown): void {
+  const program = storeOf(task);
+  const bytes = Buffer.from(encodeAfter(0, value));
+  checkRoom(task, key, bytes.length);
+  program.storeBytes += sizeOf(key, bytes) - sizeOf(key, program.store.get(key));
+  program.store.set(key, bytes);
+}
+
+/** Whether a value of so many bytes would fit. Throws SystemError: EPERM, ENOSPC. */
+export function checkRoom(task: Task, key: string, length: number): void {
+  const program = storeOf(task);
+  const size = program.storeBytes - sizeOf(key, program.store.get(key)) + Buffer.byteLength(key) + length;
+  const full = !program.store.has(key) && program.store.size >= MAX_STORE_KEYS;
+  if (full || size > MAX_STORE_BYTES) throw new SystemError('ENOSPC');
+}
+
 export const storeCalls = {
   store_put: typed('store_put', (kernel, task, { key, value }, frame) => {
-    const program = storeOf(task);
-    const bytes = Buffer.from(encodeAfter(0, value));
-    const size = program.storeBytes - sizeOf(key, program.store.get(key)) + sizeOf(key, bytes);
-    const full = !program.store.has(key) && program.store.size >= MAX_STORE_KEYS;
-    if (full || size > MAX_STORE_BYTES) throw new SystemError('ENOSPC');
-    program.storeBytes = size;
-    program.store.set(key, bytes);
+    storePut(task, key, value);
     kernel.execution.answer(task, frame.id, 0);
   }),
   store_get: valued('store_get', (_kernel, task, { key }) => {
