@@ -6,12 +6,13 @@
  * and how much of the write under way has gone out, so that it goes on there. The foreground registers again (it is told by `no_senders`).
  */
 import type { Reply } from '../../protocol/interface.ts';
-import { anything, bytes, record, u32, u53 } from '../../protocol/schema.ts';
+import { anything, bool, bytes, record, u32, u53 } from '../../protocol/schema.ts';
 import { MAX_TTY_BYTES } from '../../protocol/tty.ts';
 import { type Deferred, type Handle, type LATER, type RequestContext, SystemError, type tty } from '../lib/index.ts';
+import type { DriverEffects } from './effects.ts';
 import { LineDiscipline, type TerminalSignal } from './line-discipline.ts';
 import { OutputQueue } from './output-queue.ts';
-import { type RunVector, Uart } from './uart.ts';
+import { keptReceived, LOOK_KEY, Uart } from './uart.ts';
 import { readWindowSize, type WindowSize } from './window.ts';
 
 /** Reads that may wait at the same time. */
@@ -27,24 +28,17 @@ const INPUT_KEY = 'input';
 
 type Attributes = Reply<typeof tty.methods.attributes>;
 
-const inputState = record({ discipline: anything, sender: u32, sequence: u53, answer: bytes(MAX_TTY_BYTES) });
+/** Signals kept for a foreground that has yet to register again after a restart. */
+const MAX_MISSED_SIGNALS = 8;
 
-/** What the driver asks of the kernel. */
-export interface DriverEffects {
-  readonly vector: RunVector;
-  /** Keeps a value in the recovery store, in order with the answers given afterwards. */
-  save(key: string, value: unknown): void;
-  /** The value kept by an earlier incarnation, or undefined. */
-  load(key: string): unknown;
-  /** Whether a task that waits for an answer is still there. */
-  waits(pid: number): boolean;
-  /** Posts a signal to the foreground; false when that is gone. */
-  signal(foreground: Handle, signal: TerminalSignal): boolean;
-  /** Posts the new size to the foreground; false when that is gone. */
-  resized(foreground: Handle, size: WindowSize): boolean;
-  release(right: Handle): void;
-  log(text: string, level: 'info' | 'warning'): void;
-}
+const inputState = record({
+  discipline: anything,
+  sender: u32,
+  sequence: u53,
+  answer: bytes(MAX_TTY_BYTES),
+  look: u53,
+  foreground: bool,
+});
 
 interface Reader {
   readonly maxBytes: number;
@@ -65,6 +59,10 @@ export class TerminalDriver {
     answer: new Uint8Array(0),
   };
   private foreground: Handle | null = null;
+  /** Signals for the foreground of an earlier incarnation, null when nobody is expected to register again. */
+  private missed: TerminalSignal[] | null = null;
+  /** Number of the last look at the UART. */
+  private looks = 0;
   private size: WindowSize = { columns: 80, rows: 24, terminal: false };
 
   constructor(effects: DriverEffects) {
@@ -77,8 +75,9 @@ export class TerminalDriver {
   start(): void {
     this.size = readWindowSize(this.effects.vector);
     this.restore();
-    this.output.restore();
     const waiting = this.uart.configure();
+    this.output.restore();
+    this.takeKept();
     if (waiting.length > 0) this.take(waiting);
   }
 
@@ -91,7 +90,8 @@ export class TerminalDriver {
   /** The UART interrupts. Its line has to be seen low once, else the edge of the next interrupt is missed: hence the look that finds nothing pending. */
   receive(): void {
     for (let looks = 0; looks < MAX_LOOKS; looks++) {
-      const found = this.uart.look();
+      const found = this.uart.look(this.looks + 1);
+      this.looks = found.number;
       if (found.errors !== 0) this.effects.log(`line errors 0x${found.errors.toString(16)}`, 'warning');
       if (found.bytes.length > 0) this.take(found.bytes);
       if (found.drained && !found.carrier) this.hangUp();
@@ -144,6 +144,10 @@ export class TerminalDriver {
   setForeground(port: Handle): void {
     this.forgetForeground();
     this.foreground = port;
+    this.save();
+    const missed = this.missed ?? [];
+    this.missed = null;
+    for (const signal of missed) this.signal(signal);
   }
 
   flushInput(): void {
@@ -156,9 +160,28 @@ export class TerminalDriver {
     const { echo, signals } = this.discipline.input(received);
     if (!this.serve()) this.save();
     this.output.echo(echo);
-    for (const signal of signals) {
-      if (this.foreground !== null && !this.effects.signal(this.foreground, signal)) this.forgetForeground();
+    for (const signal of signals) this.signal(signal);
+  }
+
+  /** Deals with what an earlier incarnation took out of the UART and did not live to see. */
+  private takeKept(): void {
+    const stored = this.effects.load(LOOK_KEY);
+    if (stored === undefined) return;
+    try {
+      const { number, bytes: received } = keptReceived(stored);
+      if (number <= this.looks) return;
+      this.looks = number;
+      if (received.length > 0) this.take(received);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      this.effects.log(`kept input dropped: ${error.message}`, 'warning');
     }
+  }
+
+  private signal(signal: TerminalSignal): void {
+    if (this.foreground === null) {
+      if (this.missed !== null && this.missed.length < MAX_MISSED_SIGNALS) this.missed.push(signal);
+    } else if (!this.effects.signal(this.foreground, signal)) this.forgetForeground();
   }
 
   /** Answers reads for which there is input. False when there was none. */
@@ -199,7 +222,8 @@ export class TerminalDriver {
   }
 
   private save(): void {
-    const state = { discipline: this.discipline.snapshot(), ...this.lastRead };
+    const foreground = this.foreground !== null || this.missed !== null;
+    const state = { discipline: this.discipline.snapshot(), ...this.lastRead, look: this.looks, foreground };
     this.effects.save(INPUT_KEY, inputState.toWire(state, []));
   }
 
@@ -207,9 +231,11 @@ export class TerminalDriver {
     const stored = this.effects.load(INPUT_KEY);
     if (stored !== undefined) {
       try {
-        const { discipline, sender, sequence, answer } = inputState.fromWire(stored, []);
+        const { discipline, sender, sequence, answer, look, foreground } = inputState.fromWire(stored, []);
         this.discipline.restore(discipline);
         this.lastRead = { sender, sequence, answer: answer.slice() };
+        this.looks = look;
+        if (foreground) this.missed = [];
         return;
       } catch (error) {
         if (!(error instanceof SystemError)) throw error;

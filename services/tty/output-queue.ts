@@ -2,9 +2,9 @@
  * Output on its way to the UART: what clients write, answered when it is out, and echo in between. When the other end takes no more, the rest waits for
  * the transmitter's interrupt.
  */
-import { record, u32, u53 } from '../../protocol/schema.ts';
+import { record, u8, u32, u53 } from '../../protocol/schema.ts';
 import { type Deferred, SystemError } from '../lib/index.ts';
-import type { DriverEffects } from './driver.ts';
+import type { DriverEffects } from './effects.ts';
 import { MAX_SEND_BYTES, type Uart } from './uart.ts';
 
 /** Writes and echoes that may wait at the same time. */
@@ -14,11 +14,11 @@ const MAX_CHUNKS = 512;
 const MAX_ECHO_BYTES = 65536;
 
 /** Bytes sent before other requests get a turn. */
-const TURN_BYTES = 8 * MAX_SEND_BYTES;
+const TURN_BYTES = 16 * MAX_SEND_BYTES;
 
 const OUTPUT_KEY = 'output';
 
-const outputState = record({ sender: u32, sequence: u53, written: u53 });
+const outputState = record({ sender: u32, sequence: u53, written: u53, mark: u8 });
 
 /** Who wrote something, and which delivery of its request this is. */
 export interface Writer {
@@ -43,7 +43,7 @@ export class OutputQueue {
   private readonly stopped: () => boolean;
   private chunks: Chunk[] = [];
   private echoBytes = 0;
-  /** How far the write under way, or the last one, has got. */
+  /** How far the write that an earlier incarnation had under way has got. */
   private progress = { sender: 0, sequence: 0, written: 0 };
 
   /** `stopped`: whether the user holds the output back. */
@@ -53,12 +53,13 @@ export class OutputQueue {
     this.stopped = stopped;
   }
 
-  /** Takes over how far an earlier incarnation got. */
+  /** Takes over how far an earlier incarnation got. The UART has to be configured. */
   restore(): void {
     const stored = this.effects.load(OUTPUT_KEY);
     if (stored === undefined) return;
     try {
-      this.progress = outputState.fromWire(stored, []);
+      const { sender, sequence, written, mark } = outputState.fromWire(stored, []);
+      this.progress = { sender, sequence, written: written + this.uart.sentSince(mark) };
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       this.effects.log(`saved progress dropped: ${error.message}`, 'warning');
@@ -91,12 +92,15 @@ export class OutputQueue {
   /** Sends what can be sent now. */
   pump(): void {
     let turn = TURN_BYTES;
-    while (this.chunks.length > 0 && !this.stopped()) {
-      const bytes = this.next();
-      const sent = this.uart.send(bytes);
-      this.advance(sent);
+    for (let chunk = this.chunks[0]; chunk !== undefined && !this.stopped(); chunk = this.chunks[0]) {
+      const bytes = chunk.bytes.subarray(chunk.at, chunk.at + MAX_SEND_BYTES);
+      if (chunk.writer !== undefined) this.keep(chunk.writer, chunk.at);
+      const sent = this.uart.send(bytes, chunk.writer !== undefined);
+      chunk.at += sent;
+      this.finish();
       turn -= sent;
       if (sent < bytes.length || turn <= 0) {
+        if (this.chunks.length === 0) break;
         this.uart.awaitTransmitter();
         return;
       }
@@ -104,38 +108,10 @@ export class OutputQueue {
     this.uart.transmitterDone();
   }
 
-  /** The bytes to be sent next, from as many chunks as one vector holds. */
-  private next(): Uint8Array {
-    const [first] = this.chunks;
-    if (first !== undefined && first.bytes.length - first.at >= MAX_SEND_BYTES) {
-      return first.bytes.subarray(first.at, first.at + MAX_SEND_BYTES);
-    }
-    const parts: Uint8Array[] = [];
-    let length = 0;
-    for (const { bytes, at } of this.chunks) {
-      parts.push(bytes.subarray(at));
-      length += bytes.length - at;
-      if (length >= MAX_SEND_BYTES) break;
-    }
-    return Buffer.concat(parts).subarray(0, MAX_SEND_BYTES);
-  }
-
-  /** Notes that so many bytes are out. */
-  private advance(sent: number): void {
-    let left = sent;
-    for (let chunk = this.chunks[0]; chunk !== undefined && left > 0; chunk = this.chunks[0]) {
-      const part = Math.min(left, chunk.bytes.length - chunk.at);
-      chunk.at += part;
-      left -= part;
-      if (chunk.writer !== undefined) this.note(chunk.writer, chunk.at);
-      if (chunk.at < chunk.bytes.length) break;
-      this.finish();
-    }
-  }
-
-  private note({ sender, sequence }: Writer, written: number): void {
-    this.progress = { sender, sequence, written };
-    this.effects.save(OUTPUT_KEY, outputState.toWire(this.progress, []));
+  /** Before bytes are sent: where, and how the UART's count stands. What has gone out follows from both. */
+  private keep({ sender, sequence }: Writer, written: number): void {
+    const state = { sender, sequence, written, mark: this.uart.mark };
+    this.effects.save(OUTPUT_KEY, outputState.toWire(state, []));
   }
 
   /** Answers writes that are out. */

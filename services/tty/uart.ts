@@ -2,8 +2,11 @@
  * The serial port as this driver uses it: FIFOs on, 115200 baud, 8N1, an interrupt for the first byte.
  *
  * Read: National Semiconductor PC16550D data sheet, chapter 8 (registers). No byte is lost over a restart of the driver: the FIFOs are
- * only switched on when they are off, and never reset.
+ * only switched on when they are off, and never reset. And none is sent twice: the scratch register counts what has gone out of the FIFO's size, so a
+ * new incarnation sees how far a vector got whose result nobody has read. What is received goes into the recovery store in the step that takes it out of
+ * the FIFO, under a number that says whether it has been dealt with.
  */
+import { i32, list, record, u8, u53 } from '../../protocol/schema.ts';
 import { vectorOperation as operation } from '../../protocol/vector.ts';
 
 /** Interrupt line of the port. */
@@ -20,6 +23,7 @@ const LINE_CONTROL = 0x3fb;
 const MODEM_CONTROL = 0x3fc;
 const LINE_STATUS = 0x3fd;
 const MODEM_STATUS = 0x3fe;
+const SCRATCH = 0x3ff;
 
 const DATA_READY = 0x01;
 const LINE_ERRORS = 0x1e;
@@ -39,19 +43,25 @@ const LOOPBACK = 0x10;
 
 /** Bytes that fit when the transmitter is empty. */
 const FIFO_BYTES = 16;
-/** Bytes that one vector sends at most: 512 groups of a check and a block. */
-export const MAX_SEND_BYTES = 512 * FIFO_BYTES;
+/** Bytes that one vector sends at most: the groups that the scratch register can count. */
+export const MAX_SEND_BYTES = 255 * FIFO_BYTES;
 /** Bytes that one vector receives at most. */
 export const MAX_RECEIVE_BYTES = 256;
 
 /** An element of a vector on the wire. */
-export type Operand = number | Uint8Array;
+export type Operand = number | string | Uint8Array;
 
 /** Runs a vector of port accesses (protocol/vector.ts). */
 export type RunVector = (operations: readonly Operand[]) => { ended: number; results: readonly unknown[] };
 
+/** Where the kernel keeps what the last look found, and what it keeps: number of the look, end and results of the vector. */
+export const LOOK_KEY = 'look';
+const keptLook = record({ number: u53, ended: i32, results: list(u8, 2 * 1024) });
+
 /** What a look at the port found. */
 export interface Received {
+  /** Number of the look. */
+  readonly number: number;
   readonly bytes: Uint8Array;
   /** Nothing more waits in the receiver. */
   readonly drained: boolean;
@@ -63,11 +73,32 @@ export interface Received {
   readonly errors: number;
 }
 
+function found(number: number, ended: number, results: readonly number[]): Received {
+  const [identified = NOTHING_PENDING, line = 0, modem = CARRIER, ...bytes] = results;
+  // The check that ended it gave the line status.
+  if (ended >= 0) bytes.pop();
+  return {
+    number,
+    bytes: Uint8Array.from(bytes),
+    drained: ended >= 0,
+    carrier: (modem & CARRIER) !== 0,
+    pending: (identified & NOTHING_PENDING) === 0,
+    errors: line & LINE_ERRORS,
+  };
+}
+
+/** What the last look of an earlier incarnation found, from the value under LOOK_KEY. Throws SystemError EINVAL. */
+export function keptReceived(stored: unknown): Received {
+  const { number, ended, results } = keptLook.fromWire(stored, []);
+  return found(number, ended, results);
+}
+
 /** See the head of this file. */
 export class Uart {
   private readonly run: RunVector;
   private receive = false;
   private transmit = false;
+  private groupsSent = 0;
 
   constructor(run: RunVector) {
     this.run = run;
@@ -76,11 +107,13 @@ export class Uart {
   /** Brings the port to a known state with its interrupts off. Returns the byte that had waited outside a FIFO, if any. */
   configure(): Uint8Array {
     const { WRITE8, READ8, CHECK8 } = operation;
-    const [identified] = this.run([
+    const [identified, groups] = this.run([
       ...[WRITE8, LINE_CONTROL, EIGHT_BITS],
       ...[WRITE8, INTERRUPT_ENABLE, 0],
       ...[READ8, INTERRUPT_IDENTIFY],
+      ...[READ8, SCRATCH],
     ]).results;
+    this.groupsSent = Number(groups);
     let waiting = new Uint8Array(0);
     if ((Number(identified) & FIFOS_ON) !== FIFOS_ON) {
       // Switching the FIFOs on empties the receiver; in loopback nothing new comes in meanwhile.
@@ -102,24 +135,16 @@ export class Uart {
     return waiting;
   }
 
-  /** Takes what has come, and looks at the line. */
-  look(): Received {
-    const { READ8, CHECK8 } = operation;
-    const vector = [READ8, INTERRUPT_IDENTIFY, READ8, LINE_STATUS, READ8, MODEM_STATUS];
+  /** Takes what has come, and looks at the line. `number` has to be higher than that of every look before. */
+  look(number: number): Received {
+    const { KEEP, READ8, CHECK8 } = operation;
+    const vector: Operand[] = [KEEP, LOOK_KEY, number];
+    vector.push(READ8, INTERRUPT_IDENTIFY, READ8, LINE_STATUS, READ8, MODEM_STATUS);
     for (let count = 0; count < MAX_RECEIVE_BYTES; count++) {
       vector.push(CHECK8, LINE_STATUS, DATA_READY, DATA_READY, READ8, DATA);
     }
     const { ended, results } = this.run(vector);
-    const [identified = NOTHING_PENDING, line = 0, modem = CARRIER, ...rest] = results.map(Number);
-    // The check that ended it gave the line status.
-    if (ended >= 0) rest.pop();
-    return {
-      bytes: Uint8Array.from(rest),
-      drained: ended >= 0,
-      carrier: (modem & CARRIER) !== 0,
-      pending: (identified & NOTHING_PENDING) === 0,
-      errors: line & LINE_ERRORS,
-    };
+    return found(number, ended, results.map(Number));
   }
 
   /** Whether received bytes interrupt. */
@@ -150,17 +175,35 @@ export class Uart {
     this.enable();
   }
 
-  /** Sends at most MAX_SEND_BYTES. Returns how many the transmitter has taken: fewer when the other end does not keep up. */
-  send(bytes: Uint8Array): number {
-    const { CHECK8, WRITE_BLOCK8 } = operation;
+  /** State of the count of sent groups, to be kept before a counted `send`. */
+  get mark(): number {
+    return this.groupsSent;
+  }
+
+  /** Bytes sent since the count stood at `mark`; a last group that was not full counts as full. */
+  sentSince(mark: number): number {
+    return ((this.groupsSent - mark) & 0xff) * FIFO_BYTES;
+  }
+
+  /**
+   * Sends at most MAX_SEND_BYTES. Returns how many the transmitter has taken: fewer when the other end does not keep up. `counted`: in the scratch
+   * register too.
+   */
+  send(bytes: Uint8Array, counted: boolean): number {
+    const { CHECK8, WRITE_BLOCK8, WRITE8 } = operation;
     const most = Math.min(bytes.length, MAX_SEND_BYTES);
+    const groups = Math.ceil(most / FIFO_BYTES);
     const vector: Operand[] = [];
-    for (let at = 0; at < most; at += FIFO_BYTES) {
+    for (let group = 0; group < groups; group++) {
+      const part = bytes.subarray(group * FIFO_BYTES, Math.min((group + 1) * FIFO_BYTES, most));
       vector.push(CHECK8, LINE_STATUS, TRANSMITTER_EMPTY, TRANSMITTER_EMPTY);
-      vector.push(WRITE_BLOCK8, DATA, bytes.subarray(at, Math.min(at + FIFO_BYTES, most)));
+      vector.push(WRITE_BLOCK8, DATA, part);
+      if (counted) vector.push(WRITE8, SCRATCH, (this.groupsSent + group + 1) & 0xff);
     }
     const { ended } = this.run(vector);
-    return ended < 0 ? most : Math.min(most, Math.floor(ended / 2) * FIFO_BYTES);
+    const sent = ended < 0 ? groups : Math.floor(ended / (counted ? 3 : 2));
+    if (counted) this.groupsSent = (this.groupsSent + sent) & 0xff;
+    return Math.min(most, sent * FIFO_BYTES);
   }
 
   private enable(): void {
