@@ -1,16 +1,29 @@
 /**
  * The scenarios of the integration tests. As init it runs the cases whose name came with `--exec`; with the argument `puppet` it is a puppet of
- * init (puppet.ts).
+ * init (puppet.ts), with `sleep` it only sleeps.
  */
-import { bootArguments, startInformation } from '../../../services/lib/index.ts';
+import { bootArguments, sleep, startInformation } from '../../../services/lib/index.ts';
 import { type Cases, runCases } from './check.ts';
+import { dieAlways, dieOnce } from './init-death.ts';
 import { messageCases } from './messages.ts';
 import { portCases } from './ports.ts';
 import { obey } from './puppet.ts';
+import { recoveryCases } from './recovery.ts';
 import { rightCases } from './rights.ts';
+import { taskCases } from './tasks.ts';
 import { tidy } from './tidy.ts';
 
-const scenarios: Readonly<Record<string, Cases>> = { ports: portCases, messages: messageCases, rights: rightCases };
+const scenarios: Readonly<Record<string, Cases>> = {
+  ports: portCases,
+  messages: messageCases,
+  rights: rightCases,
+  recovery: recoveryCases,
+  tasks: taskCases,
+};
 
+const name = bootArguments().exec ?? '';
 if (startInformation.arguments[0] === 'puppet') obey();
-else runCases(scenarios[bootArguments().exec ?? ''] ?? {}, tidy);
+else if (startInformation.arguments[0] === 'sleep') sleep(600_000);
+else if (name === 'die once') dieOnce();
+else if (name === 'die always') dieAlways();
+else runCases(scenarios[name] ?? {}, tidy);

@@ -53,6 +53,19 @@ const more = {
     }
     return [count, true];
   },
+  /** Puts values until the store is full; answers how many fit. */
+  fillStore: (most: number, bytes: number): number => {
+    let count = 0;
+    return until('ENOSPC', () => {
+      if (count === most) throw new SystemError('ENOSPC');
+      library.storePut(`key ${count++}`, new Uint8Array(bytes));
+    });
+  },
+  emptyStore: (): number => {
+    const keys = library.storeKeys();
+    for (const key of keys) library.storeDelete(key);
+    return keys.length;
+  },
   /** Posts random bytes; answers their sum. */
   sendBytes: (port: Handle, count: number): number => {
     const data = Buffer.alloc(count, library.random(4099));
