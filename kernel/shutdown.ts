@@ -2,22 +2,25 @@
  * The ways a machine ends: `halt` from inside, a signal from the host, or the death of this process. In each case no process is left behind: the first two
  * end every task here; for the last, tasks die with the kernel (PR_SET_PDEATHSIG) and at the end of their pipe.
  */
-import { signals } from '../protocol/signal.ts';
 import type { Kernel } from './kernel.ts';
 import type { KernelLog } from './log.ts';
 
 /** How long the services get to end in order after a signal, in milliseconds. */
 const ORDERLY_MILLISECONDS = 4000;
 
+/** How long the output of a machine that a signal has ended may take to be read, in milliseconds. */
+const OUTPUT_MILLISECONDS = 1000;
+
 /**
  * SIGTERM, SIGINT and SIGHUP end the machine in order: init is told and stops the services. A second signal, or no answer from init in time, ends it at
- * once. Answers a function that takes the handlers off.
+ * once. Answers a function that takes the handlers off; from then on a signal ends this process in the host's own way.
  */
 export function handleHostSignals(kernel: Kernel, log: KernelLog): () => void {
   let asked = false;
+  let status = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const handler = (name: NodeJS.Signals, number: number): void => {
-    const status = 128 + number;
+    status = 128 + number;
     const { init } = kernel.parts.tasks;
     if (asked || init === null || init.signalPort === null) {
       kernel.halt(status, false);
@@ -25,7 +28,7 @@ export function handleHostSignals(kernel: Kernel, log: KernelLog): () => void {
     }
     asked = true;
     log.info(`${name} from the host: the machine ends`);
-    kernel.parts.tasks.signal(init, number === signals.HUP ? signals.TERM : number, 'the host');
+    kernel.parts.tasks.signal(init, number, 'the host');
     timer = setTimeout(() => kernel.halt(status, false), ORDERLY_MILLISECONDS);
   };
   const names = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
@@ -42,6 +45,8 @@ export function handleHostSignals(kernel: Kernel, log: KernelLog): () => void {
   process.on('unhandledRejection', onBug);
   return () => {
     clearTimeout(timer);
+    // Who sends a signal does not wait for the reader of a pipe.
+    if (status !== 0) setTimeout(() => process.exit(status), OUTPUT_MILLISECONDS).unref();
     for (const name of names) process.off(name, handler);
     process.off('exit', atExit);
     process.off('uncaughtException', onBug);
