@@ -4,6 +4,7 @@
  */
 import { bootArguments, sleep, startInformation } from '../../../services/lib/index.ts';
 import { type Cases, runCases } from './check.ts';
+import { deviceCases } from './devices.ts';
 import { dieAlways, dieOnce } from './init-death.ts';
 import { messageCases } from './messages.ts';
 import { portCases } from './ports.ts';
@@ -12,6 +13,7 @@ import { recoveryCases } from './recovery.ts';
 import { rightCases } from './rights.ts';
 import { taskCases } from './tasks.ts';
 import { tidy } from './tidy.ts';
+import { timeCases } from './time.ts';
 
 const scenarios: Readonly<Record<string, Cases>> = {
   ports: portCases,
@@ -19,6 +21,8 @@ const scenarios: Readonly<Record<string, Cases>> = {
   rights: rightCases,
   recovery: recoveryCases,
   tasks: taskCases,
+  devices: deviceCases,
+  time: timeCases,
 };
 
 const name = bootArguments().exec ?? '';
