@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { Compiler } from './peers.ts';
 import { root } from './program.ts';
 import type { Bench, Row, RowResult } from './row.ts';
+import { bootRow } from './rows/boot.ts';
 import { growth } from './rows/growth.ts';
 import { nullCall } from './rows/null-call.ts';
 import { recovery } from './rows/recovery.ts';
@@ -21,7 +22,7 @@ import { largeRpc, pageRpc, smallRpc } from './rows/rpc.ts';
 import { sequentialRead } from './rows/sequential-read.ts';
 import { heading, text } from './table.ts';
 
-const rows: readonly Row[] = [smallRpc, pageRpc, largeRpc, nullCall, recovery, sequentialRead, growth];
+const rows: readonly Row[] = [smallRpc, pageRpc, largeRpc, nullCall, bootRow, recovery, sequentialRead, growth];
 
 /** What was measured where. */
 function surroundings() {
