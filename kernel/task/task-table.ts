@@ -154,10 +154,12 @@ export class TaskTable {
     return 0;
   }
 
+  /** One that is just starting needs no signal: it is not told what to run. */
   private stop(task: Task): void {
     if (task.stopped) return;
     task.stopped = true;
     this.parts.scheduler.block(task);
+    if (!task.started) return;
     if (!task.held) task.process?.signal('SIGSTOP');
     task.held = true;
   }
@@ -165,6 +167,7 @@ export class TaskTable {
   private resume(task: Task): void {
     if (!task.stopped) return;
     task.stopped = false;
+    if (!task.started) return;
     // With nothing to wait for it goes on where it was; else it only has to be able to take its answer.
     if (task.waits === 0 || task.outbox.length > 0) this.parts.scheduler.ready(task);
     else {
@@ -240,7 +243,9 @@ export class TaskTable {
       ipc.notify(task.notify, kernelNotices.methods.exit.number, content, `exit ${task.pid}`);
     }
     const parent = this.tasks.get(task.parent);
-    if (parent === undefined || parent.exit !== null) {
+    // init waits only for what it is told of: nobody asks for the end of an orphan.
+    const orphan = task.notify === null && parent === this.init;
+    if (parent === undefined || parent.exit !== null || orphan) {
       this.tasks.delete(task.pid);
       return;
     }
