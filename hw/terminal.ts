@@ -109,10 +109,10 @@ export class HostTerminal implements SerialLine {
     },
   };
 
-  /** The size of the window; 0 by 0 when the output is not a terminal. */
+  /** The size of the window; 0 by 0 when nobody sits there. A terminal that does not know its size counts as 80 by 24. */
   get size(): { columns: number; rows: number } {
-    if (this.#output.isTTY !== true) return { columns: 0, rows: 0 };
-    return { columns: this.#output.columns ?? 0, rows: this.#output.rows ?? 0 };
+    if (!this.isTerminal) return { columns: 0, rows: 0 };
+    return { columns: this.#output.columns || 80, rows: this.#output.rows || 24 };
   }
 
   /** Calls `listener` whenever the window has changed its size. */

@@ -217,6 +217,15 @@ describe('the terminal as a serial line', () => {
     expect(output.chunks).toEqual(['bye']);
   });
 
+  it('has no window when only the output is a terminal, and 80 by 24 cells when the terminal does not know', () => {
+    const output = Object.assign(new PassThrough(), { isTTY: true, columns: 0, rows: 0 });
+    const input = new TtyInput();
+    const { terminal } = connected(input, output);
+    expect(terminal.size).toEqual({ columns: 80, rows: 24 });
+    input.isTTY = false;
+    expect(terminal.size).toEqual({ columns: 0, rows: 0 });
+  });
+
   it('tells of the size of the window', () => {
     const output = Object.assign(new PassThrough(), { isTTY: true, columns: 80, rows: 24 });
     const { terminal } = connected(new TtyInput(), output);
