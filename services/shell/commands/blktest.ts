@@ -5,7 +5,7 @@ import { Checks, equalBytes, expect } from '../checks.ts';
 import type { Command } from '../command.ts';
 import { expectWords } from '../command.ts';
 import { deviceNames, type OpenDevice, openNamedOrFirst } from '../disks.ts';
-import { CommandError, UsageError } from '../errors.ts';
+import { about, UsageError } from '../errors.ts';
 import { formatBytes, formatMilliseconds } from '../table.ts';
 
 /** Sizes of reads: around powers of two, where off-by-one errors live. */
@@ -94,6 +94,12 @@ function checkWrites({ disk, description }: OpenDevice, count: number): string {
   return `${written} sectors written, read back and restored`;
 }
 
+/** Writes back what is there: a disk says that it is read-only when it is written to. Throws CommandError. */
+function expectWritable({ disk, description }: OpenDevice): void {
+  const sector = description.sectors - 1;
+  about(description.name, () => disk.write({ sector, data: disk.read({ sector, count: 1 }) }));
+}
+
 export const blktest: Command = {
   name: 'blktest',
   usage: '[-w] [DEVICE]',
@@ -108,7 +114,7 @@ export const blktest: Command = {
     if (name?.startsWith('-') === true) throw new UsageError(`${name}: no such option`);
     const device = openNamedOrFirst(context.services, name);
     const { description } = device;
-    if (write && description.readOnly) throw new CommandError(`${description.name}: read-only`);
+    if (write) expectWritable(device);
     context.lines(
       `${description.name}: ${description.sectors} sectors, ${formatBytes(description.sectors * SECTOR_BYTES)}`,
     );

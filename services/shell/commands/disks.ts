@@ -26,7 +26,12 @@ const lsblk: Command = {
       ...[left('NAME'), left('TYPE'), right('START'), right('SECTORS'), right('SIZE'), left('RO')],
       ...[left('MODEL'), left('SERIAL')],
     ];
-    const rows = listDevices(services).map((row) => [
+    const devices = listDevices(services);
+    if (devices.length === 0) {
+      lines('no disk');
+      return 0;
+    }
+    const rows = devices.map((row) => [
       ...[row.name, row.kind, String(row.firstSector), String(row.sectors), formatBytes(row.sectors * SECTOR_BYTES)],
       ...[row.readOnly ? 'yes' : 'no', row.kind === 'disk' ? row.model : '', row.kind === 'disk' ? row.serial : ''],
     ]);
