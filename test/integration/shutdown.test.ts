@@ -36,8 +36,8 @@ async function occupiedMachine(
   await machine.logged(/RESULT/);
   const [boot] = machine.results<Boot>();
   expect(boot?.states).toEqual(expect.arrayContaining(['RUNNING', 'READY', 'STOPPED', 'BLOCKED']));
-  // init, four tasks, and the warm spares.
-  await eventually(() => started(machine).length >= 7, 'the spares are there');
+  // init, five tasks, and the warm spares.
+  await eventually(() => started(machine).length >= 8, 'the spares are there');
   return { machine, processes: machine.descendants() };
 }
 
@@ -97,7 +97,7 @@ describe('a machine ends', () => {
     expect(second).toEqual(first);
     expect(second).toMatchObject({ pid: 1, incarnation: 1, keys: [] });
     const later = machine.descendants();
-    expect(later.length).toBeGreaterThanOrEqual(5);
+    expect(later.length).toBeGreaterThanOrEqual(6);
     machine.process.stdin.write('h');
     expect(await machine.end()).toBe(7);
     await noneLeft(later);

@@ -31,14 +31,24 @@ function command(): string {
   return String.fromCharCode(in8(DATA));
 }
 
+function statesNow(): string[] {
+  return taskList().map(({ state }) => state);
+}
+
 function main(): void {
   requestIoPort(DATA, LINE_STATUS);
   spawn('occupied', ['wait']);
   const loops = [spawn('occupied', ['loop']), spawn('occupied', ['loop'])];
-  const stopped = spawn('occupied', ['loop']);
-  while (taskList().some(({ state }) => state === 'STARTING')) sleep(5);
-  kill(stopped, 'STOP');
-  const states = taskList().map(({ state }) => state);
+  const stoppedAtStart = spawn('occupied', ['loop']);
+  kill(stoppedAtStart, 'STOP');
+  const stoppedLater = spawn('occupied', ['loop']);
+  let states = statesNow();
+  while (states.includes('STARTING') || !states.includes('BLOCKED')) {
+    sleep(5);
+    states = statesNow();
+  }
+  kill(stoppedLater, 'STOP');
+  states = statesNow();
   const { incarnation } = startInformation;
   log(`RESULT ${JSON.stringify({ pid: getpid(), incarnation, keys: storeKeys(), states })}`);
   storePut('left by an earlier boot', true);
