@@ -91,7 +91,7 @@ describe('killing services during a checked read of 64 MiB', () => {
     }
     expect(await machine.end()).toBe(0);
     const [figures] = machine.results<Figures>();
-    expect(figures).toMatchObject({ bytes: 4 * MEBIBYTES * 1024 * 1024, wrong: 0, failed: 0 });
+    expect(figures).toMatchObject({ bytes: 2 * MEBIBYTES * 1024 * 1024, wrong: 0, failed: 0 });
     expect(kills, `kills before the end of the reading\n${machine.logText}`).toBeGreaterThanOrEqual(8);
   });
 });

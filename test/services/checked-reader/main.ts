@@ -10,7 +10,7 @@ const driver = connect(block, 'ata', 10000);
 const { device, description } = driver.open('hda');
 const disk = client(block, device);
 /** Often enough for a few seconds of reading. */
-const passes = 4;
+const passes = 2;
 let wrong = 0;
 let failed = 0;
 let bytes = 0;

@@ -1,0 +1,123 @@
+/**
+ * Boots the machine with disks and terminals that are missing, empty, broken, locked, read-only or closed.
+ */
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { kernelFile, runCommands, startMachine } from '../support/machine.ts';
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vros-boot-'));
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+function image(name: string, content: Buffer): string {
+  const file = path.join(folder, name);
+  fs.writeFileSync(file, content);
+  return file;
+}
+
+describe('disks', () => {
+  it('boots without a disk, and lsblk says so', async () => {
+    const { status, stdout } = await runCommands('lsblk; ps');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/no disk/i);
+    expect(stdout).toMatch(/ata\s*$/m);
+  });
+
+  it('makes a default image with a partition on the first start and keeps it', async () => {
+    const machine = startMachine({ options: ['--exec', 'lsblk'], closeInput: true });
+    expect(await machine.end()).toBe(0);
+    expect(machine.stdout).toMatch(/^hda\b.*64/m);
+    expect(machine.stdout).toMatch(/^hda1\b/m);
+    const file = path.join(machine.folder, '.vros/hda.img');
+    const before = fs.statSync(file);
+    expect(before.size).toBe(64 * 1024 * 1024);
+    expect(before.blocks * 512).toBeLessThan(1024 * 1024);
+  });
+
+  it('refuses an empty image with a sentence', async () => {
+    const { status, stderr } = await runCommands('true', ['--hda', image('empty.img', Buffer.alloc(0))]);
+    expect(status).not.toBe(0);
+    expect(stderr).toMatch(/empty\.img/);
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  it('refuses a missing and a truncated image with a sentence', async () => {
+    const missing = await runCommands('true', ['--hda', path.join(folder, 'nowhere.img')]);
+    expect(missing.status).not.toBe(0);
+    expect(missing.stderr).toMatch(/nowhere\.img/);
+    const truncated = await runCommands('true', ['--hda', image('truncated.img', Buffer.alloc(1000))]);
+    expect(truncated.status).not.toBe(0);
+    expect(truncated.stderr).toMatch(/truncated\.img/);
+  });
+
+  it('boots with an image full of garbage: a disk without partitions that can be read', async () => {
+    const garbage = Buffer.alloc(1024 * 1024);
+    for (let at = 0; at < garbage.length; at++) garbage[at] = (at * 197 + (at >> 8) * 31) & 0xff;
+    garbage.writeUInt16LE(0xaa55, 510);
+    const { status, stdout } = await runCommands('lsblk && hexdump hda 1', ['--hda', image('garbage.img', garbage)]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^hda\b/m);
+    expect(stdout.split('\n').some((line) => line.startsWith('00000200'))).toBe(true);
+  });
+
+  it('boots with an image of one sector', async () => {
+    const { status, stdout } = await runCommands('hexdump hda', ['--hda', image('one.img', Buffer.alloc(512, 0x41))]);
+    expect(status).toBe(0);
+    expect(stdout).toContain('|AAAAAAAAAAAAAAAA|');
+  });
+
+  it('locks an image against a second machine', async () => {
+    const file = image('locked.img', Buffer.alloc(64 * 512));
+    const first = startMachine({ options: ['--hda', file] });
+    await first.logged(/init.*shell: started/);
+    const second = await runCommands('true', ['--hda', file]);
+    expect(second.status).not.toBe(0);
+    expect(second.stderr).toMatch(/locked\.img/);
+    first.process.kill('SIGTERM');
+    await first.end();
+    expect((await runCommands('true', ['--hda', file])).status).toBe(0);
+  });
+
+  it('refuses writes to an image opened for reading only', async () => {
+    const file = image('read-only.img', Buffer.alloc(64 * 512));
+    const { stdout, status } = await runCommands('blktest -w hda', ['--hda', file, '--read-only']);
+    expect(status).not.toBe(0);
+    expect(stdout).toMatch(/read-only|EROFS/i);
+  });
+});
+
+describe('terminals', () => {
+  it('ends at once, with status 0, when there is nothing to read', async () => {
+    const machine = startMachine({ closeInput: true });
+    expect(await machine.end()).toBe(0);
+  });
+
+  it('survives a closed output', async () => {
+    const machine = startMachine({ options: ['--no-disk', '--exec', 'help; help; ps; exit 3'] });
+    machine.process.stdout.destroy();
+    expect(await machine.end()).toBe(3);
+  });
+
+  it('runs with standard input, output and error all closed', async () => {
+    const child = spawn(
+      '/bin/sh',
+      ['-c', 'exec "$@" <&- >&- 2>&-', 'sh', process.execPath, kernelFile, '--no-disk', '--exec', 'exit 5'],
+      {
+        cwd: folder,
+      },
+    );
+    const status = await new Promise((resolve) => child.on('close', resolve));
+    expect(status).toBe(5);
+  });
+});
+
+describe('the command line', () => {
+  it('names a mistake and shows the usage', async () => {
+    const machine = startMachine({ options: ['--smp', 'many'] });
+    expect(await machine.end()).toBe(64);
+    expect(machine.stderr).toMatch(/--smp/);
+    expect(machine.stderr).toMatch(/usage:/);
+  });
+});
