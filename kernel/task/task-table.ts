@@ -85,6 +85,7 @@ export class TaskTable {
     const started = spawner.start(program.manifest, task.inspected, {
       frame: (buffer, start, end) => this.parts.onFrame(task, buffer, start, end),
       overflow: (length) => this.end(task, `sent a frame of ${length} bytes, which is over the bound`),
+      unread: (bytes) => this.end(task, `does not read its answers: ${Math.floor(bytes / 1048576)} MiB wait`),
       line: (text) => log.write('info', text, task.title),
       ended: (status, signal) => this.gone(task, status, signal),
     });
@@ -231,6 +232,7 @@ export class TaskTable {
   /** Children of a dead task go to init. */
   private adopt(child: Task): void {
     child.parent = this.init?.pid ?? 0;
+    child.adopted = true;
     child.notify = this.initPort(child);
     if (child.exit !== null) this.tasks.delete(child.pid);
   }
@@ -243,14 +245,13 @@ export class TaskTable {
       ipc.notify(task.notify, kernelNotices.methods.exit.number, content, `exit ${task.pid}`);
     }
     const parent = this.tasks.get(task.parent);
-    // init waits only for what it is told of: nobody asks for the end of an orphan.
-    const orphan = task.notify === null && parent === this.init;
-    if (parent === undefined || parent.exit !== null || orphan) {
-      this.tasks.delete(task.pid);
+    const wait = parent?.exit === null ? parent.childWait : null;
+    if (parent === undefined || wait === null || (wait.pid !== 0 && wait.pid !== task.pid)) {
+      // Nobody asks for the end of an orphan that init is not told of.
+      const orphan = task.adopted && task.notify === null;
+      if (parent === undefined || parent.exit !== null || orphan) this.tasks.delete(task.pid);
       return;
     }
-    const wait = parent.childWait;
-    if (wait === null || (wait.pid !== 0 && wait.pid !== task.pid)) return;
     wait.timer?.cancel();
     parent.childWait = null;
     this.tasks.delete(task.pid);

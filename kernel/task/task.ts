@@ -47,6 +47,8 @@ export class Task implements Schedulable {
   readonly arguments: readonly string[];
   readonly startedAt: number;
   parent: number;
+  /** Its parent is dead, and init has it now. */
+  adopted = false;
   /** Port of the parent that gets the exit notice. */
   notify: Port | null;
   priority: number;

@@ -1,8 +1,8 @@
 /**
  * The scenarios of the integration tests. As init it runs the cases whose name came with `--exec`; with the argument `puppet` it is a puppet of
- * init (puppet.ts), with `sleep` it only sleeps.
+ * init (puppet.ts), with `sleep` it sleeps, with `end` it ends.
  */
-import { bootArguments, sleep, startInformation } from '../../../services/lib/index.ts';
+import { bootArguments, exit, sleep, startInformation } from '../../../services/lib/index.ts';
 import { type Cases, runCases } from './check.ts';
 import { deviceCases } from './devices.ts';
 import { dieAlways, dieOnce } from './init-death.ts';
@@ -11,6 +11,7 @@ import { portCases } from './ports.ts';
 import { obey } from './puppet.ts';
 import { recoveryCases } from './recovery.ts';
 import { rightCases } from './rights.ts';
+import { schedulingCases } from './scheduling.ts';
 import { taskCases } from './tasks.ts';
 import { tidy } from './tidy.ts';
 import { timeCases } from './time.ts';
@@ -23,11 +24,13 @@ const scenarios: Readonly<Record<string, Cases>> = {
   tasks: taskCases,
   devices: deviceCases,
   time: timeCases,
+  scheduling: schedulingCases,
 };
 
 const name = bootArguments().exec ?? '';
 if (startInformation.arguments[0] === 'puppet') obey();
 else if (startInformation.arguments[0] === 'sleep') sleep(600_000);
+else if (startInformation.arguments[0] === 'end') exit(0);
 else if (name === 'die once') dieOnce();
 else if (name === 'die always') dieAlways();
 else runCases(scenarios[name] ?? {}, tidy);

@@ -1,0 +1,83 @@
+/** Cases on the scheduler, with tasks in endless loops that never ask the kernel for anything. For a machine with one CPU. */
+import { scheduler, setPriority, sleep, spawn, taskList, uptime, waitpid } from '../../../services/lib/index.ts';
+import { type Cases, equal, fails, holds } from './check.ts';
+import { eventually, Puppet } from './puppet.ts';
+
+/** How long shares are measured, in milliseconds. */
+const MEASURED = 2000;
+
+/** Starts endless loops. */
+function spinners(count: number): Puppet[] {
+  const puppets = Array.from({ length: count }, () => new Puppet('helper'));
+  for (const puppet of puppets) puppet.begin('spin');
+  eventually(() => puppets.every((puppet) => (puppet.row?.waitsFor ?? 'gone') === ''), 'all run or are ready');
+  return puppets;
+}
+
+/** Each one's part of the CPU time they use together from now on. */
+function shares(puppets: readonly Puppet[], milliseconds = MEASURED): number[] {
+  const used = (): number[] => {
+    const rows = taskList();
+    return puppets.map(({ pid }) => rows.find((row) => row.pid === pid)?.cpuMilliseconds ?? 0);
+  };
+  const before = used();
+  sleep(milliseconds);
+  const spent = used().map((value, index) => value - (before[index] ?? 0));
+  const total = spent.reduce((sum, value) => sum + value, 0);
+  holds(total > milliseconds / 4, `they used ${total} ms of ${milliseconds}`);
+  return spent.map((value) => value / total);
+}
+
+function near(actual: readonly number[], expected: readonly number[], tolerance: number, what: string): void {
+  const close = actual.every((share, index) => Math.abs(share - (expected[index] ?? 0)) <= tolerance);
+  holds(close, `${what}: ${actual.map((share) => share.toFixed(3)).join(' ')}`);
+}
+
+const quarter = [0.25, 0.25, 0.25, 0.25];
+
+export const schedulingCases: Cases = {
+  'four endless loops get a quarter each under round robin': () => {
+    equal([scheduler().policy, scheduler().cpus], ['rr', 1], 'policy and CPUs');
+    near(shares(spinners(4)), quarter, 0.05, 'shares');
+    holds(scheduler().preemptions > 10, 'they were pre-empted');
+  },
+  'endless loops get CPU time by their weights under CFS, and equal shares again under round robin': () => {
+    const puppets = spinners(3);
+    for (const [index, { pid }] of puppets.entries()) setPriority(pid, 16, index === 0 ? 2048 : 1024);
+    scheduler('cfs');
+    near(shares(puppets), [0.5, 0.25, 0.25], 0.05, 'shares under CFS');
+    scheduler('rr');
+    near(shares(puppets), [1 / 3, 1 / 3, 1 / 3], 0.05, 'shares under round robin');
+    fails('ENOENT', () => scheduler('lottery'));
+    fails('EINVAL', () => setPriority(puppets[0]?.pid ?? 0, 32, 1024));
+    fails('EINVAL', () => setPriority(puppets[0]?.pid ?? 0, 16, 0));
+  },
+  'under priority scheduling the manifest says who goes first, and nobody starves': () => {
+    scheduler('priority');
+    const [urgent, patient] = [new Puppet('urgent'), new Puppet('patient')];
+    for (const puppet of [urgent, patient]) puppet.begin('spin');
+    const [high = 0, low = 0] = shares([urgent, patient]);
+    holds(high > 0.6 && low > 0, `shares ${high.toFixed(3)} and ${low.toFixed(3)}`);
+    scheduler('rr');
+  },
+  'every policy keeps the system alive under endless loops': () => {
+    spinners(3);
+    for (const policy of scheduler().policies) {
+      scheduler(policy);
+      const client = new Puppet('client');
+      const before = uptime();
+      for (let round = 0; round < 10; round++) client.do('getpid');
+      const took = uptime() - before;
+      client.kill();
+      holds(took < 2000, `ten round trips took ${took} ms under ${policy}`);
+    }
+    scheduler('rr');
+  },
+  'a task that only starts and ends gets its turn': () => {
+    spinners(2);
+    const before = uptime();
+    const pid = spawn('helper', ['end']);
+    equal(waitpid(pid, 10_000), { pid, status: 0, signal: 0 }, 'how it ended');
+    holds(uptime() - before < 2000, 'in time');
+  },
+};
