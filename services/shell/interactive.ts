@@ -97,7 +97,6 @@ export class Prompt {
         continue;
       }
       this.history.enter(source);
-      this.terminal.mode = 'run';
       if (parsed.kind === 'program') {
         this.session.wasInterrupted();
         this.session.run(parsed.program);
@@ -119,9 +118,14 @@ export class Prompt {
     editor.setPrompt(prompt);
     let result = editor.start();
     for (;;) {
-      terminal.print(result.output);
       const [event] = result.events;
-      if (event?.kind === 'line') return { kind: 'text', text: event.text };
+      if (event?.kind === 'line') {
+        // Before the user sees that the line was taken, so that what is typed then is for the command: above all ^C.
+        terminal.mode = 'run';
+        terminal.print(result.output.replaceAll('\r\n', '\n'));
+        return { kind: 'text', text: event.text };
+      }
+      terminal.print(result.output);
       if (event?.kind === 'eof' || event?.kind === 'interrupt') return { kind: event.kind };
       if (event?.kind === 'suspend') {
         result = editor.start();
