@@ -58,17 +58,19 @@ export function emptyFrame(type: number, flags: number, id: number, handle: numb
 
 /**
  * Cuts a byte stream into frames. `feed` calls `onFrame(buffer, start, end)` for each whole frame: `start` is the first byte of the header, `end`
- * the byte after the body; the bytes are valid only during the call. A length over the bound calls `onOverflow` once; the stream is lost then
- * and everything further is dropped.
+ * the byte after the body; the bytes are valid only during the call. When it answers false, further frames are kept until `goOn`. A length over the bound
+ * calls `onOverflow` once; the stream is lost then and everything further is dropped.
  */
 export class FrameCutter {
-  private readonly onFrame: (buffer: Buffer, start: number, end: number) => void;
+  private readonly onFrame: (buffer: Buffer, start: number, end: number) => unknown;
   private readonly onOverflow: (length: number) => void;
   private partial: Buffer = Buffer.alloc(0);
   private filled = 0;
   private lost = false;
+  /** True while whole frames may be kept back, because `onFrame` answered false. */
+  stopped = false;
 
-  constructor(onFrame: (buffer: Buffer, start: number, end: number) => void, onOverflow: (length: number) => void) {
+  constructor(onFrame: (buffer: Buffer, start: number, end: number) => unknown, onOverflow: (length: number) => void) {
     this.onFrame = onFrame;
     this.onOverflow = onOverflow;
   }
@@ -95,6 +97,16 @@ export class FrameCutter {
     this.reserve(this.filled + end - at);
     source.copy(this.partial, this.filled, at, end);
     this.filled += end - at;
+    if (!this.stopped) this.cutPartial();
+  }
+
+  /** Hands on the frames that were kept. */
+  goOn(): void {
+    this.stopped = false;
+    this.cutPartial();
+  }
+
+  private cutPartial(): void {
     const used = this.cut(this.partial, 0, this.filled);
     if (this.lost) return;
     if (used > 0) {
@@ -124,9 +136,13 @@ export class FrameCutter {
       }
       const next = at + HEADER_BYTES + length;
       if (next > end) break;
-      this.onFrame(buffer, at, next);
+      const answer = this.onFrame(buffer, at, next);
       if (this.lost) return end;
       at = next;
+      if (answer === false) {
+        this.stopped = true;
+        break;
+      }
     }
     return at;
   }

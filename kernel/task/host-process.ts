@@ -6,22 +6,21 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import type net from 'node:net';
 import os from 'node:os';
-import type { Readable } from 'node:stream';
+import { LineLimit } from './line-limit.ts';
+import { captureLines } from './output.ts';
 import { TaskPipe } from './pipe.ts';
 
-/** Longest wait for the second sign of an end (pipe closed, process reaped) after the first, in milliseconds. */
+/** Longest wait for the other signs of an end (pipe closed, output closed, process reaped) after the first, in milliseconds. */
 const END_MILLISECONDS = 100;
 
-/** Longest line taken from an output stream, in bytes. */
-const LINE_BYTES = 4096;
-
-/** Lines per second taken from one process; more are counted and dropped. */
-const LINES_PER_SECOND = 200;
+/** Lines of output kept for the crash record. */
+const OUTPUT_LINES = 64;
 
 /** Whoever the process works for. */
 export interface ProcessOwner {
   frame(buffer: Buffer, start: number, end: number): void;
   overflow(length: number): void;
+  unread(bytes: number): void;
   /** A line on stdout or stderr. */
   line(text: string): void;
   /** The process is gone; nothing comes after this. */
@@ -43,7 +42,9 @@ export class HostProcess {
   private readonly wrapped: boolean;
   private realPid = 0;
   private reaped: { status: number; signal: number } | null = null;
+  private readonly lineLimit = new LineLimit();
   private pipeClosed = false;
+  private openOutputs = 0;
   private over = false;
 
   /**
@@ -67,13 +68,24 @@ export class HostProcess {
     this.pipe = new TaskPipe(this.child.stdio[3] as net.Socket, {
       frame: (buffer, start, end) => this.owner.frame(buffer, start, end),
       overflow: (length) => this.owner.overflow(length),
+      unread: (bytes) => this.owner.unread(bytes),
       closed: () => {
         this.pipeClosed = true;
-        this.kill();
         this.finish();
       },
     });
-    for (const stream of [this.child.stdout, this.child.stderr]) if (stream !== null) this.capture(stream);
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      if (stream === null) continue;
+      this.openOutputs++;
+      captureLines(
+        stream,
+        (text) => this.line(text),
+        () => {
+          this.openOutputs--;
+          if (this.reaped !== null) this.finish();
+        },
+      );
+    }
   }
 
   /** The process id on the host: of the task itself, not of what wraps it. 0 when it could not be started. */
@@ -105,7 +117,7 @@ export class HostProcess {
 
   /** For a process nobody has a use for: lets the kernel end without it. */
   discard(): void {
-    this.owner = { frame: () => {}, overflow: () => {}, line: () => {}, ended: () => {} };
+    this.owner = { frame: () => {}, overflow: () => {}, unread: () => {}, line: () => {}, ended: () => {} };
     this.kill();
   }
 
@@ -117,10 +129,10 @@ export class HostProcess {
     this.finish();
   }
 
-  /** Reports the end when the pipe is drained and the process reaped, or one of them takes too long. */
+  /** Reports the end when pipe and output are drained and the process reaped, or one of them takes too long. */
   private finish(): void {
     if (this.over) return;
-    if (this.pipeClosed && this.reaped !== null) this.end();
+    if (this.pipeClosed && this.openOutputs === 0 && this.reaped !== null) this.end();
     else setTimeout(() => this.end(), END_MILLISECONDS);
   }
 
@@ -130,42 +142,22 @@ export class HostProcess {
     const { status, signal } = this.reaped ?? { status: 128 + 9, signal: 9 };
     this.kill();
     this.pipe.destroy();
+    this.child.stdout?.destroy();
+    this.child.stderr?.destroy();
     this.child.unref();
     this.owner.ended(status, signal);
   }
 
-  /** Cuts an output stream into lines; too long ones are cut, too many dropped. */
-  private capture(stream: Readable): void {
-    let rest = '';
-    let second = 0;
-    let taken = 0;
-    let dropped = 0;
-    const emit = (text: string): void => {
-      const now = Math.floor(performance.now() / 1000);
-      if (now !== second) {
-        if (dropped > 0) this.owner.line(`(${dropped} more lines dropped)`);
-        second = now;
-        taken = 0;
-        dropped = 0;
-      }
-      if (++taken > LINES_PER_SECOND) {
-        dropped++;
-        return;
-      }
-      this.output.push(text);
-      if (this.output.length > 64) this.output.shift();
-      this.owner.line(text);
-    };
-    stream.setEncoding('utf8');
-    stream.on('error', () => {});
-    stream.on('data', (chunk: string) => {
-      const lines = (rest + chunk).split('\n');
-      rest = (lines.pop() ?? '').slice(0, LINE_BYTES);
-      for (const line of lines) emit(line.slice(0, LINE_BYTES));
-    });
-    stream.on('end', () => {
-      if (rest !== '') emit(rest);
-    });
+  /** A line of output. False when there are too many. */
+  private line(text: string): boolean {
+    const taken = this.lineLimit.take(performance.now());
+    if (!taken) return false;
+    const dropped = this.lineLimit.takeDropped();
+    if (dropped > 0) this.owner.line(`(${dropped} more lines dropped)`);
+    this.output.push(text);
+    if (this.output.length > OUTPUT_LINES) this.output.shift();
+    this.owner.line(text);
+    return true;
   }
 }
 

@@ -1,7 +1,9 @@
 /**
  * The kernel's end of a task's pipe. Reading is event driven into one buffer per pipe; frames are handed on in place. Writing goes straight to the
- * descriptor; when the pipe is full the rest waits in the socket's queue, and then everything that follows waits behind it. A task whose queue is too
- * long is not read from until it has taken its answers: it can slow down itself, and nobody else.
+ * descriptor; when the pipe is full the rest waits in the socket's queue, and then everything that follows waits behind it.
+ *
+ * A task can slow down itself, and nobody else: what it sends is handled in short turns, between which the other tasks have theirs; and while it does not take
+ * its answers, nothing more is read from it.
  */
 import fs from 'node:fs';
 import net from 'node:net';
@@ -12,6 +14,12 @@ const READ_BYTES = 256 * 1024;
 
 /** Unread answers at which the kernel stops reading from the task, in bytes. */
 const QUEUE_BYTES = 2 * 1024 * 1024;
+
+/** Unread answers at which the task is given up, in bytes: many large ones may be under way when the kernel stops reading. */
+const UNREAD_BYTES = 64 * 1024 * 1024;
+
+/** After how long the other tasks have their turn, in milliseconds. */
+const TURN_MILLISECONDS = 1;
 
 /** What Node keeps behind a pipe's socket; its descriptor is not part of the public interface. */
 interface PipeHandle {
@@ -24,6 +32,8 @@ export interface PipeEvents {
   frame(buffer: Buffer, start: number, end: number): void;
   /** A frame over the bound: the stream is lost. */
   overflow(length: number): void;
+  /** The task has left far too many answers unread. */
+  unread(bytes: number): void;
   /** The other end is closed. */
   closed(): void;
 }
@@ -33,8 +43,10 @@ export class TaskPipe {
   readonly cutter: FrameCutter;
   private readonly socket: net.Socket;
   private readonly descriptor: number;
+  private readonly events: PipeEvents;
   private open = true;
   private held = false;
+  private turnEnd = 0;
   /** Times the kernel stopped reading because the task did not take its answers. */
   heldCount = 0;
   bytesRead = 0;
@@ -42,8 +54,12 @@ export class TaskPipe {
 
   /** Takes over the parent's end of a pipe made by child_process. */
   constructor(parentEnd: net.Socket, events: PipeEvents) {
+    this.events = events;
     this.cutter = new FrameCutter(
-      (buffer, start, end) => events.frame(buffer, start, end),
+      (buffer, start, end) => {
+        events.frame(buffer, start, end);
+        return !this.held && performance.now() < this.turnEnd;
+      },
       (length) => events.overflow(length),
     );
     const owner = parentEnd as unknown as { _handle: PipeHandle | null };
@@ -57,8 +73,10 @@ export class TaskPipe {
         buffer: Buffer.allocUnsafeSlow(READ_BYTES),
         callback: (count: number, buffer: Uint8Array): boolean => {
           this.bytesRead += count;
+          this.turnEnd = performance.now() + TURN_MILLISECONDS;
           this.cutter.feed(buffer as Buffer, 0, count);
-          return !this.held;
+          this.endTurn();
+          return true;
         },
       },
     };
@@ -95,11 +113,13 @@ export class TaskPipe {
       }
     }
     this.socket.write(Buffer.from(buffer.subarray(at, end)));
-    if (this.socket.writableLength > QUEUE_BYTES && !this.held) {
+    const unread = this.socket.writableLength;
+    if (unread > QUEUE_BYTES && !this.held) {
       this.held = true;
       this.heldCount++;
       this.socket.pause();
     }
+    if (unread > UNREAD_BYTES) this.events.unread(unread);
   }
 
   /** Closes the kernel's end. */
@@ -112,6 +132,22 @@ export class TaskPipe {
   private release(): void {
     if (!this.held) return;
     this.held = false;
-    this.socket.resume();
+    this.turn();
+  }
+
+  /** Handles frames that were kept, then reads on. */
+  private turn(): void {
+    if (!this.open || this.held) return;
+    this.turnEnd = performance.now() + TURN_MILLISECONDS;
+    this.cutter.goOn();
+    if (!this.cutter.stopped && !this.held) this.socket.resume();
+    this.endTurn();
+  }
+
+  /** Frames are left: they have their turn after the others'. */
+  private endTurn(): void {
+    if (!this.cutter.stopped || this.held) return;
+    this.socket.pause();
+    setImmediate(() => this.turn());
   }
 }

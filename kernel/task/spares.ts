@@ -86,6 +86,7 @@ export class SparePool {
         gone();
         spare.process?.discard();
       },
+      unread: () => {},
       line: () => {},
       ended: () => {
         this.failures++;

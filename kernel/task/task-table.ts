@@ -221,11 +221,11 @@ export class TaskTable {
 
   private reasonOf(task: Task): string {
     if (task.killReason !== '') return task.killReason;
+    const outOfMemory = task.process?.output.some((line) => /out of memory|heap limit/i.test(line)) === true;
+    if (outOfMemory) return `out of memory: its limit is ${task.manifest.memory} MiB`;
     const { status = 0, signal = 0 } = task.exit ?? {};
     if (signal !== 0) return `killed by ${signalName(signal)}`;
     const [first = ''] = task.report.split('\n');
-    const outOfMemory = task.process?.output.some((line) => /out of memory|heap limit/i.test(line)) === true;
-    if (outOfMemory) return `out of memory: its limit is ${task.manifest.memory} MiB`;
     return first === '' ? `exit status ${status}` : `exit status ${status}: ${first}`;
   }
 
