@@ -13,16 +13,18 @@ import { checkMsgpack } from './msgpack-check.ts';
 
 /** msgpackr's encode option: the low byte says how many bytes to leave free in front of the value. */
 const RESERVE_START_SPACE = 2048;
+/** msgpackr's encode option: the next value takes the place of this one. */
+const RESET_BUFFER_MODE = 1024;
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number', copyBuffers: true });
 
-/** msgpack of a value, with `reserved` (at most 255) free bytes in front. */
+/** msgpack of a value, with `reserved` (at most 255) free bytes in front. The bytes are valid until the next value is encoded. */
 export function encodeAfter(reserved: number, value: unknown): Buffer {
-  return packr.encode(value, RESERVE_START_SPACE + reserved);
+  return packr.encode(value, RESET_BUFFER_MODE + RESERVE_START_SPACE + reserved);
 }
 
-/** A whole frame with one value as its body. */
+/** A whole frame with one value as its body; valid until the next value is encoded. */
 export function encodeFrame(type: number, flags: number, id: number, handle: number, value: unknown): Buffer {
   const frame = encodeAfter(HEADER_BYTES, value);
   writeHeader(frame, 0, frame.length - HEADER_BYTES, type, flags, id, handle);
@@ -38,7 +40,7 @@ export interface MessageHead {
   readonly rights: readonly number[];
 }
 
-/** A whole frame that carries a message (protocol/message.ts). */
+/** A whole frame that carries a message (protocol/message.ts); valid until the next value is encoded. */
 export function encodeMessage(
   type: number,
   flags: number,
@@ -60,5 +62,21 @@ export function encodeMessage(
 export function decode(buffer: Buffer, start: number, end: number): unknown {
   const wrong = checkMsgpack(buffer, start, end);
   if (wrong !== null) throw new SystemError('EBADMSG', `msgpack: ${wrong}`);
+  const head = byteStringHead(buffer[start]);
+  if (head > 0) return copyOf(buffer, start + head, end);
   return unpackr.unpack(buffer, { start, end });
+}
+
+/** Bytes in front of the content when a value is a byte string (bin 8, 16, 32), else 0: most large messages are one, and need no decoder. */
+function byteStringHead(mark: number | undefined): number {
+  if (mark === 0xc4) return 2;
+  if (mark === 0xc5) return 3;
+  return mark === 0xc6 ? 5 : 0;
+}
+
+/** A copy, made without clearing the memory first. */
+function copyOf(buffer: Buffer, start: number, end: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(end - start);
+  buffer.copy(copy, 0, start, end);
+  return copy;
 }
