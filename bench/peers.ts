@@ -3,6 +3,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { figuresOf, runProgram } from './program.ts';
 
+/** Words in front of a command that keep it on one CPU. */
+const ONE_CPU = ['taskset', '-c'];
+
 const folder = path.join(import.meta.dirname, 'peers');
 
 /** Figures of a peer that runs in Node. */
@@ -34,8 +37,13 @@ export class Compiler {
     return new Compiler(target, '');
   }
 
-  /** Figures of a program in C. */
-  run(name: string, ...words: readonly number[]): Promise<Record<string, number[]>> {
-    return figuresOf(path.join(this.target, name), words.map(String));
+  /** Figures of a program in C, kept on one CPU of the host if `cpu` names one. */
+  run(name: string, cpu: string, ...words: readonly number[]): Promise<Record<string, number[]>> {
+    const [file = '', ...rest] = [
+      ...(cpu === '' ? [] : [...ONE_CPU, cpu]),
+      path.join(this.target, name),
+      ...words.map(String),
+    ];
+    return figuresOf(file, rest);
   }
 }

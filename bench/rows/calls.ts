@@ -1,4 +1,7 @@
 /** What the rows about calls share: one machine with a client and a server, and its peers. */
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
 import type { Contender } from '../alternate.ts';
 import { type BenchManifest, runScenario } from '../machine.ts';
 import { nodePeer } from '../peers.ts';
@@ -12,6 +15,16 @@ export interface Load {
   readonly calls: number;
 }
 
+/** A CPU of the host for programs that are kept on one, or '' where there is only one or no taskset(1). */
+export const firstCpu =
+  os.availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0 ? allowedCpu() : '';
+
+/** The first CPU this process may use. */
+function allowedCpu(): string {
+  const list = /^Cpus_allowed_list:\s*(\d+)/m.exec(fs.readFileSync('/proc/self/status', 'latin1'));
+  return list?.[1] ?? '';
+}
+
 /** Calls under way at a time where calls are pipelined. */
 export const WINDOW = 16;
 
@@ -19,6 +32,7 @@ export const WINDOW = 16;
 export const VROS = 'VROS';
 export const NODE = 'Node child_process IPC';
 export const C_RELAY = 'C relay';
+export const C_RELAY_ONE_CPU = 'C relay on one CPU';
 export const C_PING_PONG = 'C ping-pong';
 
 const caller = {
@@ -54,11 +68,11 @@ export function nodeRelay({ bytes, warmUp, batches, calls }: Load): Contender {
   return { name: NODE, sample: () => nodePeer('node-ipc', bytes, warmUp, batches, calls) };
 }
 
-/** A program in C, where there is a compiler. */
-export function inC(bench: Bench, name: string, program: string, load: Load): Contender[] {
+/** A program in C, where there is a compiler; kept on one CPU of the host if `cpu` names one. */
+export function inC(bench: Bench, name: string, program: string, load: Load, cpu = ''): Contender[] {
   if (bench.compiler.missing !== '') return [];
   const { bytes, warmUp, batches, calls } = load;
-  return [{ name, sample: () => bench.compiler.run(program, bytes, warmUp, batches, calls) }];
+  return [{ name, sample: () => bench.compiler.run(program, cpu, bytes, warmUp, batches, calls) }];
 }
 
 /** What to say where C peers are left out. */

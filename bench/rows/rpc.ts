@@ -1,7 +1,19 @@
 /** A call from one service to another: service → kernel → service → kernel → service, in the full sandbox. */
 import { alternate } from '../alternate.ts';
 import { type Bench, type Line, peerLine, plainLine, type Row, type RowResult } from '../row.ts';
-import { C_RELAY, inC, type Load, leftOut, machine, NODE, nodeRelay, VROS, WINDOW } from './calls.ts';
+import {
+  C_RELAY,
+  C_RELAY_ONE_CPU,
+  firstCpu,
+  inC,
+  type Load,
+  leftOut,
+  machine,
+  NODE,
+  nodeRelay,
+  VROS,
+  WINDOW,
+} from './calls.ts';
 
 /** Greatest ratios to the peers; none: for information. */
 interface Bounds {
@@ -16,6 +28,7 @@ async function run(bench: Bench, name: string, size: string, load: Load, bounds:
     machine(bench, VROS, load, { window: WINDOW }),
     nodeRelay(load),
     ...inC(bench, C_RELAY, 'relay', load),
+    ...(firstCpu === '' ? [] : inC(bench, C_RELAY_ONE_CPU, 'relay', load, firstCpu)),
   ];
   const all = await alternate(bench.rounds(ROUNDS), contenders);
   const table = (kind: string, against: [peer: string, bound: number | undefined][]): Line[] => {
@@ -34,6 +47,7 @@ async function run(bench: Bench, name: string, size: string, load: Load, bounds:
       lines: table('rpc', [
         [NODE, bounds.node],
         [C_RELAY, bounds.c],
+        [C_RELAY_ONE_CPU, undefined],
       ]),
       notes: leftOut(bench),
     },
