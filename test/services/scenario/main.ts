@@ -9,6 +9,7 @@ import { dieAlways, dieOnce } from './init-death.ts';
 import { messageCases } from './messages.ts';
 import { portCases } from './ports.ts';
 import { obey } from './puppet.ts';
+import { pythonCases } from './python.ts';
 import { recoveryCases } from './recovery.ts';
 import { rightCases } from './rights.ts';
 import { schedulingCases } from './scheduling.ts';
@@ -24,6 +25,7 @@ const scenarios: Readonly<Record<string, Cases>> = {
   tasks: taskCases,
   devices: deviceCases,
   time: timeCases,
+  python: pythonCases,
   scheduling: schedulingCases,
 };
 
