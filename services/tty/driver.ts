@@ -47,6 +47,8 @@ interface Reader {
   readonly deferred: Deferred<Uint8Array>;
 }
 
+const resized = (): SystemError => new SystemError('EINTR', 'the window was resized');
+
 /** See the head of this file. */
 export class TerminalDriver {
   private readonly effects: DriverEffects;
@@ -61,6 +63,8 @@ export class TerminalDriver {
   private foreground: Handle | null = null;
   /** Signals for the foreground of an earlier incarnation, null when nobody is expected to register again. */
   private missed: TerminalSignal[] | null = null;
+  /** The size has changed and nobody has asked for it or been told since. */
+  private sizeIsNews = false;
   /** Number of the last look at the UART. */
   private looks = 0;
   private size: WindowSize = { columns: 80, rows: 24, terminal: false };
@@ -101,17 +105,21 @@ export class TerminalDriver {
     this.output.pump();
   }
 
-  /** The window has another size: the foreground is told, and reads end so that it can act on that. */
+  /** The window has another size: the foreground is told, and reads end, be it the next one, so that the reader can act on that. */
   resize(): void {
     this.size = readWindowSize(this.effects.vector);
-    for (const reader of this.readers.splice(0))
-      reader.deferred.fail(new SystemError('EINTR', 'the window was resized'));
+    this.sizeIsNews = this.readers.length === 0;
+    for (const reader of this.readers.splice(0)) reader.deferred.fail(resized());
     if (this.foreground !== null && !this.effects.resized(this.foreground, this.size)) this.forgetForeground();
   }
 
   read(maxBytes: number, context: RequestContext): Uint8Array | typeof LATER {
     const { sender, sequence, retry } = context;
     if (retry && this.lastRead.sender === sender && this.lastRead.sequence === sequence) return this.lastRead.answer;
+    if (this.sizeIsNews) {
+      this.sizeIsNews = false;
+      throw resized();
+    }
     if (this.readers.length >= MAX_READERS) throw new SystemError('EAGAIN', 'too many readers wait');
     return context.later<Uint8Array>((deferred) => {
       this.readers.push({ maxBytes: Math.min(maxBytes, MAX_TTY_BYTES), sender, sequence, deferred });
@@ -138,6 +146,7 @@ export class TerminalDriver {
   }
 
   windowSize(): Reply<typeof tty.methods.window_size> {
+    this.sizeIsNews = false;
     return { ...this.size, column: Math.min(this.discipline.column, 0xffff) };
   }
 
