@@ -6,7 +6,7 @@
  * and how much of the write under way has gone out, so that it goes on there. The foreground registers again (it is told by `no_senders`).
  */
 import type { Reply } from '../../protocol/interface.ts';
-import { anything, bool, bytes, record, u32, u53 } from '../../protocol/schema.ts';
+import { anything, bool, bytes, record, u16, u32, u53 } from '../../protocol/schema.ts';
 import { MAX_TTY_BYTES } from '../../protocol/tty.ts';
 import { type Deferred, type Handle, type LATER, type RequestContext, SystemError, type tty } from '../lib/index.ts';
 import type { DriverEffects } from './effects.ts';
@@ -38,6 +38,8 @@ const inputState = record({
   answer: bytes(MAX_TTY_BYTES),
   look: u53,
   foreground: bool,
+  columns: u16,
+  rows: u16,
 });
 
 interface Reader {
@@ -107,8 +109,11 @@ export class TerminalDriver {
 
   /** The window has another size: the foreground is told, and reads end, be it the next one, so that the reader can act on that. */
   resize(): void {
+    const { columns, rows } = this.size;
     this.size = readWindowSize(this.effects.vector);
+    if (columns === this.size.columns && rows === this.size.rows) return;
     this.sizeIsNews = this.readers.length === 0;
+    this.save();
     for (const reader of this.readers.splice(0)) reader.deferred.fail(resized());
     if (this.foreground !== null && !this.effects.resized(this.foreground, this.size)) this.forgetForeground();
   }
@@ -232,7 +237,9 @@ export class TerminalDriver {
 
   private save(): void {
     const foreground = this.foreground !== null || this.missed !== null;
-    const state = { discipline: this.discipline.snapshot(), ...this.lastRead, look: this.looks, foreground };
+    const { columns, rows } = this.size;
+    const position = { look: this.looks, foreground, columns, rows };
+    const state = { discipline: this.discipline.snapshot(), ...this.lastRead, ...position };
     this.effects.save(INPUT_KEY, inputState.toWire(state, []));
   }
 
@@ -240,11 +247,15 @@ export class TerminalDriver {
     const stored = this.effects.load(INPUT_KEY);
     if (stored !== undefined) {
       try {
-        const { discipline, sender, sequence, answer, look, foreground } = inputState.fromWire(stored, []);
+        const { discipline, sender, sequence, answer, look, foreground, columns, rows } = inputState.fromWire(
+          stored,
+          [],
+        );
         this.discipline.restore(discipline);
         this.lastRead = { sender, sequence, answer: answer.slice() };
         this.looks = look;
         if (foreground) this.missed = [];
+        this.sizeIsNews = columns !== this.size.columns || rows !== this.size.rows;
         return;
       } catch (error) {
         if (!(error instanceof SystemError)) throw error;
