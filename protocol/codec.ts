@@ -16,7 +16,7 @@ const RESERVE_START_SPACE = 2048;
 /** msgpackr's encode option: the next value takes the place of this one. */
 const RESET_BUFFER_MODE = 1024;
 
-const packr = new Packr({ useRecords: false, variableMapSize: true });
+const packr = new Packr({ useRecords: false, variableMapSize: true, encodeUndefinedAsNil: true });
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number', copyBuffers: true });
 
 /** msgpack of a value, with `reserved` (at most 255) free bytes in front. The bytes are valid until the next value is encoded. */

@@ -89,6 +89,7 @@ export class FrameCutter {
 
   /** Takes the bytes `start` to `end` of `source`. */
   feed(source: Buffer, start: number, end: number): void {
+    if (this.lost) return;
     let at = start;
     if (this.filled === 0) {
       at = this.cut(source, at, end);
