@@ -13,8 +13,8 @@ import { Kernel, manifestsOf, type Outcome } from './kernel.ts';
 import { KernelLog } from './log.ts';
 import { type Options, parseOptions, UsageError, usage } from './options.ts';
 import { handleHostSignals, leave } from './shutdown.ts';
-import { allowedCpus, Placement } from './task/placement.ts';
 import { closeInheritedDescriptors } from './task/inherited.ts';
+import { allowedCpus, Placement } from './task/placement.ts';
 import { probeHost } from './task/sandbox.ts';
 import { Spawner } from './task/spawner.ts';
 import { hostClock } from './time/clock.ts';
@@ -57,8 +57,10 @@ async function main(): Promise<number> {
   greet(options, manifests, spawner, disks, machine, terminal, log);
 
   let outcome: Outcome = { status: 0, reboot: true };
-  while (outcome.reboot) {
-    const kernel = new Kernel({ options, version, manifests, machine, log, time, spawner });
+  for (let boot = 0; outcome.reboot; boot++) {
+    // The commands of --exec are for the first boot; a reboot among them would never end.
+    const exec = boot === 0 ? options.exec : null;
+    const kernel = new Kernel({ options: { ...options, exec }, version, manifests, machine, log, time, spawner });
     const release = handleHostSignals(kernel, log);
     kernel.start();
     outcome = await kernel.ended;

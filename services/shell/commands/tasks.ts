@@ -35,7 +35,8 @@ const ps: Command = {
       ...[(task.cpuMilliseconds / 1000).toFixed(3), String(task.switches), String(task.messages)],
       ...[String(task.incarnation), `${(task.memoryBytes / 1048576).toFixed(1)}M`, task.name],
     ]);
-    lines(...formatTable(columns, rows));
+    // The head line is the same for every table, so that scripts can look for it.
+    lines(columns.map(({ title }) => title).join(' '), ...formatTable(columns, rows).slice(1));
     return 0;
   },
 };
