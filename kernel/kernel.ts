@@ -10,11 +10,13 @@ import { Ipc } from './ipc/ipc.ts';
 import { PortTable } from './ipc/port-table.ts';
 import { Interrupts } from './irq/interrupts.ts';
 import type { KernelLog } from './log.ts';
+import { processMilliseconds } from './mm/usage.ts';
 import type { Options } from './options.ts';
 import { createPolicy, Scheduler } from './sched/index.ts';
 import type { KernelParts } from './syscall/context.ts';
 import { dispatch } from './syscall/dispatch.ts';
 import { Affinity } from './task/affinity.ts';
+import { Audit } from './task/audit.ts';
 import { Execution } from './task/execution.ts';
 import type { Spawner } from './task/spawner.ts';
 import type { Task } from './task/task.ts';
@@ -97,12 +99,20 @@ export class Kernel {
       ...{ log, time, timers, execution, scheduler, ipc, interrupts, spawner },
       onFrame: (task, buffer, start, end) => {
         affinity.called();
+        audit.called();
         dispatch(this.parts, task, buffer, start, end);
       },
       onInitLost: (reason) => {
         log.error(`${reason}: the machine ends`);
         this.halt(70, false);
       },
+    });
+    const audit = new Audit({
+      timers,
+      tasks: () => tasks.tasks.values(),
+      given: (task) => scheduler.onCpuOf(task),
+      used: processMilliseconds,
+      end: (task, reason) => tasks.end(task, reason),
     });
     const affinity = new Affinity(spawner.placement, timers, scheduler, () => tasks.tasks.values());
     this.parts = {

@@ -60,6 +60,9 @@ export const MAX_STORE_BYTES = 1024 * 1024;
 /** Tasks that exist at the same time, zombies included. */
 export const MAX_TASKS = 512;
 
+/** Tasks of one program that exist at the same time, zombies included: so many processes a program that starts itself can make. */
+export const MAX_TASKS_PER_PROGRAM = 64;
+
 /** Operations in one vector of port accesses. */
 export const MAX_VECTOR_OPERATIONS = 1024;
 

@@ -438,7 +438,7 @@ export const systemCalls = {
   // Log and crashes
   log: call(
     0x60,
-    'Writes a line to the kernel log (level as in `dmesg`).',
+    'Writes a line to the kernel log (level as in `dmesg`). Of a task that writes more than 200 lines a second in the long run, lines are dropped.',
     record({ level: u8, text: text(65536) }),
     nothing,
   ),

@@ -22,7 +22,12 @@ export function cpuMilliseconds(pid: number): number {
   return nanoseconds > 0 ? nanoseconds / 1e6 : ticks(pid) * 10;
 }
 
-/** User and system time in clock ticks (100 a second), for hosts without schedstat. */
+/** CPU time of a process in milliseconds, to 10 ms: cheaper than `cpuMilliseconds`. */
+export function processMilliseconds(pid: number): number {
+  return ticks(pid) * 10;
+}
+
+/** User and system time in clock ticks (100 a second). */
 function ticks(pid: number): number {
   const text = read(`/proc/${pid}/stat`);
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');

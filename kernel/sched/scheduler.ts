@@ -57,6 +57,8 @@ interface Entry<T> {
   cpu: number;
   /** Up to when its CPU time has been charged, in milliseconds. */
   chargedAt: number;
+  /** For how long it was on a CPU up to then, in milliseconds. */
+  onCpu: number;
   /** How many times `run` was called for it. */
   switches: number;
 }
@@ -112,6 +114,13 @@ export class Scheduler<T extends Schedulable> {
   /** How many times `run` was called for a task. Starts anew after `remove`. */
   switchesOf(task: T): number {
     return this.#entries.get(task)?.switches ?? 0;
+  }
+
+  /** For how long a task was on a CPU, in milliseconds. Starts anew after `remove`. */
+  onCpuOf(task: T): number {
+    const entry = this.#entries.get(task);
+    if (entry === undefined) return 0;
+    return entry.onCpu + (entry.cpu < 0 ? 0 : Math.max(0, this.#options.now() - entry.chargedAt));
   }
 
   state(task: T): SchedulerTaskState {
@@ -234,6 +243,7 @@ export class Scheduler<T extends Schedulable> {
       hosted: false,
       cpu: -1,
       chargedAt: 0,
+      onCpu: 0,
       switches: 0,
     };
     this.#entries.set(task, entry);
@@ -284,6 +294,7 @@ export class Scheduler<T extends Schedulable> {
   }
 
   #charge(entry: Entry<T>): void {
+    entry.onCpu += this.#time - entry.chargedAt;
     this.#policy.charge(entry.task, this.#time - entry.chargedAt, this.#time);
     entry.chargedAt = this.#time;
   }

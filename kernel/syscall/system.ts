@@ -5,6 +5,9 @@ import type { Program } from '../task/program.ts';
 import type { Task } from '../task/task.ts';
 import { type Handler, has, type KernelParts, typed, valued } from './context.ts';
 
+/** Lines taken from one call. */
+const MAX_LINES = 100;
+
 const levels: readonly [number, LogLevel][] = [
   [50, 'error'],
   [40, 'warn'],
@@ -21,7 +24,13 @@ function supervised(kernel: KernelParts, task: Task, name: string): Program {
 export const systemWideCalls = {
   log: typed('log', (kernel, task, { level, text }, frame) => {
     const name = levels.find(([least]) => level >= least)?.[1] ?? 'debug';
-    for (const line of text.split('\n').slice(0, 100)) kernel.log.write(name, line, task.title);
+    const now = kernel.time.now();
+    for (const line of text.split('\n').slice(0, MAX_LINES)) {
+      if (!task.lineLimit.take(now)) continue;
+      const note = task.lineLimit.takeNote(now);
+      if (note !== '') kernel.log.write('warn', note, task.title);
+      kernel.log.write(name, line, task.title);
+    }
     kernel.execution.answer(task, frame.id, 0);
   }),
   dmesg: valued('dmesg', (kernel, _task, { most }) => {

@@ -106,7 +106,11 @@ export const taskCalls = {
     if (milliseconds < 0 || milliseconds > 0x7fffffff) throw new SystemError('EINVAL');
     const { id } = frame;
     kernel.execution.block(task, 'sleep');
-    kernel.timers.set(milliseconds, () => kernel.execution.wakeWith(task, id, 0));
+    const timer = kernel.timers.set(milliseconds, () => {
+      task.sleeps.delete(timer);
+      kernel.execution.wakeWith(task, id, 0);
+    });
+    task.sleeps.add(timer);
   }),
   fork: (kernel, task, frame) => kernel.execution.answer(task, frame.id, 'ENOSYS'),
   execve: (kernel, task, frame) => kernel.execution.answer(task, frame.id, 'ENOSYS'),

@@ -145,15 +145,17 @@ export class HostProcess {
     this.child.stdout?.destroy();
     this.child.stderr?.destroy();
     this.child.unref();
+    const note = this.lineLimit.takeNote();
+    if (note !== '') this.owner.line(note);
     this.owner.ended(status, signal);
   }
 
   /** A line of output. False when there are too many. */
   private line(text: string): boolean {
-    const taken = this.lineLimit.take(performance.now());
-    if (!taken) return false;
-    const dropped = this.lineLimit.takeDropped();
-    if (dropped > 0) this.owner.line(`(${dropped} more lines dropped)`);
+    const now = performance.now();
+    if (!this.lineLimit.take(now)) return false;
+    const note = this.lineLimit.takeNote(now);
+    if (note !== '') this.owner.line(note);
     this.output.push(text);
     if (this.output.length > OUTPUT_LINES) this.output.shift();
     this.owner.line(text);

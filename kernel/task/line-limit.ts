@@ -9,11 +9,15 @@ export const RESERVE_LINES = 1000;
 /** Lines per second in the long run. */
 export const LINES_PER_SECOND = 200;
 
+/** Time between two notes on dropped lines, in milliseconds. */
+const NOTE_MILLISECONDS = 1000;
+
 /** The limit of one task. */
 export class LineLimit {
   private reserve = RESERVE_LINES;
   private refilledAt = 0;
   private dropped = 0;
+  private notedAt = Number.NEGATIVE_INFINITY;
 
   /** Whether a line may be written at the time `now` (milliseconds). Lines that may not are counted. */
   take(now: number): boolean {
@@ -28,10 +32,12 @@ export class LineLimit {
     return true;
   }
 
-  /** How many lines were dropped since the last time this was asked. */
-  takeDropped(): number {
+  /** What to say of the lines dropped since the last note, once a second at most; '' for nothing. Without a time it is the last note. */
+  takeNote(now = Number.POSITIVE_INFINITY): string {
     const { dropped } = this;
+    if (dropped === 0 || now < this.notedAt + NOTE_MILLISECONDS) return '';
     this.dropped = 0;
-    return dropped;
+    this.notedAt = now;
+    return `(${dropped} lines dropped: more than ${LINES_PER_SECOND} a second)`;
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Tasks from start to end: the table, the tree, starting, signalling, dying, and being waited for.
  */
-import { MAX_TASKS } from '../../protocol/bounds.ts';
+import { MAX_TASKS, MAX_TASKS_PER_PROGRAM } from '../../protocol/bounds.ts';
 import { type ErrorName, SystemError } from '../../protocol/errno.ts';
 import { kernelNotices } from '../../protocol/kernel.ts';
 import { startInformation } from '../../protocol/records.ts';
@@ -75,7 +75,8 @@ export class TaskTable {
     const program = this.programs.get(name);
     if (program === undefined) throw new SystemError('ENOENT', `the configuration has no ${name}`);
     if (!program.manifest.program && program.task !== null) throw new SystemError('EBUSY', `${name} is running`);
-    if (this.tasks.size >= MAX_TASKS || this.closed) throw new SystemError('EAGAIN', 'too many tasks');
+    if (this.tasks.size >= MAX_TASKS || this.tasksOf(program) >= MAX_TASKS_PER_PROGRAM || this.closed)
+      throw new SystemError('EAGAIN', 'too many tasks');
     program.incarnation++;
     program.lost = false;
     const task = new Task(this.nextPid++, program, parent?.pid ?? 0, notify, args, this.parts.time.now());
@@ -98,6 +99,12 @@ export class TaskTable {
     log.debug(`${task.title} incarnation ${task.incarnation}: ${kind}`);
     this.parts.timers.set(REFILL_MILLISECONDS, () => spawner.refill());
     return task;
+  }
+
+  private tasksOf(program: Program): number {
+    let count = 0;
+    for (const task of this.tasks.values()) if (task.program === program) count++;
+    return count;
   }
 
   /** The task has said that it is there: it learns what to run. */
@@ -183,12 +190,15 @@ export class TaskTable {
     const { log, scheduler, interrupts, ipc } = this.parts;
     task.exit = task.decided ?? { status, signal };
     scheduler.remove(task);
-    for (const timer of task.alarms.values()) timer.cancel();
+    for (const timer of [...task.alarms.values(), ...task.sleeps]) timer.cancel();
     task.alarms.clear();
+    task.sleeps.clear();
     task.childWait?.timer?.cancel();
     task.vector = null;
     for (const irq of [...task.irqs]) interrupts.release(irq);
     ipc.taskGone(task);
+    const note = task.lineLimit.takeNote();
+    if (note !== '') log.write('warn', note, task.title);
     const { program } = task;
     if (program.task === task) program.task = null;
     // A signal that asks a task to end is no crash.

@@ -13,6 +13,7 @@ import type { Notice, Port } from '../ipc/port.ts';
 import type { Schedulable } from '../sched/index.ts';
 import type { Timer } from '../time/timers.ts';
 import type { HostProcess } from './host-process.ts';
+import { LineLimit } from './line-limit.ts';
 import type { Program } from './program.ts';
 import { FrameTrace } from './trace.ts';
 
@@ -85,6 +86,8 @@ export class Task implements Schedulable {
   receive: Receive | null = null;
   childWait: ChildWait | null = null;
   readonly alarms = new Map<number, Timer>();
+  /** Calls of `sleep` under way. */
+  readonly sleeps = new Set<Timer>();
   vector: VectorRun | null = null;
   permission: PermissionBitmap | null = null;
   readonly irqs = new Set<number>();
@@ -105,11 +108,14 @@ export class Task implements Schedulable {
   readonly outbox: { buffer: Buffer; start: number; end: number }[] = [];
 
   readonly trace = new FrameTrace();
+  readonly lineLimit = new LineLimit();
   systemCalls = 0;
   messages = 0;
   lastCpuMilliseconds = 0;
   /** `systemCalls` when its place was last looked at (affinity.ts). */
   reviewedCalls = 0;
+  /** Its CPU time in milliseconds when it was last looked at (audit.ts): given by the scheduler, used on the host. */
+  audited: { readonly given: number; readonly used: number } | null = null;
   /** It runs on the kernel's CPU. */
   gathered = false;
 
