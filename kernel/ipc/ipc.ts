@@ -244,6 +244,10 @@ export class Ipc {
     this.rights.give(caller, rights, buffer, start);
     this.rights.dropAll(rights);
     this.execution.complete(caller, message.asynchronous, buffer, start, end);
+    // A caller that did not wait here may be receiving, and what is in a port it has just got is for it too.
+    if (message.asynchronous) {
+      for (const right of rights) if (right.kind === 'receive') this.delivery.poke(right.port);
+    }
     return 0;
   }
 
@@ -289,13 +293,17 @@ export class Ipc {
   }
 
   /** ipc_destroy_port: ends what waits in it and what its receiver owes. */
-  destroyPort(task: Task, port: Port): void {
+  destroyPort(task: Task, handle: number): Status {
+    const port = task.capabilities.of(handle, 'receive')?.port;
+    if (port === undefined) return 'EBADF';
     for (const message of task.owes) {
       if (message.port !== port || message.caller === null) continue;
       port.failed++;
       this.answerCaller(message, 'EPIPE');
     }
     this.ports.destroy(port);
+    this.release(task, handle);
+    return 0;
   }
 
   /** Ends everything that waits in a port with an error. */
@@ -307,9 +315,14 @@ export class Ipc {
     }
   }
 
-  /** One holder of a capability lets go of it. The last one ends what it stood for. */
-  drop(capability: Capability): void {
+  /** ipc_release: a task gives up what a handle stands for; answers that, or null for a bad handle. The last holder ends it. */
+  release(task: Task, handle: number): Capability | null {
+    const capability = task.capabilities.take(handle);
+    if (capability === null) return null;
+    // An owed message may still hold the right; the port has no receiver all the same.
+    if (capability.kind === 'receive') this.ports.detach(capability.port);
     this.rights.drop(capability);
+    return capability;
   }
 
   // Death
@@ -334,7 +347,7 @@ export class Ipc {
     for (const capability of task.capabilities.takeAll()) {
       // An owed message may still hold the right; the port has no receiver all the same.
       if (capability.kind === 'receive') this.ports.detach(capability.port);
-      this.drop(capability);
+      this.rights.drop(capability);
     }
     for (const message of owed) this.again(message, task);
     if (lastTaken !== null) this.againPosted(lastTaken.port, lastTaken.item, task);

@@ -69,13 +69,8 @@ export const messageCalls = {
     const found = kernel.ports.find(task, frame.id, name, checkTimeout(timeout));
     if (found !== null) answerHandle(kernel, task, frame.id, found);
   }),
-  ipc_destroy_port: (kernel, task, frame) => {
-    const port = portOf(task, frame.handle);
-    const capability = task.capabilities.take(frame.handle);
-    kernel.ipc.destroyPort(task, port);
-    if (capability !== null) kernel.ipc.drop(capability);
-    kernel.execution.answer(task, frame.id, 0);
-  },
+  ipc_destroy_port: (kernel, task, frame) =>
+    kernel.execution.answer(task, frame.id, kernel.ipc.destroyPort(task, frame.handle)),
   ipc_send: (kernel, task, frame) => {
     const status = isMessage(frame) ? kernel.ipc.send(task, frame) : 'EINVAL';
     kernel.execution.answer(task, frame.id, status);
@@ -123,11 +118,10 @@ export const messageCalls = {
     answerHandle(kernel, task, frame.id, made);
   },
   ipc_release: (kernel, task, frame) => {
-    const capability = task.capabilities.take(frame.handle);
+    const capability = kernel.ipc.release(task, frame.handle);
     if (capability === null) return kernel.execution.answer(task, frame.id, 'EBADF');
     if (capability.kind === 'io') releaseIoPorts(task, capability);
     if (capability.kind === 'irq') kernel.interrupts.release(capability.irq);
-    kernel.ipc.drop(capability);
     kernel.execution.answer(task, frame.id, 0);
   },
   ipc_info: valued('ipc_info', (kernel) => {
