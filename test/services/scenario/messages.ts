@@ -1,5 +1,5 @@
 /** Cases on messages: posting, receiving, calling, answering, forwarding. */
-import { MAX_TASK_MESSAGE_BYTES, PORT_QUEUE_BYTES } from '../../../protocol/bounds.ts';
+import { MAX_TASK_MESSAGE_BYTES, MAX_TIMEOUT_MILLISECONDS, PORT_QUEUE_BYTES } from '../../../protocol/bounds.ts';
 import { errno } from '../../../protocol/errno.ts';
 import {
   type Handle,
@@ -67,7 +67,7 @@ export const messageCases: Cases = {
     fails('ETIMEDOUT', () => server.do('ipcRecv', [port], 50));
     const took = uptime() - before;
     holds(took >= 50 && took < 80, `took ${took} ms instead of 50`);
-    fails('EINVAL', () => server.do('ipcRecv', [port], 0x80000000));
+    fails('EINVAL', () => server.do('ipcRecv', [port], MAX_TIMEOUT_MILLISECONDS + 1));
     equal(server.do('ipcTryRecv', [port]), null, 'nothing is there');
   },
   'a waiting receive gets what comes, also when it waits for several ports': () => {
@@ -125,7 +125,7 @@ export const messageCases: Cases = {
     const next = client.begin('ipcCall', right, post('next'));
     server.do('ipcReply', server.do('ipcRecv', [port]).reply, 0, 'in time');
     equal(next.result().data, 'in time', 'the next answer');
-    fails('EINVAL', () => client.do('ipcCall', right, post('x'), 0x80000000));
+    fails('EINVAL', () => client.do('ipcCall', right, post('x'), MAX_TIMEOUT_MILLISECONDS + 1));
   },
   'a forwarded request is answered by the last server, with the number and sender of the first': () => {
     const { server, client, port, right } = pair();

@@ -3,6 +3,7 @@
 import {
   MAX_OUTSTANDING_CALLS,
   MAX_PORTS_PER_TASK,
+  MAX_TIMEOUT_MILLISECONDS,
   PORT_QUEUE_MESSAGES,
   PORT_WAITING_CALLS,
 } from '../../../protocol/bounds.ts';
@@ -29,7 +30,7 @@ export const portCases: Cases = {
     fails('EEXIST', () => server.do('ipcCreateNamedPort', 'server'));
     fails('EINVAL', () => server.do('ipcCreateNamedPort', ''));
     fails('ENAMETOOLONG', () => server.do('ipcCreateNamedPort', 'é'.repeat(33)));
-    fails('EINVAL', () => client.do('ipcFindPort', 'server', 0x80000000));
+    fails('EINVAL', () => client.do('ipcFindPort', 'server', MAX_TIMEOUT_MILLISECONDS + 1));
   },
   'finding waits for the port to be made, as long as it is told to': () => {
     const client = new Puppet('client');

@@ -1,4 +1,5 @@
 /** Cases on tasks: starting, ending, waiting for children, the tree, signals. */
+import { MAX_TIMEOUT_MILLISECONDS } from '../../../protocol/bounds.ts';
 import { kernelNotices } from '../../../protocol/kernel.ts';
 import { signals } from '../../../protocol/signal.ts';
 import {
@@ -50,7 +51,7 @@ export const taskCases: Cases = {
     const client = new Puppet('client');
     const helper = new Puppet('helper');
     fails('ETIMEDOUT', () => waitpid(0, 20));
-    fails('EINVAL', () => waitpid(0, 0x80000000));
+    fails('EINVAL', () => waitpid(0, MAX_TIMEOUT_MILLISECONDS + 1));
     fails('ECHILD', () => waitpid(getpid(), FOREVER));
     fails('ECHILD', () => client.do('waitpid', 0, FOREVER));
     helper.begin('exit', 3);
