@@ -5,7 +5,7 @@
 import { defineInterface, method } from './interface.ts';
 import { bool, i32, list, nameText, nothing, oneOf, record, text, u32 } from './schema.ts';
 
-/** What init knows of a service. `state`: what it is doing; `wanted`: whether it is meant to run. */
+/** What init knows of a service. `state`: what it is doing; `detail`: why, in words. */
 export const serviceStatus = record({
   name: nameText,
   state: oneOf('stopped', 'starting', 'running', 'waiting', 'failed', 'inspected'),

@@ -95,7 +95,7 @@ export const systemCalls = {
     record({ pid: u32 }),
     {
       ENOENT: 'the configuration has no such program',
-      EPERM: "the caller's manifest does not let it start this program",
+      EPERM: "the caller's manifest does not let it start this program, or the program is disabled",
       EBUSY: 'the service is running already',
       EAGAIN: 'there are too many tasks',
       EBADF: '`notify` is not a receive right of the caller',
@@ -516,3 +516,17 @@ const byNumber = new Map<number, SystemCallName>(
 export function systemCallName(number: number): SystemCallName | undefined {
   return byNumber.get(number);
 }
+
+/** Calls that wait, or whose only effect is their result: dropped when they are posted (id 0). */
+export const waitingCalls: readonly SystemCallName[] = [
+  'task_start',
+  'waitpid',
+  'yield',
+  'sleep',
+  'ipc_find_port',
+  'ipc_recv',
+  'ipc_try_recv',
+  'ipc_call',
+  'ipc_reply_recv',
+  'io_vector',
+];

@@ -5,7 +5,7 @@
 import { MAX_OUTSTANDING_CALLS } from '../../protocol/bounds.ts';
 import { SystemError } from '../../protocol/errno.ts';
 import { OFFSET_FLAGS, OFFSET_HANDLE, OFFSET_ID, OFFSET_TYPE } from '../../protocol/frame.ts';
-import { type SystemCallName, systemCalls } from '../../protocol/syscall.ts';
+import { type SystemCallName, systemCalls, waitingCalls } from '../../protocol/syscall.ts';
 import type { Frame } from '../ipc/frame.ts';
 import type { Task } from '../task/task.ts';
 import type { Handler, KernelParts } from './context.ts';
@@ -29,23 +29,7 @@ const handlers: Record<SystemCallName, Handler> = {
 const byNumber: (Handler | undefined)[] = [];
 for (const [name, handler] of Object.entries(handlers)) byNumber[systemCalls[name as SystemCallName].number] = handler;
 
-/** Calls that wait, so that posting them makes no sense. */
-const waiting = new Set<number>(
-  (
-    [
-      'task_start',
-      'waitpid',
-      'yield',
-      'sleep',
-      'ipc_find_port',
-      'ipc_recv',
-      'ipc_try_recv',
-      'ipc_call',
-      'ipc_reply_recv',
-      'io_vector',
-    ] as const
-  ).map((name) => systemCalls[name].number),
-);
+const waiting = new Set<number>(waitingCalls.map((name) => systemCalls[name].number));
 
 const TASK_START = systemCalls.task_start.number;
 const frame: Frame = { buffer: Buffer.alloc(0), start: 0, end: 0, type: 0, flags: 0, id: 0, handle: 0 };

@@ -60,7 +60,10 @@ export const taskCalls = {
   getpid: (kernel, task, frame) => kernel.execution.answer(task, frame.id, 0, task.pid),
   getppid: (kernel, task, frame) => kernel.execution.answer(task, frame.id, 0, task.parent),
   spawn: valued('spawn', (kernel, task, { name, arguments: args, notify }) => {
-    if (!has(task, 'supervise') && !task.manifest.maySpawn.includes(name)) throw new SystemError('EPERM');
+    // init decides for itself: an operator can enable what the configuration disables.
+    const permitted =
+      task.manifest.maySpawn.includes(name) && kernel.tasks.programs.get(name)?.manifest.enabled !== false;
+    if (!permitted && !has(task, 'supervise')) throw new SystemError('EPERM');
     const port = notify === 0 ? null : task.capabilities.of(notify, 'receive');
     if (port === null && notify !== 0) throw new SystemError('EBADF');
     return { pid: kernel.tasks.spawn(name, args, task, port?.port ?? null).pid };

@@ -109,17 +109,16 @@ export interface SandboxRequest {
   readonly command: readonly string[];
   /** Runs under the debugger, so outside the layers that block it. */
   readonly inspected: boolean;
-  /** The kernel runs from the sources: the loader is TypeScript and needs tsx, which the layers do not allow. */
+  /** The kernel runs from the sources: the loader is TypeScript and needs tsx, which none of the layers allows. */
   readonly fromSources: boolean;
 }
 
 /** The layers that can be in force for a request. */
 export function layersInForce(request: SandboxRequest): SandboxLayer[] {
-  if (request.inspected) return [];
+  if (request.inspected || request.fromSources) return [];
   return request.layers.filter((layer) => {
-    if (layer === 'namespaces') return request.tools.namespaces !== 'none' && !request.fromSources;
-    if (request.command.length > 0) return false;
-    return layer === 'lock-down' || !request.fromSources;
+    if (layer === 'namespaces') return request.tools.namespaces !== 'none';
+    return request.command.length === 0;
   });
 }
 
