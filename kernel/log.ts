@@ -87,7 +87,7 @@ function parse(line: string): LogLine {
 function clip(text: string): string {
   const cut = text.length > MAX_LOG_BYTES / 4 ? clipBytes(text) : text;
   return cut.replace(
-    /[\x00-\x08\x0b-\x1f\x7f]/g,
+    /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g,
     (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
   );
 }

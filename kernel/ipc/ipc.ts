@@ -244,10 +244,8 @@ export class Ipc {
     this.rights.give(caller, rights, buffer, start);
     this.rights.dropAll(rights);
     this.execution.complete(caller, message.asynchronous, buffer, start, end);
-    // A caller that did not wait here may be receiving, and what is in a port it has just got is for it too.
-    if (message.asynchronous) {
-      for (const right of rights) if (right.kind === 'receive') this.delivery.poke(right.port);
-    }
+    // The caller may be receiving meanwhile, and what is in a port it has just got is for it too.
+    for (const right of rights) if (right.kind === 'receive') this.delivery.poke(right.port);
     return 0;
   }
 

@@ -181,14 +181,19 @@ function step(random: Random, world: World, task: Task): void {
 describe('ports and messages under random use', () => {
   it('keep their books', () => {
     const random = new Random();
-    for (let round = 0; round < 30; round++) {
+    const seen = { received: 0, redelivered: 0, failed: 0 };
+    for (let round = 0; round < 60; round++) {
       const world = new World(names);
       const running = new Map<string, Task>(names.map((name) => [name, world.start(name)]));
       for (let count = 0; count < 400; count++) {
         const what = `seed ${random.seed} round ${round} step ${count}`;
         const name = names[random.below(names.length)] ?? 'a';
-        const task = running.get(name) ?? world.start(name);
-        running.set(name, task);
+        let task = running.get(name);
+        if (task === undefined) {
+          task = world.start(name);
+          running.set(name, task);
+          if (random.below(3) > 0) world.ports.createNamed(task, name);
+        }
         if (random.below(40) === 0) {
           world.end(task);
           running.delete(name);
@@ -210,6 +215,7 @@ describe('ports and messages under random use', () => {
       const books = new Books(world);
       expect([books.problems, books.messages.size], what).toEqual([[], 0]);
       for (const port of world.ports.values()) {
+        for (const counter of ['received', 'redelivered', 'failed'] as const) seen[counter] += port[counter];
         expect([port.name === '', port.queue.length, port.again.length, port.bytes, port.owed], what).toEqual([
           false,
           0,
@@ -222,5 +228,6 @@ describe('ports and messages under random use', () => {
       world.time.advance(1000);
       expect(world.timers.size, `${what}: timers`).toBe(0);
     }
+    for (const [counter, count] of Object.entries(seen)) expect(count, counter).toBeGreaterThan(5);
   });
 });

@@ -1,0 +1,103 @@
+/** The message machinery where running machines are too slow or too well behaved: bounds, and time limits that pass exactly. */
+import { describe, expect, it } from 'vitest';
+import { MAX_PORT_NOTICES } from '../../../protocol/bounds.ts';
+import { kernelNotices } from '../../../protocol/kernel.ts';
+import { World } from './world.ts';
+
+function pair() {
+  const world = new World();
+  const [server, client] = [world.start('a'), world.start('b')];
+  const port = world.made(world.ports.createNamed(server, 'a'));
+  const right = world.made(world.ports.find(client, 1, 'a', 0) ?? 'ENOENT');
+  return { world, server, client, port, right };
+}
+
+describe('notices', () => {
+  it('wait in bounded number, and those with the same key once', () => {
+    const { world, server, port } = pair();
+    const { port: target } = server.capabilities.of(port, 'receive') ?? {};
+    if (target === undefined) throw new Error('no port');
+    const { number } = kernelNotices.methods.alarm;
+    for (let round = 0; round < 3; round++) world.ipc.notify(target, number, [0], 'the same');
+    for (let key = 1; key < MAX_PORT_NOTICES + 10; key++) world.ipc.notify(target, number, [key], `key ${key}`);
+    expect([target.noticeCount, target.refused]).toEqual([MAX_PORT_NOTICES, 10]);
+    expect(world.take(server)?.data).toEqual([0]);
+    // Once taken, the key is free.
+    world.ipc.notify(target, number, [0], 'the same');
+    expect(target.noticeCount).toBe(MAX_PORT_NOTICES);
+  });
+
+  it('come before messages, in order', () => {
+    const { world, server, client, right } = pair();
+    world.send(client, right, 'message');
+    const target = world.ports.byName('a');
+    if (target === undefined) throw new Error('no port');
+    for (const key of [1, 2]) world.ipc.notify(target, kernelNotices.methods.alarm.number, [key], `key ${key}`);
+    expect([1, 2, 3].map(() => world.take(server)?.data)).toEqual([[1], [2], 'message']);
+  });
+});
+
+describe('time limits', () => {
+  it('of a call and of a forwarded call pass at the same moment', () => {
+    const { world, server, client, right } = pair();
+    const last = world.start('c');
+    world.made(world.ports.createNamed(last, 'c'));
+    const onward = world.made(world.ports.find(server, 1, 'c', 0) ?? 'ENOENT');
+    expect(world.call(client, right, 'question', { timeout: 100 })).toBe(0);
+    world.time.advance(60);
+    expect(world.forward(server, world.take(server)?.handle ?? 0, onward, 'onward')).toBe(0);
+    const request = world.take(last);
+    expect([request?.sender, request?.sequence, request?.data]).toEqual([client.pid, 1, 'onward']);
+    world.time.advance(39.5);
+    expect(world.results(client)).toEqual([]);
+    world.time.advance(0.5);
+    expect(world.results(client).map(({ error }) => error)).toEqual(['ETIMEDOUT']);
+    expect(world.reply(last, request?.handle ?? 0, 'late')).toBe(0);
+    expect([world.results(client), world.timers.size, client.calls.size]).toEqual([[], 0, 0]);
+  });
+
+  it('do not pass while the server is held by a debugger', () => {
+    const { world, server, client, right } = pair();
+    world.call(client, right, 'question', { timeout: 10 });
+    const { handle = 0 } = world.take(server) ?? {};
+    server.inspected = true;
+    world.time.advance(95);
+    expect(world.results(client)).toEqual([]);
+    world.reply(server, handle, 'slow');
+    expect(world.results(client).map(({ data }) => data)).toEqual(['slow']);
+    expect(world.timers.size).toBe(0);
+  });
+});
+
+describe('answers', () => {
+  it('say who answered and nothing else that the answering task wrote into the envelope', () => {
+    const { world, server, client, right } = pair();
+    world.call(client, right, 'question');
+    const frame = world.frame(world.take(server)?.handle ?? 0, 'answer', { status: 5 });
+    frame.buffer.fill(0xff, 16 + 3, 16 + 3 + 32);
+    expect(world.ipc.reply(server, frame)).toBe(0);
+    const [answer] = world.results(client);
+    expect(answer).toMatchObject({ error: 'EIO', sender: server.pid, badge: 0, sequence: 0, deliveries: 0, flags: 0 });
+  });
+});
+
+describe('receive rights', () => {
+  it('come again only while nobody else has the port', () => {
+    const { world, server, client, right } = pair();
+    const other = world.start('c');
+    world.made(world.ports.createNamed(other, 'c'));
+    const toOther = world.made(world.ports.find(server, 1, 'c', 0) ?? 'ENOENT');
+    const box = world.made(world.ports.create(client));
+    world.call(client, right, 'take this', { rights: [box] });
+    const first = world.take(server);
+    // The server hands the port on, and dies without having answered.
+    expect(world.send(server, toOther, 'yours now', { rights: first?.rights ?? [] })).toBe(0);
+    const [handle = 0] = world.take(other)?.rights ?? [];
+    world.end(server);
+    const next = world.start('a');
+    world.made(world.ports.createNamed(next, 'a'));
+    const again = world.take(next);
+    expect([again?.data, again?.flags, again?.rights]).toEqual(['take this', 1, [0]]);
+    expect(other.capabilities.of(handle, 'receive')?.port.receiver).toBe(other);
+  });
+});

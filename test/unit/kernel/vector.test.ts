@@ -1,0 +1,281 @@
+/** The permission bitmap, the check of vectors, and their runs on a bus that remembers every access. */
+import { describe, expect, it } from 'vitest';
+import { PermissionBitmap } from '../../../kernel/io/permission.ts';
+import { checkVector, type Ports, VectorRun } from '../../../kernel/io/vector.ts';
+import { VectorQueue } from '../../../kernel/io/vector-queue.ts';
+import { Timers } from '../../../kernel/time/timers.ts';
+import { MAX_POLL_MICROSECONDS, MAX_VECTOR_BYTES, MAX_VECTOR_OPERATIONS } from '../../../protocol/bounds.ts';
+import { vectorOperation as op } from '../../../protocol/vector.ts';
+import { Random } from '../../support/random.ts';
+import { FakeTime } from './fake-time.ts';
+import { World } from './world.ts';
+
+/** Reads answer what was written, or what `values` says; every access is noted. */
+class FakeBus implements Ports {
+  readonly accesses: string[] = [];
+  readonly values = new Map<number, number>();
+
+  read(port: number, width: number): number {
+    this.accesses.push(`read${8 * width} ${port}`);
+    return this.values.get(port) ?? 0;
+  }
+
+  write(port: number, width: number, value: number): void {
+    this.accesses.push(`write${8 * width} ${port} ${value}`);
+    this.values.set(port, value);
+  }
+
+  readBlock(port: number, width: number, target: Buffer): void {
+    this.accesses.push(`block-read${8 * width} ${port} ${target.length}`);
+    target.fill(this.values.get(port) ?? 0);
+  }
+
+  writeBlock(port: number, width: number, source: Buffer): void {
+    this.accesses.push(`block-write${8 * width} ${port} ${source.toString('hex')}`);
+  }
+}
+
+const everything = (): boolean => true;
+const check = (words: unknown, allows: (port: number, width: number) => boolean = everything) =>
+  checkVector(words, allows, (irq) => irq === 14);
+
+describe('PermissionBitmap', () => {
+  it('allows an access only when every byte of it is allowed', () => {
+    const bitmap = new PermissionBitmap();
+    bitmap.set(0x1f0, 0x1f7, true);
+    bitmap.set(0xffff, 0xffff, true);
+    const allowed = [
+      [0x1f0, 1],
+      [0x1f7, 1],
+      [0x1f6, 2],
+      [0x1f4, 4],
+      [0xffff, 1],
+    ] as const;
+    const refused = [
+      [0x1ef, 1],
+      [0x1f8, 1],
+      [0x1f7, 2],
+      [0x1ef, 2],
+      [0x1f5, 4],
+      [0xffff, 2],
+      [0xfffe, 2],
+      [0, 1],
+    ] as const;
+    for (const [port, width] of allowed) expect(bitmap.allows(port, width), `${port} ${width}`).toBe(true);
+    for (const [port, width] of refused) expect(bitmap.allows(port, width), `${port} ${width}`).toBe(false);
+    bitmap.set(0x1f4, 0x1f4, false);
+    expect([bitmap.allows(0x1f3, 1), bitmap.allows(0x1f4, 1), bitmap.allows(0x1f2, 4)]).toEqual([true, false, false]);
+  });
+});
+
+describe('checkVector', () => {
+  it('passes well-formed vectors up to the bounds', () => {
+    expect(check([])).toMatchObject({ kind: 'ok' });
+    expect(check([op.POLL8, 0x1f7, 0x80, 0, MAX_POLL_MICROSECONDS, op.ACKNOWLEDGE, 14])).toMatchObject({ kind: 'ok' });
+    expect(check([op.READ_BLOCK16, 0x1f0, MAX_VECTOR_BYTES / 2])).toMatchObject({ kind: 'ok' });
+    expect(check([op.WRITE_BLOCK16, 0x1f0, Buffer.alloc(MAX_VECTOR_BYTES)])).toMatchObject({ kind: 'ok' });
+    expect(check([op.WRITE32, 0, 0xffffffff, op.WRITE16, 0, 0xffff, op.WRITE8, 0, 0xff])).toMatchObject({ kind: 'ok' });
+    expect(check(Array.from({ length: MAX_VECTOR_OPERATIONS }, () => [op.READ8, 1]).flat())).toMatchObject({
+      kind: 'ok',
+    });
+  });
+
+  it('refuses whatever is malformed or over a bound', () => {
+    const invalid: unknown[] = [
+      ...['text', null, 7, { 0: op.READ8 }, [0, 1], [16, 1], [op.READ8], [op.READ8, 65_536], [op.READ8, -1], ['1', 1]],
+      ...[
+        [op.READ8, 1.5],
+        [op.READ8, Number.NaN],
+        [op.WRITE8, 1, 256],
+        [op.WRITE16, 1, 65_536],
+        [op.WRITE32, 1, 2 ** 32],
+      ],
+      ...[
+        [op.WRITE8, 1],
+        [op.WRITE8, 1, -1],
+        [op.READ_BLOCK8, 1, -1],
+        [op.READ_BLOCK8, 1, MAX_VECTOR_BYTES + 1],
+      ],
+      ...[
+        [op.READ_BLOCK16, 1, MAX_VECTOR_BYTES / 2 + 1],
+        [op.WRITE_BLOCK8, 1, 'bytes'],
+        [op.WRITE_BLOCK8, 1, [1, 2]],
+      ],
+      ...[
+        [op.WRITE_BLOCK16, 1, Buffer.alloc(3)],
+        [op.WRITE_BLOCK32, 1, Buffer.alloc(6)],
+        [op.WRITE_BLOCK8, 1],
+      ],
+      ...[
+        [op.WRITE_BLOCK8, 1, Buffer.alloc(MAX_VECTOR_BYTES + 1)],
+        [op.POLL8, 1, 256, 0, 1],
+        [op.POLL8, 1, 1, 256, 1],
+      ],
+      ...[
+        [op.POLL8, 1, 1, 1],
+        [op.POLL8, 1, 1, 1, MAX_POLL_MICROSECONDS + 1],
+        [op.CHECK8, 1, 1],
+        [op.CHECK8, 1, -1, 0],
+      ],
+      ...[[op.ACKNOWLEDGE, 13], [op.ACKNOWLEDGE, 16], [op.ACKNOWLEDGE]],
+      Array.from({ length: MAX_VECTOR_OPERATIONS + 1 }, () => [op.READ8, 1]).flat(),
+      [1, 2].flatMap(() => [op.READ_BLOCK8, 1, MAX_VECTOR_BYTES / 2 + 1]),
+      [1, 2].flatMap(() => [op.WRITE_BLOCK8, 1, Buffer.alloc(MAX_VECTOR_BYTES / 2 + 1)]),
+    ];
+    for (const words of invalid) expect(check(words), JSON.stringify(words)?.slice(0, 80)).toEqual({ kind: 'invalid' });
+  });
+
+  it('finds the first port that is not allowed, with the width of the access', () => {
+    const allows = (port: number, width: number): boolean => port + width <= 0x1f8;
+    expect(check([op.READ8, 0x1f7, op.READ32, 0x1f6, op.READ8, 0x300], allows)).toEqual({
+      kind: 'fault',
+      port: 0x1f6,
+      width: 4,
+    });
+    expect(check([op.READ_BLOCK16, 0x1f7, 1], allows)).toEqual({ kind: 'fault', port: 0x1f7, width: 2 });
+    expect(check([op.POLL8, 0x1f8, 1, 1, 1], allows)).toEqual({ kind: 'fault', port: 0x1f8, width: 1 });
+    expect(check([op.CHECK8, 0x1f8, 1, 1], allows)).toEqual({ kind: 'fault', port: 0x1f8, width: 1 });
+  });
+
+  it('judges anything without an exception', () => {
+    const random = new Random();
+    const kinds = new Set<string>();
+    for (let round = 0; round < 20_000; round++) {
+      const words = Array.from({ length: random.below(12) }, () =>
+        random.pick<unknown>([
+          random.below(17),
+          random.below(17),
+          random.below(300),
+          -1,
+          'x',
+          null,
+          Buffer.alloc(random.below(5)),
+          [1],
+        ]),
+      );
+      const { kind } = check(words, (port) => port !== 9);
+      kinds.add(kind);
+      if (kind === 'ok') new VectorRun(1, words, new FakeBus(), () => {}).step(0);
+    }
+    expect(kinds, `seed ${random.seed}`).toEqual(new Set(['ok', 'invalid', 'fault']));
+  });
+});
+
+describe('VectorRun', () => {
+  const run = (words: unknown[], bus: FakeBus, acknowledged: number[] = []) =>
+    new VectorRun(7, words, bus, (irq) => acknowledged.push(irq));
+
+  it('does its operations in order with their widths', () => {
+    const bus = new FakeBus();
+    const acknowledged: number[] = [];
+    const words = [
+      ...[
+        op.WRITE8,
+        1,
+        0x11,
+        op.WRITE16,
+        2,
+        0x2222,
+        op.WRITE32,
+        3,
+        0x33333333,
+        op.READ8,
+        1,
+        op.READ16,
+        2,
+        op.READ32,
+        3,
+      ],
+      ...[op.READ_BLOCK8, 4, 3, op.READ_BLOCK16, 4, 3, op.READ_BLOCK32, 4, 3, op.WRITE_BLOCK8, 5, Buffer.from([1])],
+      ...[
+        op.WRITE_BLOCK16,
+        5,
+        Buffer.from([1, 2]),
+        op.WRITE_BLOCK32,
+        5,
+        Buffer.from([1, 2, 3, 4]),
+        op.CHECK8,
+        1,
+        0xf0,
+        0x10,
+      ],
+      ...[op.POLL8, 1, 0x0f, 0x01, 0, op.ACKNOWLEDGE, 14],
+    ];
+    const vector = run(words, bus, acknowledged);
+    expect([vector.step(0), vector.ended, acknowledged]).toEqual(['done', -1, [14]]);
+    expect(bus.accesses).toEqual([
+      ...['write8 1 17', 'write16 2 8738', 'write32 3 858993459', 'read8 1', 'read16 2', 'read32 3'],
+      ...['block-read8 4 3', 'block-read16 4 6', 'block-read32 4 12', 'block-write8 5 01', 'block-write16 5 0102'],
+      ...['block-write32 5 01020304', 'read8 1', 'read8 1'],
+    ]);
+    expect(vector.results).toEqual([
+      0x11,
+      0x2222,
+      0x33333333,
+      Buffer.alloc(3),
+      Buffer.alloc(6),
+      Buffer.alloc(12),
+      0x11,
+    ]);
+  });
+
+  it('waits in a poll, goes on when it is satisfied, and ends when its time is up', () => {
+    const bus = new FakeBus();
+    const vector = run(
+      [op.POLL8, 1, 0x80, 0x00, 5000, op.WRITE8, 2, 9, op.POLL8, 1, 1, 1, 1000, op.WRITE8, 2, 10],
+      bus,
+    );
+    bus.values.set(1, 0x80);
+    expect([vector.step(100), vector.deadline]).toEqual(['waiting', 105]);
+    expect(vector.step(104)).toBe('waiting');
+    bus.values.set(1, 0x40);
+    expect([vector.step(104.5), vector.deadline]).toEqual(['waiting', 105.5]);
+    expect(vector.step(105.4)).toBe('waiting');
+    expect([vector.step(105.5), vector.ended, vector.results]).toEqual(['done', 2, [0x40, 0x40]]);
+    expect(bus.values.get(2)).toBe(9);
+  });
+});
+
+describe('VectorQueue', () => {
+  it('steps what waits when a device changes or a millisecond has passed, and forgets the dead', () => {
+    const time = new FakeTime();
+    const timers = new Timers(time);
+    const world = new World(['a', 'b']);
+    const [first, second] = [world.start('a'), world.start('b')];
+    const finished: string[] = [];
+    const queue = new VectorQueue(
+      timers,
+      () => time.now(),
+      (task, { ended, results }) => {
+        task.vector = null;
+        finished.push(`${task.name} ${ended} ${results}`);
+      },
+    );
+    const bus = new FakeBus();
+    for (const [task, port] of [
+      [first, 1],
+      [second, 2],
+    ] as const) {
+      const vector = new VectorRun(1, [op.POLL8, port, 1, 1, 10_000], bus, () => {});
+      vector.step(time.now());
+      task.vector = vector;
+      queue.add(task, vector);
+    }
+    expect([queue.size, timers.size]).toEqual([2, 1]);
+    bus.values.set(1, 3);
+    queue.step();
+    expect([finished, queue.size]).toEqual([['a -1 3'], 1]);
+    bus.values.set(2, 5);
+    second.vector = null;
+    time.advance(1);
+    expect([finished.length, queue.size, timers.size], 'the second task died meanwhile').toEqual([1, 0, 0]);
+    const late = new VectorRun(1, [op.POLL8, 3, 1, 1, 10_000], bus, () => {});
+    late.step(time.now());
+    first.vector = late;
+    queue.add(first, late);
+    time.advance(9.9);
+    expect(finished.length).toBe(1);
+    time.advance(2);
+    expect([finished, queue.size, timers.size, time.size]).toEqual([['a -1 3', 'a 0 0'], 0, 0, 0]);
+  });
+});
