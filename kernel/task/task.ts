@@ -112,12 +112,8 @@ export class Task implements Schedulable {
   systemCalls = 0;
   messages = 0;
   lastCpuMilliseconds = 0;
-  /** `systemCalls` when its place was last looked at (affinity.ts). */
-  reviewedCalls = 0;
   /** Its CPU time in milliseconds when it was last looked at (audit.ts): given by the scheduler, used on the host. */
   audited: { readonly given: number; readonly used: number } | null = null;
-  /** It runs on the kernel's CPU. */
-  gathered = false;
 
   constructor(
     pid: number,
