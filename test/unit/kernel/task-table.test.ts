@@ -1,0 +1,184 @@
+/** The table of tasks with processes that exist only here: bounds, the tree, who hears of an end, and the life of init. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { parseConfiguration } from '../../../kernel/config.ts';
+import { Interrupts } from '../../../kernel/irq/interrupts.ts';
+import { createPolicy, Scheduler } from '../../../kernel/sched/index.ts';
+import { HostProcess, type ProcessOwner } from '../../../kernel/task/host-process.ts';
+import { Spawner } from '../../../kernel/task/spawner.ts';
+import type { Task } from '../../../kernel/task/task.ts';
+import { TaskTable } from '../../../kernel/task/task-table.ts';
+import { MAX_TASKS, MAX_TASKS_PER_PROGRAM } from '../../../protocol/bounds.ts';
+import { SystemError } from '../../../protocol/errno.ts';
+import { signals } from '../../../protocol/signal.ts';
+import { World } from './world.ts';
+
+/** An object of a class whose parts are replaced; what is not replaced must not be used. */
+function fake<T extends object>(type: { readonly prototype: T }, parts: Partial<T>): T {
+  const object = Object.create(type.prototype) as T;
+  for (const [name, value] of Object.entries(parts)) Object.defineProperty(object, name, { value });
+  return object;
+}
+
+const programs = Array.from({ length: 10 }, (_, index) => ({ name: `job${index}`, entry: 'job', program: true }));
+const manifests = parseConfiguration(
+  {
+    services: [
+      { name: 'init', entry: 'init', serves: ['init'] },
+      { name: 'parent', entry: 'x' },
+      { name: 'service', entry: 'x' },
+      ...programs,
+    ],
+  },
+  '/x.json',
+);
+
+let world: World;
+let table: TaskTable;
+let owners: Map<number, ProcessOwner>;
+let killed: number[];
+let lost: string[];
+
+/** The process of a task ends. */
+function ends(task: Task, status = 0, signal = 0): void {
+  owners.get(task.pid)?.ended(status, signal);
+}
+
+function code(action: () => unknown): string {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof SystemError) return error.code;
+    throw error;
+  }
+  return '';
+}
+
+beforeEach(() => {
+  world = new World();
+  owners = new Map();
+  killed = [];
+  lost = [];
+  let pid = 0;
+  const { log, time, timers, execution, ipc } = world;
+  const spawner = fake(Spawner, {
+    start: (_manifest, _inspected, owner) => {
+      const number = ++pid;
+      owners.set(number, owner);
+      const process = fake(HostProcess, {
+        output: [],
+        pid: 0,
+        identify: () => {},
+        signal: () => {},
+        kill: () => killed.push(number),
+      });
+      return { process, startId: null, warm: false };
+    },
+    refill: () => {},
+  });
+  table = new TaskTable(manifests, {
+    ...{ log, time, timers, execution, ipc, spawner },
+    scheduler: new Scheduler<Task>({
+      cpus: 1,
+      policy: createPolicy('rr'),
+      now: () => time.now(),
+      setTimer: () => () => {},
+      run: () => {},
+      stop: () => {},
+    }),
+    interrupts: fake(Interrupts, { release: () => {} }),
+    onFrame: () => {},
+    onInitLost: (reason) => lost.push(reason),
+  });
+});
+
+describe('TaskTable', () => {
+  it('starts what the configuration has, within the bounds', () => {
+    const init = table.spawn('init', [], null, null);
+    expect(code(() => table.spawn('nobody', [], init, null))).toBe('ENOENT');
+    table.spawn('service', [], init, null);
+    expect(code(() => table.spawn('service', [], init, null))).toBe('EBUSY');
+    for (let count = 0; count < MAX_TASKS_PER_PROGRAM; count++) table.spawn('job0', [], init, null);
+    expect(code(() => table.spawn('job0', [], init, null))).toBe('EAGAIN');
+    for (const { name } of programs.slice(1)) {
+      while (table.tasks.size < MAX_TASKS && code(() => table.spawn(name, [], init, null)) === '');
+    }
+    expect(table.tasks.size).toBe(MAX_TASKS);
+    expect(code(() => table.spawn('parent', [], init, null))).toBe('EAGAIN');
+    const job = [...table.tasks.values()].at(-1);
+    if (job !== undefined) ends(job);
+    expect(table.tasks.size, 'a zombie counts').toBe(MAX_TASKS);
+  });
+
+  it('keeps a zombie for its parent, and none for init of an orphan it is not told of', () => {
+    const init = table.spawn('init', [], null, null);
+    const parent = table.spawn('parent', [], init, null);
+    const [first, second, third] = [1, 2, 3].map(() => table.spawn('job0', [], parent, null)) as [Task, Task, Task];
+    ends(first, 3);
+    expect([first.exit, table.get(first.pid)]).toEqual([{ status: 3, signal: 0 }, first]);
+    ends(parent);
+    expect(table.get(first.pid), 'the zombie of a dead parent').toBeUndefined();
+    expect([second.parent, third.parent]).toEqual([init.pid, init.pid]);
+    ends(second);
+    expect(table.get(second.pid), 'an orphan').toBeUndefined();
+    init.childWait = { id: 5, pid: 0, timer: null };
+    ends(third, 4);
+    expect([init.childWait, table.get(third.pid)], 'an orphan somebody waits for').toEqual([null, undefined]);
+    expect(table.get(parent.pid), 'the own child of init').toBe(parent);
+  });
+
+  it('tells init of services whose parent has died', () => {
+    const init = table.spawn('init', [], null, null);
+    const parent = table.spawn('parent', [], init, null);
+    const service = table.spawn('service', [], parent, null);
+    world.made(world.ports.createNamed(init, 'init'));
+    ends(parent);
+    ends(service, 137, 9);
+    expect(world.take(init)?.data).toEqual([service.pid, 'service', 1, 137, 9]);
+    expect(table.get(service.pid), 'it can be waited for').toBe(service);
+  });
+
+  it('ends tasks once, by signal or by their own call, and remembers how', () => {
+    const init = table.spawn('init', [], null, null);
+    const [first, second, third] = [1, 2, 3].map(() => table.spawn('job0', [], init, null)) as [Task, Task, Task];
+    expect(table.signal(first, signals.TERM, 'a test')).toBe(0);
+    expect(table.signal(first, signals.KILL, 'a test')).toBe(0);
+    table.exit(second, 7);
+    table.end(third, 'did something terrible');
+    expect(killed).toEqual([first.pid, second.pid, third.pid]);
+    for (const task of [first, second, third]) ends(task, 137, 9);
+    expect([first.exit, second.exit, third.exit]).toEqual([
+      { status: 143, signal: 15 },
+      { status: 7, signal: 0 },
+      { status: 137, signal: 9 },
+    ]);
+    expect(table.signal(third, signals.TERM, 'a test')).toBe('ESRCH');
+    expect(table.signal(init, 77, 'a test')).toBe('EINVAL');
+    expect(table.crashes.list().map(({ pid, reason }) => [pid, reason])).toEqual([
+      [second.pid, 'exit status 7'],
+      [third.pid, 'did something terrible'],
+    ]);
+  });
+
+  it('starts init again with its children, and gives up when it only dies', () => {
+    const init = table.spawn('init', [], null, null);
+    const service = table.spawn('service', [], init, null);
+    world.time.advance(1000);
+    ends(init, 1);
+    expect(table.init).not.toBe(init);
+    expect([table.init?.incarnation, service.parent]).toEqual([2, table.init?.pid]);
+    for (let lives = 0; lives < 100 && lost.length === 0; lives++) {
+      const present = table.init;
+      if (present !== null) ends(present, 1);
+    }
+    expect([lost.length, table.init]).toEqual([1, null]);
+    expect(table.programs.get('init')?.incarnation).toBeLessThan(20);
+  });
+
+  it('starts nothing any more once it is closed', () => {
+    const init = table.spawn('init', [], null, null);
+    table.close();
+    expect([killed, code(() => table.spawn('service', [], init, null))]).toEqual([[init.pid], 'EAGAIN']);
+    ends(init, 137, 9);
+    expect([lost, owners.size]).toEqual([[], 1]);
+  });
+});
