@@ -11,6 +11,7 @@ import { PortTable } from './ipc/port-table.ts';
 import { Interrupts } from './irq/interrupts.ts';
 import type { KernelLog } from './log.ts';
 import { processMilliseconds } from './mm/usage.ts';
+import type { Task } from './objects.ts';
 import type { Options } from './options.ts';
 import { createPolicy, Scheduler } from './sched/index.ts';
 import type { KernelParts } from './syscall/context.ts';
@@ -18,7 +19,6 @@ import { dispatch } from './syscall/dispatch.ts';
 import { Audit } from './task/audit.ts';
 import { Execution } from './task/execution.ts';
 import type { Spawner } from './task/spawner.ts';
-import type { Task } from './task/task.ts';
 import { TaskTable } from './task/task-table.ts';
 import { Timers, type TimeSource } from './time/timers.ts';
 

@@ -2,7 +2,7 @@
  * Vectors whose POLL8 waits: stepped when a device has changed, when their time is up, and every millisecond for registers that only change with the
  * clock. With none waiting, nothing wakes the kernel.
  */
-import type { Task } from '../task/task.ts';
+import type { Task } from '../objects.ts';
 import type { Timer, Timers } from '../time/timers.ts';
 import type { VectorRun } from './vector.ts';
 

@@ -1,33 +1,25 @@
 /**
- * Capabilities and the table a task holds them in (kinds: protocol/capability.ts).
+ * The table a task holds its capabilities in (kinds: protocol/capability.ts, objects: kernel/objects.ts).
  *
- * A capability object is shared by its holders (one table entry, messages that carry it) and counts them; when the count reaches 0, `onDrop` undoes what it
+ * A capability object is shared by its holders (one table entry, messages that carry it) and counts them; whoever lets go of it last undoes what it
  * stood for. A handle is index | generation << 16: the generation of an entry changes each time it is freed, so a stale handle is refused.
  */
 import { MAX_CAPABILITIES } from '../../protocol/bounds.ts';
-import type { Message } from './message.ts';
-import type { Port } from './port.ts';
 
-interface Common {
+/** What the table needs of a capability. */
+interface Held {
+  readonly kind: string;
   /** Holders: table entries and messages. */
   references: number;
 }
 
-/** What a task may hold. */
-export type Capability =
-  | (Common & { readonly kind: 'receive'; readonly port: Port })
-  | (Common & { readonly kind: 'send'; readonly port: Port; readonly badge: number })
-  | (Common & { readonly kind: 'reply'; readonly message: Message })
-  | (Common & { readonly kind: 'irq'; readonly irq: number })
-  | (Common & { readonly kind: 'io'; readonly first: number; readonly last: number });
-
-/** A capability of one kind. */
-export type CapabilityOf<K extends Capability['kind']> = Extract<Capability, { kind: K }>;
+/** Those of a union that have one kind. */
+export type OfKind<C extends Held, K extends C['kind']> = Extract<C, { kind: K }>;
 
 /** A task's capabilities. */
-export class CapabilityTable {
+export class CapabilityTable<C extends Held> {
   /** Index 0 is never used, so that handle 0 is never valid. */
-  private readonly entries: (Capability | null)[] = [null];
+  private readonly entries: (C | null)[] = [null];
   private readonly generations: number[] = [0];
   private readonly free: number[] = [];
   private used = 0;
@@ -43,7 +35,7 @@ export class CapabilityTable {
   }
 
   /** Puts a capability in and counts the table as a holder. Answers its handle. The caller has made sure that there is room. */
-  insert(capability: Capability): number {
+  insert(capability: C): number {
     capability.references++;
     this.used++;
     const index = this.free.pop() ?? this.entries.length;
@@ -53,20 +45,20 @@ export class CapabilityTable {
   }
 
   /** The capability of a handle, or null when it is stale or was never given out. */
-  get(handle: number): Capability | null {
+  get(handle: number): C | null {
     const index = handle & 0xffff;
     if (this.generations[index] !== handle >>> 16) return null;
     return this.entries[index] ?? null;
   }
 
   /** The capability of a handle if it is of this kind. */
-  of<K extends Capability['kind']>(handle: number, kind: K): CapabilityOf<K> | null {
+  of<K extends C['kind']>(handle: number, kind: K): OfKind<C, K> | null {
     const capability = this.get(handle);
     return capability !== null && isKind(capability, kind) ? capability : null;
   }
 
   /** Takes a capability out without dropping it: the caller takes over the table's reference. Null for a bad handle. */
-  take(handle: number): Capability | null {
+  take(handle: number): C | null {
     const capability = this.get(handle);
     if (capability === null) return null;
     const index = handle & 0xffff;
@@ -79,7 +71,7 @@ export class CapabilityTable {
   }
 
   /** Takes all capabilities out, for the caller to drop. */
-  takeAll(): Capability[] {
+  takeAll(): C[] {
     const all = [...this.list()].map(([, capability]) => capability);
     this.entries.length = 1;
     this.generations.length = 1;
@@ -89,7 +81,7 @@ export class CapabilityTable {
   }
 
   /** Handle and capability of each entry. */
-  *list(): Generator<[number, Capability]> {
+  *list(): Generator<[number, C]> {
     for (let index = 1; index < this.entries.length; index++) {
       const capability = this.entries[index];
       if (capability) yield [index + (this.generations[index] ?? 1) * 0x10000, capability];
@@ -97,6 +89,6 @@ export class CapabilityTable {
   }
 }
 
-function isKind<K extends Capability['kind']>(capability: Capability, kind: K): capability is CapabilityOf<K> {
+function isKind<C extends Held, K extends C['kind']>(capability: C, kind: K): capability is OfKind<C, K> {
   return capability.kind === kind;
 }

@@ -17,11 +17,9 @@ import {
   MESSAGE_NOTICE,
   MESSAGE_RETRY,
 } from '../../protocol/message.ts';
+import type { Message, Notice, Port, Receive, Task } from '../objects.ts';
 import type { Execution } from '../task/execution.ts';
-import type { Receive, Task } from '../task/task.ts';
 import type { Timers } from '../time/timers.ts';
-import type { Message } from './message.ts';
-import type { Notice, Port } from './port.ts';
 import type { Rights } from './rights.ts';
 
 /** Why a call is refused, or 0. */

@@ -27,15 +27,11 @@ import {
   ENVELOPE_TIMEOUT,
 } from '../../protocol/message.ts';
 import type { KernelLog } from '../log.ts';
+import type { Capability, CapabilityOf, Message, Notice, Port, Program, Task } from '../objects.ts';
 import type { Execution } from '../task/execution.ts';
-import type { Program } from '../task/program.ts';
-import type { Task } from '../task/task.ts';
 import type { Timers } from '../time/timers.ts';
-import type { Capability, CapabilityOf } from './capability.ts';
 import { Delivery, type Status } from './delivery.ts';
 import type { Frame } from './frame.ts';
-import type { Message } from './message.ts';
-import type { Notice, Port } from './port.ts';
 import type { PortTable } from './port-table.ts';
 import { Rights } from './rights.ts';
 

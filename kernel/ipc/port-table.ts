@@ -4,11 +4,10 @@
 import { FOREVER, MAX_PORTS_PER_TASK } from '../../protocol/bounds.ts';
 import type { ErrorName } from '../../protocol/errno.ts';
 import { kernelNotices } from '../../protocol/kernel.ts';
+import type { Program, Task } from '../objects.ts';
+import { Port } from '../objects.ts';
 import type { Execution } from '../task/execution.ts';
-import type { Program } from '../task/program.ts';
-import type { Task } from '../task/task.ts';
 import type { Timer, Timers } from '../time/timers.ts';
-import { Port } from './port.ts';
 
 interface Finder {
   readonly task: Task;

@@ -6,11 +6,8 @@
  */
 import type { ErrorName } from '../../protocol/errno.ts';
 import { ENVELOPE_AT, ENVELOPE_BYTES, messageRights } from '../../protocol/message.ts';
-import type { Task } from '../task/task.ts';
-import type { Capability, CapabilityOf } from './capability.ts';
+import type { Capability, CapabilityOf, Message, Port, Task } from '../objects.ts';
 import type { Frame } from './frame.ts';
-import type { Message } from './message.ts';
-import type { Port } from './port.ts';
 import type { PortTable } from './port-table.ts';
 
 /** Offset of the first right in a message frame. */

@@ -6,9 +6,8 @@
 import { kernelNotices } from '../../protocol/kernel.ts';
 import type { Ports } from '../io/vector.ts';
 import type { Ipc } from '../ipc/ipc.ts';
-import type { Port } from '../ipc/port.ts';
 import type { KernelLog } from '../log.ts';
-import type { Task } from '../task/task.ts';
+import type { Port, Task } from '../objects.ts';
 
 const MASTER = 0x20;
 const SLAVE = 0xa0;

@@ -12,9 +12,9 @@ import type { Ipc } from '../ipc/ipc.ts';
 import type { PortTable } from '../ipc/port-table.ts';
 import type { Interrupts } from '../irq/interrupts.ts';
 import type { KernelLog } from '../log.ts';
+import type { Task } from '../objects.ts';
 import type { Scheduler } from '../sched/index.ts';
 import type { Execution } from '../task/execution.ts';
-import type { Task } from '../task/task.ts';
 import type { TaskTable } from '../task/task-table.ts';
 import type { Timers, TimeSource } from '../time/timers.ts';
 

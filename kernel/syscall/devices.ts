@@ -6,7 +6,7 @@ import { SystemError } from '../../protocol/errno.ts';
 import { PermissionBitmap } from '../io/permission.ts';
 import { checkVector, VectorRun } from '../io/vector.ts';
 import type { Frame } from '../ipc/frame.ts';
-import type { Task } from '../task/task.ts';
+import type { Task } from '../objects.ts';
 import { type Handler, type KernelParts, typed } from './context.ts';
 import { checkRoom, storePut } from './store.ts';
 

@@ -7,7 +7,7 @@ import { SystemError } from '../../protocol/errno.ts';
 import { OFFSET_FLAGS, OFFSET_HANDLE, OFFSET_ID, OFFSET_TYPE } from '../../protocol/frame.ts';
 import { type SystemCallName, systemCalls, waitingCalls } from '../../protocol/syscall.ts';
 import type { Frame } from '../ipc/frame.ts';
-import type { Task } from '../task/task.ts';
+import type { Task } from '../objects.ts';
 import type { Handler, KernelParts } from './context.ts';
 import { deviceCalls } from './devices.ts';
 import { messageCalls } from './messages.ts';

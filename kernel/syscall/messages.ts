@@ -3,10 +3,8 @@ import { PORT_QUEUE_MESSAGES } from '../../protocol/bounds.ts';
 import { type ErrorName, SystemError } from '../../protocol/errno.ts';
 import { ENVELOPE_AT, ENVELOPE_PORT, ENVELOPE_TIMEOUT, messageRights } from '../../protocol/message.ts';
 import type { PortRow } from '../../protocol/records.ts';
-import type { CapabilityOf } from '../ipc/capability.ts';
 import type { Frame } from '../ipc/frame.ts';
-import type { Port } from '../ipc/port.ts';
-import type { Task } from '../task/task.ts';
+import type { CapabilityOf, Port, Task } from '../objects.ts';
 import { checkTimeout, type Handler, type KernelParts, typed, valued } from './context.ts';
 
 /** The ports of a list of handles; null, every port, for an empty list. */

@@ -2,8 +2,7 @@
 import { MAX_STORE_BYTES, MAX_STORE_KEYS } from '../../protocol/bounds.ts';
 import { decode, encodeAfter } from '../../protocol/codec.ts';
 import { SystemError } from '../../protocol/errno.ts';
-import type { Program } from '../task/program.ts';
-import type { Task } from '../task/task.ts';
+import type { Program, Task } from '../objects.ts';
 import { type Handler, typed, valued } from './context.ts';
 
 function storeOf(task: Task): Program {

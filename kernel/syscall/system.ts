@@ -1,8 +1,7 @@
 /** System calls on the log, crash records, the machine as a whole, and supervision. */
 import { SystemError } from '../../protocol/errno.ts';
 import type { LogLevel } from '../log.ts';
-import type { Program } from '../task/program.ts';
-import type { Task } from '../task/task.ts';
+import type { Program, Task } from '../objects.ts';
 import { type Handler, has, type KernelParts, typed, valued } from './context.ts';
 
 /** Lines taken from one call. */

@@ -4,8 +4,8 @@ import { FOREVER, PROTOCOL_VERSION } from '../../protocol/bounds.ts';
 import { SystemError } from '../../protocol/errno.ts';
 import type { CapabilityRow, TaskRow } from '../../protocol/records.ts';
 import { residentBytes } from '../mm/usage.ts';
+import type { Task } from '../objects.ts';
 import { createPolicy, isPolicyName, policyNames } from '../sched/index.ts';
-import type { Task } from '../task/task.ts';
 import type { TaskTable } from '../task/task-table.ts';
 import { checkTimeout, type Handler, has, type KernelParts, typed, valued } from './context.ts';
 

@@ -4,8 +4,9 @@
  *
  * Tasks are looked at one second after a system call, whoever makes it: as long as somebody is there to be kept waiting, and not in an idle system.
  */
+
+import type { Task } from '../objects.ts';
 import type { Timers } from '../time/timers.ts';
-import type { Task } from './task.ts';
 
 /** Time from a call to the next look, in milliseconds. */
 export const LOOK_MILLISECONDS = 1000;

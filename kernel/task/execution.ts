@@ -7,8 +7,8 @@ import { encodeFrame } from '../../protocol/codec.ts';
 import { type ErrorName, errno } from '../../protocol/errno.ts';
 import { emptyFrame, RESULT } from '../../protocol/frame.ts';
 import type { SystemCallName } from '../../protocol/syscall.ts';
+import type { Task } from '../objects.ts';
 import type { Scheduler } from '../sched/index.ts';
-import type { Task } from './task.ts';
 
 /** Sends results and tells the scheduler. */
 export class Execution {

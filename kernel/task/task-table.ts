@@ -8,17 +8,16 @@ import { startInformation } from '../../protocol/records.ts';
 import { signalName, signals } from '../../protocol/signal.ts';
 import type { Manifest } from '../config.ts';
 import type { Ipc } from '../ipc/ipc.ts';
-import type { Port } from '../ipc/port.ts';
 import type { Interrupts } from '../irq/interrupts.ts';
 import type { KernelLog } from '../log.ts';
 import { cpuMilliseconds } from '../mm/usage.ts';
+import type { Port } from '../objects.ts';
+import { Program, Task } from '../objects.ts';
 import type { Scheduler } from '../sched/index.ts';
 import type { Timers, TimeSource } from '../time/timers.ts';
 import { CrashRecords } from './crashes.ts';
 import type { Execution } from './execution.ts';
-import { Program } from './program.ts';
 import type { Spawner } from './spawner.ts';
-import { Task } from './task.ts';
 
 /** How long after a start the pool of spares is filled up again, so that the task that just started goes first, in milliseconds. */
 const REFILL_MILLISECONDS = 25;

@@ -1,6 +1,7 @@
 /** A task's table of capabilities: handles, generations, reuse. */
 import { describe, expect, it } from 'vitest';
-import { type Capability, CapabilityTable } from '../../../kernel/ipc/capability.ts';
+import { CapabilityTable } from '../../../kernel/ipc/capability.ts';
+import type { Capability } from '../../../kernel/objects.ts';
 import { MAX_CAPABILITIES } from '../../../protocol/bounds.ts';
 import { Random } from '../../support/random.ts';
 

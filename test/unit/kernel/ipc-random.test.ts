@@ -3,10 +3,7 @@
  * must be right: each message in one place, each holder of a capability counted, bytes and owed answers where they belong. In the end nothing is left.
  */
 import { describe, expect, it } from 'vitest';
-import type { Capability } from '../../../kernel/ipc/capability.ts';
-import type { Message } from '../../../kernel/ipc/message.ts';
-import type { Port } from '../../../kernel/ipc/port.ts';
-import type { Task } from '../../../kernel/task/task.ts';
+import type { Capability, Message, Port, Task } from '../../../kernel/objects.ts';
 import { MAX_DELIVERIES } from '../../../protocol/bounds.ts';
 import { Random } from '../../support/random.ts';
 import { World } from './world.ts';

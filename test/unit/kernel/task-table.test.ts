@@ -2,10 +2,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parseConfiguration } from '../../../kernel/config.ts';
 import { Interrupts } from '../../../kernel/irq/interrupts.ts';
+import type { Task } from '../../../kernel/objects.ts';
 import { createPolicy, Scheduler } from '../../../kernel/sched/index.ts';
 import { HostProcess, type ProcessOwner } from '../../../kernel/task/host-process.ts';
 import { Spawner } from '../../../kernel/task/spawner.ts';
-import type { Task } from '../../../kernel/task/task.ts';
 import { TaskTable } from '../../../kernel/task/task-table.ts';
 import { MAX_TASKS, MAX_TASKS_PER_PROGRAM } from '../../../protocol/bounds.ts';
 import { SystemError } from '../../../protocol/errno.ts';

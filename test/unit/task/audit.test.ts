@@ -1,11 +1,10 @@
 /** The audit of CPU time and the limit of log lines, with a clock made by hand. */
 import { describe, expect, it } from 'vitest';
 import { parseConfiguration } from '../../../kernel/config.ts';
+import { Program, Task } from '../../../kernel/objects.ts';
 import { Audit, LOOK_MILLISECONDS, SLACK_MILLISECONDS, THREADS } from '../../../kernel/task/audit.ts';
 import type { HostProcess } from '../../../kernel/task/host-process.ts';
 import { LINES_PER_SECOND, LineLimit, RESERVE_LINES } from '../../../kernel/task/line-limit.ts';
-import { Program } from '../../../kernel/task/program.ts';
-import { Task } from '../../../kernel/task/task.ts';
 
 const [manifest] = parseConfiguration({ services: [{ name: 'init', entry: 'init' }] }, '/services.json');
 
