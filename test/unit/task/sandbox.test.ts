@@ -37,7 +37,7 @@ describe('layers in force', () => {
   it('leave out what a debugger, other languages and the sources cannot run under', () => {
     expect(layersInForce({ ...standard, inspected: true })).toEqual([]);
     expect(layersInForce({ ...standard, command: ['python3', '/x/main.py'] })).toEqual(['namespaces']);
-    expect(layersInForce({ ...standard, fromSources: true })).toEqual(['lock-down']);
+    expect(layersInForce({ ...standard, fromSources: true })).toEqual([]);
   });
 });
 
