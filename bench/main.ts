@@ -27,7 +27,8 @@ const rows: readonly Row[] = [smallRpc, pageRpc, largeRpc, nullCall, bootRow, re
 /** What was measured where. */
 function surroundings() {
   const [cpu] = os.cpus();
-  return { cpu: cpu?.model ?? '', cpus: os.availableParallelism(), node: process.version, host: os.release() };
+  const [load = 0] = os.loadavg();
+  return { cpu: cpu?.model ?? '', cpus: os.availableParallelism(), node: process.version, host: os.release(), load };
 }
 
 async function main(): Promise<number> {
@@ -41,6 +42,7 @@ async function main(): Promise<number> {
     console.error(`usage: npm run bench -- [--json] [--rounds N] [--only ${rows.map(({ name }) => name).join(',')}]`);
     return 64;
   }
+  const before = surroundings();
   execFileSync(process.execPath, ['build.mjs'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vros-bench-'));
   const results: RowResult[] = [];
@@ -49,8 +51,8 @@ async function main(): Promise<number> {
   };
   try {
     const bench: Bench = { folder, compiler: await Compiler.compile(folder), rounds: (usual) => rounds ?? usual };
-    const { cpu, cpus, node } = surroundings();
-    say(`${cpu}, ${cpus} CPUs, Node ${node}\n\n${heading()}`);
+    const { cpu, cpus, node, load } = before;
+    say(`${cpu}, ${cpus} CPUs, Node ${node}, load of the host ${load.toFixed(1)}\n\n${heading()}`);
     for (const row of rows.filter(({ name }) => names.includes(name))) {
       for (const result of await row.run(bench)) {
         results.push(result);
@@ -61,7 +63,7 @@ async function main(): Promise<number> {
     fs.rmSync(folder, { recursive: true, force: true });
   }
   const missed = results.flatMap(({ lines }) => lines).filter(({ must }) => must?.met === false);
-  if (values.json) console.log(JSON.stringify({ ...surroundings(), met: missed.length === 0, rows: results }, null, 2));
+  if (values.json) console.log(JSON.stringify({ ...before, met: missed.length === 0, rows: results }, null, 2));
   else say(missed.length === 0 ? '\nall bounds are met' : `\n${missed.length} bounds are not met`);
   return missed.length === 0 ? 0 : 1;
 }
