@@ -18,8 +18,8 @@ export interface Schema<T> {
   readonly name: string;
   /** The msgpack form of a value; rights are appended to `rights`. */
   toWire(value: T, rights: Handle[]): unknown;
-  /** The value of a msgpack form. Throws SystemError EINVAL. */
-  fromWire(wire: unknown, rights: readonly Handle[]): T;
+  /** The value of a msgpack form. Rights that become part of it are replaced by 0 in `rights`. Throws SystemError EINVAL. */
+  fromWire(wire: unknown, rights: Handle[]): T;
 }
 
 /** The type a schema describes. */
@@ -181,7 +181,10 @@ export const right: Schema<Handle> = {
   name: 'right',
   toWire: (value, rights) => rights.push(value) - 1,
   fromWire: (wire, rights) => {
-    const handle = typeof wire === 'number' ? rights[wire] : undefined;
-    return handle === undefined || handle === 0 ? refuse('right', wire) : handle;
+    const index = typeof wire === 'number' ? wire : -1;
+    const handle = rights[index];
+    if (handle === undefined || handle === 0) return refuse('right', wire);
+    rights[index] = 0 as Handle;
+    return handle;
   },
 };

@@ -4,7 +4,7 @@
 import { FOREVER } from '../../protocol/bounds.ts';
 import type { Client, Interface, Method, Methods } from '../../protocol/interface.ts';
 import type { Handle } from '../../protocol/schema.ts';
-import { ipcCall, ipcFindPort, ipcSend } from './ipc.ts';
+import { type Answer, ipcCall, ipcFindPort, ipcSend, releaseRights } from './ipc.ts';
 
 /** A client of `definition` on a send right. Each call waits at most `timeout` milliseconds. */
 export function client<M extends Methods>(definition: Interface<M>, port: Handle, timeout = FOREVER): Client<M> {
@@ -14,10 +14,23 @@ export function client<M extends Methods>(definition: Interface<M>, port: Handle
       const rights: Handle[] = [];
       const data = method.request.toWire(request, rights);
       const answer = ipcCall(port, { interface: definition.number, method: method.number, data, rights }, timeout);
-      return method.reply.fromWire(answer.data, answer.rights);
+      return replyOf(method, answer);
     };
   }
   return calls as Client<M>;
+}
+
+/** The checked answer. Rights that do not belong there are given up, so that a server cannot fill its client's table. */
+function replyOf(method: Method<unknown, unknown>, { data, rights }: Answer): unknown {
+  const received = [...rights];
+  try {
+    const reply = method.reply.fromWire(data, rights);
+    releaseRights(rights);
+    return reply;
+  } catch (error) {
+    releaseRights(received);
+    throw error;
+  }
 }
 
 /** Like `client` for one-way messages: each method posts and does not wait. */

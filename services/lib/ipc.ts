@@ -25,7 +25,7 @@ import {
 import type { Handle } from '../../protocol/schema.ts';
 import { systemCalls } from '../../protocol/syscall.ts';
 import { nextId, type RawResult, readResult, takeResult, writeFrame } from './pipe.ts';
-import { check, systemCall, systemCallHandle } from './syscalls.ts';
+import { check, post, systemCall, systemCallHandle } from './syscalls.ts';
 
 /** A message as received. `reply` is 0 when no answer is expected. */
 export interface Message {
@@ -74,16 +74,36 @@ function head(message: Outgoing, timeoutMilliseconds: number, port: number): Mes
   };
 }
 
-export const ipcCreatePort = (): Handle => systemCallHandle('ipc_create_port', undefined) as Handle;
-export const ipcCreateNamedPort = (name: string): Handle =>
-  systemCallHandle('ipc_create_named_port', { name }) as Handle;
+/** Ports that this task has made itself. */
+const made = new Set<Handle>();
+
+function make(handle: number): Handle {
+  made.add(handle as Handle);
+  return handle as Handle;
+}
+
+/**
+ * Whether this task has made a port itself. The badges of messages that come to another port say nothing: its receive right came in a message, and whoever
+ * sent it may hold rights to the port with any badge.
+ */
+export const isOwnPort = (port: Handle): boolean => made.has(port);
+
+export const ipcCreatePort = (): Handle => make(systemCallHandle('ipc_create_port', undefined));
+export const ipcCreateNamedPort = (name: string): Handle => make(systemCallHandle('ipc_create_named_port', { name }));
 /** A send right to a named port; waits up to `timeout` milliseconds for it to be made. */
 export const ipcFindPort = (name: string, timeout = 0): Handle =>
   systemCallHandle('ipc_find_port', { name, timeout }) as Handle;
-export const ipcDestroyPort = (port: Handle): void => systemCall('ipc_destroy_port', undefined, port);
+export function ipcDestroyPort(port: Handle): void {
+  systemCall('ipc_destroy_port', undefined, port);
+  made.delete(port);
+}
 export const ipcMint = (port: Handle, badge: number): Handle => systemCallHandle('ipc_mint', { badge }, port) as Handle;
 export const ipcDuplicate = (handle: Handle): Handle => systemCallHandle('ipc_duplicate', undefined, handle) as Handle;
 export const ipcRelease = (handle: Handle): void => systemCall('ipc_release', undefined, handle);
+/** Gives up rights that came in a message and are not wanted. 0 stands for none. */
+export function releaseRights(rights: readonly Handle[]): void {
+  for (const handle of rights) if (handle !== 0) post('ipc_release', undefined, handle);
+}
 export const ipcInfo = () => systemCall('ipc_info', undefined);
 
 /** Posts a message. */

@@ -14,8 +14,18 @@ import {
 import { kernelNotices } from '../../protocol/kernel.ts';
 import type { Handle, Infer } from '../../protocol/schema.ts';
 import { service } from '../../protocol/service.ts';
-import { ipcCreateNamedPort, ipcRecv, ipcReply, ipcReplyRecv, MALFORMED, type Message } from './ipc.ts';
-import { crashReport, exit, irqAcknowledge, registerIrqHandler, requestIoPort, uptime } from './syscalls.ts';
+import {
+  ipcCreateNamedPort,
+  ipcDestroyPort,
+  ipcRecv,
+  ipcReply,
+  ipcReplyRecv,
+  isOwnPort,
+  MALFORMED,
+  type Message,
+  releaseRights,
+} from './ipc.ts';
+import { crashReport, exit, getppid, irqAcknowledge, registerIrqHandler, requestIoPort, uptime } from './syscalls.ts';
 
 /** An answer that is owed: exactly one of the two must be called, once. */
 export interface Deferred<A> {
@@ -86,6 +96,7 @@ interface Answer {
 
 const counters = { requests: 0, retries: 0, errors: 0, startMilliseconds: 0 };
 const NO_OFFERS: readonly Offer[] = [];
+const NO_RIGHTS: readonly Handle[] = [];
 
 /** Runs a program for ever. An error that is no SystemError is a bug: it is reported and ends the task. */
 export function run(program: Program): never {
@@ -118,6 +129,12 @@ function loop(program: Program, lines: ReadonlyMap<number, () => void>): never {
   const offers = program.offers ?? NO_OFFERS;
   let message = ipcRecv();
   for (;;) {
+    // Nobody else's port is served: its badges, in notices too, can be forged by whoever gave this task the receive right.
+    if (!isOwnPort(message.port)) {
+      ipcDestroyPort(message.port);
+      message = ipcRecv();
+      continue;
+    }
     if (message.notice) {
       handleNotice(program, lines, message);
       message = ipcRecv();
@@ -125,8 +142,7 @@ function loop(program: Program, lines: ReadonlyMap<number, () => void>): never {
     }
     counters.requests++;
     if (message.retry) counters.retries++;
-    const stopping = message.interface === service.number && message.method === service.methods.stop.number;
-    if (stopping) {
+    if (isStop(message)) {
       program.stop?.();
       if (message.reply !== 0) ipcReply(message.reply, 0, null);
       exit(0);
@@ -137,6 +153,11 @@ function loop(program: Program, lines: ReadonlyMap<number, () => void>): never {
         ? ipcRecv()
         : ipcReplyRecv(answer.reply, answer.status, answer.data, answer.rights);
   }
+}
+
+/** Only who started a server may end it: every client holds the right that such a message comes through. */
+function isStop({ interface: number, method, sender }: Message): boolean {
+  return number === service.number && method === service.methods.stop.number && sender === getppid();
 }
 
 function handleNotice(program: Program, lines: ReadonlyMap<number, () => void>, message: Message): void {
@@ -158,12 +179,15 @@ function handleNotice(program: Program, lines: ReadonlyMap<number, () => void>, 
 
 const answerPing: Offer = offer(service, {
   ping: () => undefined,
-  stop: () => undefined,
+  stop: () => {
+    throw new SystemError('EPERM', 'only its parent may stop a server');
+  },
   statistics: () => ({ ...counters }),
 });
 
 function serve(offers: readonly Offer[], message: Message): Answer | null {
   const answer: Answer = { reply: message.reply, status: 0, data: null, rights: [] };
+  const received = message.rights.length === 0 ? NO_RIGHTS : [...message.rights];
   try {
     if (message.data === MALFORMED) throw new SystemError('EBADMSG', 'the data is not well-formed msgpack');
     const offered =
@@ -173,12 +197,15 @@ function serve(offers: readonly Offer[], message: Message): Answer | null {
     const entry = offered?.methods.get(message.method);
     if (entry === undefined) throw new SystemError('ENOSYS', 'no such method');
     const request = entry.method.request.fromWire(message.data, message.rights);
+    releaseRights(message.rights);
     const result = entry.handle(request, contextOf(message, entry.method));
     if (result === LATER) return null;
     answer.data = entry.method.reply.toWire(result, answer.rights);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     counters.errors++;
+    // A handler that fails has taken nothing.
+    releaseRights(received);
     answer.status = errno[error.code];
     answer.data = error.message;
     answer.rights = [];

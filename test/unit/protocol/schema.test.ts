@@ -24,9 +24,9 @@ import {
   u53,
 } from '../../../protocol/schema.ts';
 
-const read = <T>(schema: Schema<T>, wire: unknown, rights: readonly Handle[] = []): T => schema.fromWire(wire, rights);
+const read = <T>(schema: Schema<T>, wire: unknown, rights: Handle[] = []): T => schema.fromWire(wire, rights);
 
-function code(schema: Schema<unknown>, wire: unknown, rights: readonly Handle[] = []): string {
+function code(schema: Schema<unknown>, wire: unknown, rights: Handle[] = []): string {
   try {
     schema.fromWire(wire, rights);
   } catch (error) {
