@@ -64,7 +64,12 @@ export function decode(buffer: Buffer, start: number, end: number): unknown {
   if (wrong !== null) throw new SystemError('EBADMSG', `msgpack: ${wrong}`);
   const head = byteStringHead(buffer[start]);
   if (head > 0) return copyOf(buffer, start + head, end);
-  return unpackr.unpack(buffer, { start, end });
+  try {
+    return unpackr.unpack(buffer, { start, end });
+  } catch (error) {
+    // Well formed, but not to be had as a value: a map whose keys are arrays, for example.
+    throw new SystemError('EBADMSG', `msgpack: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /** Bytes in front of the content when a value is a byte string (bin 8, 16, 32), else 0: most large messages are one, and need no decoder. */

@@ -119,4 +119,19 @@ describe('codec', () => {
     expect(() => decode(Buffer.from([0xc1]), 0, 1)).toThrow(SystemError);
     expect(() => decode(Buffer.alloc(0), 0, 0)).toThrow(/cut short/);
   });
+
+  it('answers maps whose keys are no names with EBADMSG, and decodes the next value', () => {
+    for (const key of [[0x90], [0x80], [0x91, 0x01], [0xc4, 0x01, 0x00]]) {
+      const body = Buffer.from([0x81, ...key, 0x01]);
+      let outcome = 'decoded';
+      try {
+        decode(body, 0, body.length);
+      } catch (error) {
+        outcome = error instanceof SystemError ? error.code : String(error);
+      }
+      expect(['decoded', 'EBADMSG'], body.toString('hex')).toContain(outcome);
+      expect(decode(Buffer.from([0x92, 0x01, 0x02]), 0, 3)).toEqual([1, 2]);
+    }
+    expect(() => decode(Buffer.from([0x81, 0x90, 0x01]), 0, 3)).toThrow(/EBADMSG/);
+  });
 });
