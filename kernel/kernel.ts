@@ -16,6 +16,7 @@ import type { Options } from './options.ts';
 import { createPolicy, Scheduler } from './sched/index.ts';
 import type { KernelParts } from './syscall/context.ts';
 import { dispatch } from './syscall/dispatch.ts';
+import { Affinity } from './task/affinity.ts';
 import { Audit } from './task/audit.ts';
 import { Execution } from './task/execution.ts';
 import type { Spawner } from './task/spawner.ts';
@@ -97,6 +98,7 @@ export class Kernel {
     const tasks = new TaskTable(manifests, {
       ...{ log, time, timers, execution, scheduler, ipc, interrupts, spawner },
       onFrame: (task, buffer, start, end) => {
+        affinity.called();
         audit.called();
         dispatch(this.parts, task, buffer, start, end);
       },
@@ -112,6 +114,7 @@ export class Kernel {
       used: processMilliseconds,
       end: (task, reason) => tasks.end(task, reason),
     });
+    const affinity = new Affinity(spawner.placement, timers, scheduler, () => tasks.tasks.values());
     this.parts = {
       ...{ log, time, timers, scheduler, execution, ports, ipc, interrupts, tasks, bus, vectors, manifests, version },
       inspectorAddress,

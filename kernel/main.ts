@@ -14,6 +14,7 @@ import { KernelLog } from './log.ts';
 import { type Options, parseOptions, UsageError, usage } from './options.ts';
 import { handleHostSignals, leave } from './shutdown.ts';
 import { closeInheritedDescriptors } from './task/inherited.ts';
+import { allowedCpus, Placement } from './task/placement.ts';
 import { probeHost } from './task/sandbox.ts';
 import { Spawner } from './task/spawner.ts';
 import { hostClock } from './time/clock.ts';
@@ -30,8 +31,9 @@ async function main(): Promise<number> {
   const log = new KernelLog(() => time.now(), options.debug, logFile(options));
   const manifests = manifestsOf(options);
   const tools = probeHost();
+  const placement = new Placement(allowedCpus(), process.pid);
   const start = (): Spawner => {
-    const spawner = new Spawner(options.sandbox, tools, manifests, log);
+    const spawner = new Spawner(options.sandbox, tools, manifests, log, placement);
     // The processes start while the machine is put together.
     spawner.warmUp(manifests.filter((manifest) => manifest.enabled && manifest.start === 'boot').length);
     return spawner;

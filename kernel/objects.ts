@@ -140,6 +140,10 @@ export class Task implements Schedulable {
   systemCalls = 0;
   messages = 0;
   lastCpuMilliseconds = 0;
+  /** `systemCalls` when its place was last looked at (task/affinity.ts). */
+  reviewedCalls = 0;
+  /** It runs on the kernel's CPU. */
+  gathered = false;
   /** Its CPU time in milliseconds when it was last looked at (audit.ts): given by the scheduler, used on the host. */
   audited: { readonly given: number; readonly used: number } | null = null;
 

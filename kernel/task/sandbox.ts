@@ -42,7 +42,7 @@ const ENGINE_MEBIBYTES = 128;
 const ENGINE_FROM_SOURCES_MEBIBYTES = 512;
 
 /** Finds a program in the usual folders. */
-function find(program: string): string | null {
+export function findProgram(program: string): string | null {
   const folders = ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin', '/sbin', ...(process.env.PATH ?? '').split(':')];
   for (const folder of folders) {
     const file = path.join(folder, program);
@@ -58,10 +58,10 @@ function find(program: string): string | null {
 
 /** Namespaces without bwrap. The last words give up the capabilities that come with a user namespace. */
 function unshareWords({ ownProc, setpriv }: Pick<HostTools, 'ownProc' | 'setpriv'>): string[] {
-  const words = [find('unshare') ?? 'unshare', '--user', '--map-root-user', '--net', '--ipc', '--uts', '--pid'];
+  const words = [findProgram('unshare') ?? 'unshare', '--user', '--map-root-user', '--net', '--ipc', '--uts', '--pid'];
   words.push('--mount', ...(ownProc ? ['--mount-proc'] : []), '--fork', '--kill-child', '--');
   if (setpriv)
-    words.push(find('setpriv') ?? 'setpriv', '--no-new-privs', '--inh-caps=-all', '--bounding-set=-all', '--');
+    words.push(findProgram('setpriv') ?? 'setpriv', '--no-new-privs', '--inh-caps=-all', '--bounding-set=-all', '--');
   return words;
 }
 
@@ -74,13 +74,13 @@ export function probeHost(): HostTools {
     const command = [...rest, process.execPath, '--version'];
     return spawnSync(program, command, { stdio: 'ignore', env: {}, cwd: '/', timeout: 5000 }).status === 0;
   };
-  const found = { ...tools, prlimit: find('prlimit') !== null, setpriv: find('setpriv') !== null };
-  if (find('bwrap') !== null) {
+  const found = { ...tools, prlimit: findProgram('prlimit') !== null, setpriv: findProgram('setpriv') !== null };
+  if (findProgram('bwrap') !== null) {
     for (const libraries of [engineLibraries(), []]) {
       if (works(bwrapWords([], [], libraries))) return { ...found, namespaces: 'bwrap', libraries };
     }
   }
-  if (find('unshare') !== null) {
+  if (findProgram('unshare') !== null) {
     for (const ownProc of [true, false]) {
       if (works(unshareWords({ ...found, ownProc }))) return { ...found, namespaces: 'unshare', ownProc };
     }
@@ -133,11 +133,11 @@ export function commandLine(request: SandboxRequest): string[] {
   const layers = layersInForce(request);
   const words: string[] = [];
   if (tools.prlimit && !request.inspected)
-    words.push(find('prlimit') ?? 'prlimit', `--data=${dataLimit(request) * MEBIBYTE}`, '--core=0', '--');
+    words.push(findProgram('prlimit') ?? 'prlimit', `--data=${dataLimit(request) * MEBIBYTE}`, '--core=0', '--');
   if (layers.includes('namespaces') && tools.namespaces === 'bwrap') {
     words.push(...bwrapWords(command, readable, tools.libraries));
   } else {
-    if (tools.setpriv) words.push(find('setpriv') ?? 'setpriv', '--pdeathsig', 'KILL', '--');
+    if (tools.setpriv) words.push(findProgram('setpriv') ?? 'setpriv', '--pdeathsig', 'KILL', '--');
     if (layers.includes('namespaces')) words.push(...unshareWords(tools));
   }
   if (request.command.length > 0) return [...words, ...resolveCommand(request.command)];
@@ -160,7 +160,7 @@ function dataLimit({ memory, command, fromSources }: SandboxRequest): number {
 
 function resolveCommand(command: readonly string[]): string[] {
   const [program = '', ...rest] = command;
-  return [program.includes('/') ? program : (find(program) ?? program), ...rest];
+  return [program.includes('/') ? program : (findProgram(program) ?? program), ...rest];
 }
 
 /**
@@ -168,7 +168,14 @@ function resolveCommand(command: readonly string[]): string[] {
  * gets the host's programs and libraries, its own /proc, and the harmless devices.
  */
 function bwrapWords(command: readonly string[], readable: readonly string[], libraries: readonly string[]): string[] {
-  const words = [find('bwrap') ?? 'bwrap', '--unshare-all', '--die-with-parent', '--as-pid-1', '--cap-drop', 'ALL'];
+  const words = [
+    findProgram('bwrap') ?? 'bwrap',
+    '--unshare-all',
+    '--die-with-parent',
+    '--as-pid-1',
+    '--cap-drop',
+    'ALL',
+  ];
   const engine = command.length === 0;
   if (engine && libraries.length > 0) words.push(...libraries.flatMap((file) => ['--ro-bind', file, file]));
   else words.push(...libraryFolders(engine));

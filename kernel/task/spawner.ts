@@ -9,6 +9,7 @@ import { DEFAULT_MEMORY_MEBIBYTES, type Manifest } from '../config.ts';
 import type { KernelLog } from '../log.ts';
 import { fromSources, loaderFile } from '../paths.ts';
 import { HostProcess, type ProcessOwner } from './host-process.ts';
+import type { Placement } from './placement.ts';
 import { commandLine, type HostTools, layersInForce, type SandboxLayer, type SandboxRequest } from './sandbox.ts';
 import { SparePool } from './spares.ts';
 
@@ -27,13 +28,21 @@ export class Spawner {
   readonly layers: readonly SandboxLayer[];
   readonly tools: HostTools;
   private readonly readable: readonly string[];
+  readonly placement: Placement;
   private readonly log: KernelLog;
   private readonly spares: SparePool;
 
-  constructor(layers: readonly SandboxLayer[], tools: HostTools, manifests: readonly Manifest[], log: KernelLog) {
+  constructor(
+    layers: readonly SandboxLayer[],
+    tools: HostTools,
+    manifests: readonly Manifest[],
+    log: KernelLog,
+    placement: Placement,
+  ) {
     this.layers = layers;
     this.tools = tools;
     this.log = log;
+    this.placement = placement;
     const folders = manifests
       .map((manifest) => manifest.entry)
       .filter((entry) => entry !== '')
@@ -84,7 +93,7 @@ export class Spawner {
   private cold(command: readonly string[], memory: number, inspected: boolean, owner: ProcessOwner): HostProcess {
     const request = this.request(command, memory, inspected);
     const wrapped = layersInForce(request).includes('namespaces');
-    return new HostProcess(commandLine(request), wrapped, memory, owner);
+    return new HostProcess([...this.placement.startWords, ...commandLine(request)], wrapped, memory, owner);
   }
 
   private request(command: readonly string[], memory: number, inspected: boolean): SandboxRequest {
