@@ -84,7 +84,7 @@ export interface Machine {
   nextEvent(): number;
   /** Moves all devices to a time in ns since power-on. */
   advance(now: number): void;
-  /** Calls `listener` whenever registers of a device have changed outside of a port access. */
+  /** Calls `listener`, in place of an earlier one, whenever registers of a device have changed outside of a port access. */
   onChange(listener: () => void): void;
   /** Resets every device. What has a battery or a window stays. */
   reset(): void;
@@ -93,10 +93,8 @@ export interface Machine {
 /** Builds a machine in its power-on state. Throws when two devices want the same port or line. */
 export function createMachine(options: MachineOptions): Machine {
   const { clock } = options;
-  const listeners: (() => void)[] = [];
-  const changed = (): void => {
-    for (const listener of listeners) listener();
-  };
+  let changeListener = (): void => {};
+  const changed = (): void => changeListener();
 
   const pic = new Pic((now) => advance(now));
   const wiring: Wiring = { line: (irq) => pic.line(irq), changed };
@@ -169,7 +167,7 @@ export function createMachine(options: MachineOptions): Machine {
     nextEvent,
     advance,
     onChange: (listener) => {
-      listeners.push(listener);
+      changeListener = listener;
     },
     reset,
   };

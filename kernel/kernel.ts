@@ -114,6 +114,8 @@ export class Kernel {
       used: processMilliseconds,
       end: (task, reason) => tasks.end(task, reason),
     });
+    ports.isLost = (name) =>
+      [...tasks.programs.values()].some(({ lost, manifest }) => lost && manifest.serves.includes(name));
     const affinity = new Affinity(spawner.placement, timers, scheduler, () => tasks.tasks.values());
     this.parts = {
       ...{ log, time, timers, scheduler, execution, ports, ipc, interrupts, tasks, bus, vectors, manifests, version },

@@ -13,7 +13,7 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
 /** Writes lines and keeps the last ones. */
 export class KernelLog {
-  private readonly ring: string[] = [];
+  private readonly ring: LogLine[] = [];
   private next = 0;
   private readonly logger: ReturnType<typeof pino>;
   private readonly now: () => number;
@@ -63,17 +63,16 @@ export class KernelLog {
   /** The last `most` lines, oldest first. */
   lines(most: number): LogLine[] {
     const all = [...this.ring.slice(this.next), ...this.ring.slice(0, this.next)];
-    return all.slice(-Math.max(1, most)).map(parse);
+    return all.slice(-Math.max(1, most));
   }
 
   private keep(line: string): void {
-    if (this.ring.length < RING_LINES) this.ring.push(line);
+    const parsed = parse(line);
+    if (this.ring.length < RING_LINES) this.ring.push(parsed);
     else {
-      this.ring[this.next] = line;
+      this.ring[this.next] = parsed;
       this.next = (this.next + 1) % RING_LINES;
     }
-    if (this.listeners.size === 0) return;
-    const parsed = parse(line);
     for (const listener of this.listeners) listener(parsed);
   }
 }

@@ -93,8 +93,6 @@ export class Task implements Schedulable {
   killReason = '';
   /** Last words (`crash_report`). */
   report = '';
-  /** Id of its `task_start` until that is answered. */
-  startId: number | null = null;
   started = false;
   /** Stopped by the signal STOP. */
   stopped = false;

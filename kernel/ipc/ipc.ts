@@ -6,7 +6,9 @@
  */
 import {
   FOREVER,
+  HEADER_BYTES,
   MAX_DELIVERIES,
+  MAX_FRAME_BYTES,
   MAX_TASK_MESSAGE_BYTES,
   MAX_TIMEOUT_MILLISECONDS,
   PORT_QUEUE_BYTES,
@@ -34,6 +36,9 @@ import { Delivery, type Status } from './delivery.ts';
 import type { Frame } from './frame.ts';
 import type { PortTable } from './port-table.ts';
 import { Rights } from './rights.ts';
+
+/** What a task may have under way at a port that others have filled, in bytes: so all tasks together stay bounded. */
+const FAIR_SHARE_BYTES = MAX_FRAME_BYTES + HEADER_BYTES;
 
 /** The message machinery. */
 export class Ipc {
@@ -140,7 +145,9 @@ export class Ipc {
 
   private overfull(task: Task, port: Port, frame: Frame): boolean {
     const bytes = frame.end - frame.start;
-    return port.bytes + bytes > PORT_QUEUE_BYTES || task.messageBytes + bytes > MAX_TASK_MESSAGE_BYTES;
+    const sent = task.messageBytes + bytes;
+    // A full port refuses those who filled it, not everybody: a task with little under way may still send.
+    return (port.bytes + bytes > PORT_QUEUE_BYTES && sent > FAIR_SHARE_BYTES) || sent > MAX_TASK_MESSAGE_BYTES;
   }
 
   private makeMessage(
@@ -343,8 +350,11 @@ export class Ipc {
       if (capability.kind === 'receive') this.ports.detach(capability.port);
       this.rights.drop(capability);
     }
-    for (const message of owed) this.again(message, task);
+    // In front of the queue in the order they came: the last one goes back first. Only then is a receiver told.
     if (lastTaken !== null) this.againPosted(lastTaken.port, lastTaken.item, task);
+    for (const message of owed.reverse()) this.again(message, task);
+    for (const port of new Set(owed.map((message) => message.port))) this.delivery.poke(port);
+    if (lastTaken !== null) this.delivery.poke(lastTaken.port);
     this.ports.taskGone(task);
   }
 
@@ -382,10 +392,7 @@ export class Ipc {
     if ('state' in item) {
       if (gone || tooOften) this.rights.finish(item);
       else this.requeue(port, item);
-    } else if (!gone && !tooOften && !port.hasNotice(item.key)) {
-      port.addNotice(item, true);
-      this.delivery.poke(port);
-    }
+    } else if (!gone && !tooOften && !port.hasNotice(item.key)) port.addNotice(item, true);
   }
 
   private requeue(port: Port, message: Message): void {
@@ -393,8 +400,7 @@ export class Ipc {
     for (const right of message.rights) {
       if (right.kind === 'receive' && right.port.receiver === null) right.port.transit = port;
     }
-    port.again.push(message);
-    this.delivery.poke(port);
+    port.again.unshift(message);
   }
 
   /** A program has been given up: everyone who waits for it gets EIO. */

@@ -25,6 +25,8 @@ export class PortTable {
   onDestroyed: (port: Port) => void = () => {};
   /** Called when a port has left its receiver. */
   onDetached: (task: Task) => void = () => {};
+  /** Whether the program that serves a name has been given up. */
+  isLost: (name: string) => boolean = () => false;
   onNotice: (port: Port, method: number, data: unknown, key: string) => void = () => {};
   private readonly all = new Map<number, Port>();
   private readonly named = new Map<string, Port>();
@@ -119,6 +121,7 @@ export class PortTable {
       if (port.program.lost && port.receiver === null) return 'EIO';
       return this.sendRight(task, port, 0);
     }
+    if (this.isLost(name)) return 'EIO';
     if (timeout === 0) return 'ENOENT';
     const finder: Finder = { task, id, name, timer: null };
     this.finders.add(finder);
@@ -173,7 +176,7 @@ export class PortTable {
 
   /** The receive right is gone: a named port waits for its service's next incarnation, any other is destroyed. */
   receiverGone(port: Port): void {
-    this.detach(port);
+    if (port.receiver !== null) return;
     port.transit = null;
     if (port.name === '') this.destroy(port);
   }

@@ -78,6 +78,7 @@ export const systemWideCalls = {
   service_lost: typed('service_lost', (kernel, task, { name }, frame) => {
     const program = supervised(kernel, task, name);
     program.lost = program.task === null;
+    program.debugNext = false;
     if (program.lost) kernel.ipc.programLost(program);
     kernel.execution.answer(task, frame.id, 0);
   }),

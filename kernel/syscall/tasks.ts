@@ -52,7 +52,7 @@ function capabilityRows(task: Task): CapabilityRow[] {
 
 export const taskCalls = {
   task_start: (kernel, task, frame) => {
-    if (task.started || task.startId !== null) return kernel.execution.answer(task, frame.id, 'EBUSY');
+    if (task.started) return kernel.execution.answer(task, frame.id, 'EBUSY');
     if (frame.handle !== PROTOCOL_VERSION) return kernel.execution.answer(task, frame.id, 'EOPNOTSUPP');
     kernel.tasks.begin(task, frame.id);
   },

@@ -65,7 +65,10 @@ export class HostProcess {
     });
     this.child.on('error', () => this.reap(127, 0));
     this.child.on('exit', (code, signal) => this.reap(code ?? 0, signal === null ? 0 : os.constants.signals[signal]));
-    this.pipe = new TaskPipe(this.child.stdio[3] as net.Socket, {
+    // Without descriptors left, Node gives no streams and reports the error later.
+    const parentEnd = this.child.stdio?.[3];
+    if (!parentEnd) throw new Error('the host has no descriptors left for a process');
+    this.pipe = new TaskPipe(parentEnd as net.Socket, {
       frame: (buffer, start, end) => this.owner.frame(buffer, start, end),
       overflow: (length) => this.owner.overflow(length),
       unread: (bytes) => this.owner.unread(bytes),

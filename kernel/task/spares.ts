@@ -69,7 +69,7 @@ export class SparePool {
       const index = this.waiting.indexOf(spare);
       if (index >= 0) this.waiting.splice(index, 1);
     };
-    spare.process = this.start({
+    const owner: ProcessOwner = {
       frame: (buffer, start) => {
         const read = spare.startId === null ? this.readStart(buffer, start) : null;
         if (read !== null) {
@@ -92,7 +92,13 @@ export class SparePool {
         this.failures++;
         gone();
       },
-    });
-    this.waiting.push(spare);
+    };
+    try {
+      spare.process = this.start(owner);
+      this.waiting.push(spare);
+    } catch {
+      // The host cannot start a process now. Whoever needs one is told so; the next fill tries again.
+      this.failures++;
+    }
   }
 }

@@ -17,7 +17,8 @@ import type { Scheduler } from '../sched/index.ts';
 import type { Timers, TimeSource } from '../time/timers.ts';
 import { CrashRecords } from './crashes.ts';
 import type { Execution } from './execution.ts';
-import type { Spawner } from './spawner.ts';
+import type { ProcessOwner } from './host-process.ts';
+import type { Spawner, Started } from './spawner.ts';
 
 /** How long after a start the pool of spares is filled up again, so that the task that just started goes first, in milliseconds. */
 const REFILL_MILLISECONDS = 25;
@@ -82,13 +83,20 @@ export class TaskTable {
     task.inspected = program.debugNext;
     program.debugNext = false;
     const { spawner, log } = this.parts;
-    const started = spawner.start(program.manifest, task.inspected, {
+    const owner: ProcessOwner = {
       frame: (buffer, start, end) => this.parts.onFrame(task, buffer, start, end),
       overflow: (length) => this.end(task, `sent a frame of ${length} bytes, which is over the bound`),
       unread: (bytes) => this.end(task, `does not read its answers: ${Math.floor(bytes / 1048576)} MiB wait`),
       line: (text) => log.write('info', text, task.title),
       ended: (status, signal) => this.gone(task, status, signal),
-    });
+    };
+    let started: Started;
+    try {
+      started = spawner.start(program.manifest, task.inspected, owner);
+    } catch (error) {
+      log.error(`${name} cannot be started: ${error instanceof Error ? error.message : String(error)}`);
+      throw new SystemError('EIO', 'the host cannot start a process');
+    }
     task.process = started.process;
     program.task = task;
     this.tasks.set(task.pid, task);
@@ -282,8 +290,12 @@ export class TaskTable {
       return;
     }
     const orphans = [...this.tasks.values()].filter((task) => task.parent === 0);
-    const init = this.spawn('init', [], null, null);
-    for (const task of orphans) task.parent = init.pid;
+    try {
+      const init = this.spawn('init', [], null, null);
+      for (const task of orphans) task.parent = init.pid;
+    } catch (error) {
+      this.parts.onInitLost(error instanceof Error ? error.message : String(error));
+    }
   }
 
   /** CPU time used so far, in milliseconds; kept when the process is gone. */

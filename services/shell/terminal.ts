@@ -34,6 +34,9 @@ export type TerminalEvent =
   | { readonly kind: 'resize' }
   | { readonly kind: 'exit'; readonly pid: number; readonly status: number; readonly signal: number };
 
+/** Reads in a row that may fail before the terminal counts as gone. */
+const MAX_READ_FAILURES = 3;
+
 /** `edit`: every key comes as it is, for the line editor; `run`: lines, echo and signals, for commands. */
 export type TerminalMode = 'edit' | 'run';
 
@@ -74,11 +77,15 @@ export class Terminal {
   /** Waits for input; no bytes are its end. Null: the window has another size. */
   read(): Uint8Array | null {
     this.flush();
-    try {
-      return this.tty.read({ maxBytes: 4096 });
-    } catch (error) {
-      if (error instanceof SystemError && error.code === 'EINTR') return null;
-      throw error;
+    for (let failures = 0; ; failures++) {
+      try {
+        return this.tty.read({ maxBytes: 4096 });
+      } catch (error) {
+        if (!(error instanceof SystemError)) throw error;
+        if (error.code === 'EINTR') return null;
+        // EIO: the tty has died three times while this read waited at the prompt, which is not to blame for it.
+        if (error.code !== 'EIO' || failures === MAX_READ_FAILURES) throw error;
+      }
     }
   }
 
