@@ -34,12 +34,13 @@ export const portCases: Cases = {
   },
   'finding waits for the port to be made, as long as it is told to': () => {
     const client = new Puppet('client');
+    const server = new Puppet('server');
     const first = client.begin('ipcFindPort', 'extra', FOREVER);
     client.waitsIn('ipc_find_port');
-    const server = new Puppet('server');
     equal(first.done(), false, 'found before it was made');
     server.do('ipcCreateNamedPort', 'extra');
     holds(first.result() !== 0, 'a handle');
+    new Puppet('second');
     fails('ENOENT', () => client.do('ipcFindPort', 'second', 20));
   },
   'destroying a port answers who waits there and who is owed an answer with EPIPE': () => {
