@@ -77,6 +77,7 @@ export class Prompt {
 
   /** Reads a command of one or more lines and runs it. False at the end of the input. */
   private command(): boolean {
+    this.session.jobs?.forgetInterrupt();
     let source = '';
     for (let prompt = PROMPT; ; prompt = CONTINUATION) {
       const line = this.readLine(prompt);
@@ -98,8 +99,9 @@ export class Prompt {
       }
       this.history.enter(source);
       if (parsed.kind === 'program') {
-        this.session.wasInterrupted();
-        this.session.run(parsed.program);
+        // A ^C typed since the line was taken is for its command, even if that has not begun.
+        if (this.session.wasInterrupted()) this.terminal.print('\n');
+        else this.session.run(parsed.program);
       } else {
         this.session.complain(parsed.fault.message);
         this.session.status = USAGE;

@@ -123,6 +123,12 @@ export class JobTable {
     }
   }
 
+  /** What the user interrupted until now is over. */
+  forgetInterrupt(): void {
+    this.poll();
+    this.interrupted = false;
+  }
+
   /** Lines on the background jobs that have ended since the last time. */
   endings(): string[] {
     this.poll();
