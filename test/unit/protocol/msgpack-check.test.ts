@@ -59,6 +59,17 @@ function plain(random: Random, depth: number): unknown {
   }
 }
 
+/** Why bytes cannot be decoded, or null. Anything but a SystemError is thrown on. */
+function decodingProblem(bytes: Buffer): string | null {
+  try {
+    decode(bytes, 0, bytes.length);
+    return null;
+  } catch (error) {
+    if (error instanceof SystemError) return error.message;
+    throw error;
+  }
+}
+
 describe('checkMsgpack', () => {
   it('passes each format of plain msgpack', () => {
     const formats = [
@@ -147,7 +158,7 @@ describe('checkMsgpack', () => {
     }
   });
 
-  it('lets nothing through that msgpackr cannot decode', () => {
+  it('lets nothing through that ends a decoder', () => {
     const random = new Random();
     let passed = 0;
     for (let round = 0; round < 3000; round++) {
@@ -157,10 +168,11 @@ describe('checkMsgpack', () => {
       for (let changes = random.below(5); changes > 0; changes--) bytes[random.below(bytes.length)] = random.below(256);
       if (checkMsgpack(bytes, 0, bytes.length) !== null) continue;
       passed++;
-      expect(
-        () => decode(bytes, 0, bytes.length),
-        `seed ${random.seed} round ${round} ${bytes.toString('hex')}`,
-      ).not.toThrow();
+      const problem = decodingProblem(bytes);
+      // A map with an array or a map as key is well formed, but no value: that is said, and nothing else goes wrong.
+      if (problem !== null) {
+        expect(problem, `seed ${random.seed} round ${round} ${bytes.toString('hex')}`).toMatch(/^EBADMSG: .*record/);
+      }
     }
     expect(passed).toBeGreaterThan(200);
   });
