@@ -4,6 +4,7 @@ import { Packr } from 'msgpackr/pack';
 import { describe, expect, it } from 'vitest';
 import { MAX_MSGPACK_DEPTH } from '../../../protocol/bounds.ts';
 import { decode, encodeAfter } from '../../../protocol/codec.ts';
+import { SystemError } from '../../../protocol/errno.ts';
 import { checkMsgpack } from '../../../protocol/msgpack-check.ts';
 import { Random } from '../../support/random.ts';
 
