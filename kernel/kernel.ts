@@ -1,8 +1,9 @@
 /**
  * The kernel: builds its parts, wires them, and runs until the machine is to end.
  */
+import fs from 'node:fs';
 import type { Machine } from '../hw/machine.ts';
-import { type Manifest, readConfiguration } from './config.ts';
+import { ConfigurationError, type Manifest, readConfiguration } from './config.ts';
 import { MachineClock } from './io/machine-clock.ts';
 import type { Ports } from './io/vector.ts';
 import { VectorQueue } from './io/vector-queue.ts';
@@ -42,7 +43,12 @@ export interface KernelOptions {
 
 /** Reads the manifests that a command line names. Throws ConfigurationError. */
 export function manifestsOf(options: Options): Manifest[] {
-  return readConfiguration(options.services);
+  const manifests = readConfiguration(options.services);
+  for (const { name, entry, enabled } of manifests) {
+    if (enabled && entry !== '' && !fs.existsSync(entry))
+      throw new ConfigurationError(`${options.services}: ${name}: entry: there is no file ${entry}`);
+  }
+  return manifests;
 }
 
 /** One boot of the kernel. */

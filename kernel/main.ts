@@ -84,8 +84,16 @@ function print(text: string): number {
 
 function logFile(options: Options): { write(line: string): void } | undefined {
   if (options.logFile === undefined) return undefined;
-  const descriptor = fs.openSync(options.logFile, 'a');
+  const descriptor = openLog(options.logFile);
   return { write: (line) => fs.writeSync(descriptor, line) };
+}
+
+function openLog(file: string): number {
+  try {
+    return fs.openSync(file, 'a');
+  } catch (error) {
+    throw new UsageError(`--log: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /** Says on the console and in the log what is about to run. */

@@ -53,13 +53,16 @@ Standard input that is no terminal is read as shell commands; the machine ends w
 export function parseOptions(words: readonly string[]): Options {
   const values = parse(words);
   const cpus = integer('--smp', values.smp ?? String(Math.min(DEFAULT_CPUS, os.availableParallelism())), 1, 64);
+  const disks = [values.hda, values.hdb, values.hdc, values.hdd];
+  if (values['no-disk'] && disks.some((file) => file !== undefined))
+    throw new UsageError('--no-disk and a disk image exclude one another');
   const policy = values.sched ?? 'rr';
   if (!isPolicyName(policy))
     throw new UsageError(`--sched: there is no policy ${policy}; choose one of ${policyNames.join(', ')}`);
   return {
     help: values.help,
     version: values.version,
-    disks: [values.hda, values.hdb, values.hdc, values.hdd],
+    disks,
     noDisk: values['no-disk'],
     readOnly: values['read-only'],
     cpus,

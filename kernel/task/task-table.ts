@@ -3,6 +3,7 @@
  */
 import { MAX_TASKS, MAX_TASKS_PER_PROGRAM } from '../../protocol/bounds.ts';
 import { type ErrorName, SystemError } from '../../protocol/errno.ts';
+import { emptyFrame, RESULT } from '../../protocol/frame.ts';
 import { kernelNotices } from '../../protocol/kernel.ts';
 import { startInformation } from '../../protocol/records.ts';
 import { signalName, signals } from '../../protocol/signal.ts';
@@ -11,8 +12,7 @@ import type { Ipc } from '../ipc/ipc.ts';
 import type { Interrupts } from '../irq/interrupts.ts';
 import type { KernelLog } from '../log.ts';
 import { cpuMilliseconds } from '../mm/usage.ts';
-import type { Port } from '../objects.ts';
-import { Program, Task } from '../objects.ts';
+import { type ExitStatus, type Port, Program, Task } from '../objects.ts';
 import type { Scheduler } from '../sched/index.ts';
 import type { Timers, TimeSource } from '../time/timers.ts';
 import { CrashRecords } from './crashes.ts';
@@ -22,6 +22,9 @@ import type { Spawner, Started } from './spawner.ts';
 
 /** How long after a start the pool of spares is filled up again, so that the task that just started goes first, in milliseconds. */
 const REFILL_MILLISECONDS = 25;
+
+/** How often a task under the debugger is woken, in milliseconds. */
+const DEBUGGER_MILLISECONDS = 50;
 
 /** A life of init shorter than this, in milliseconds, is a failed start. */
 const INIT_SHORT_LIFE_MILLISECONDS = 100;
@@ -100,12 +103,28 @@ export class TaskTable {
     task.process = started.process;
     program.task = task;
     this.tasks.set(task.pid, task);
-    if (task.inspected) this.parts.scheduler.exempt(task, true);
+    if (task.inspected) {
+      this.parts.scheduler.exempt(task, true);
+      this.keepAwake(task);
+    }
     if (started.startId !== null) this.begin(task, started.startId);
     const kind = started.warm ? 'warm spare' : 'cold start';
     log.debug(`${task.title} incarnation ${task.incarnation}: ${kind}`);
     this.parts.timers.set(REFILL_MILLISECONDS, () => spawner.refill());
     return task;
+  }
+
+  /**
+   * A task that waits in its system call runs no JavaScript, and only running JavaScript listens to the debugger. So one under the debugger is woken by
+   * an empty frame now and then, unless it has not taken the last ones: it is held.
+   */
+  private keepAwake(task: Task): void {
+    this.parts.timers.set(DEBUGGER_MILLISECONDS, () => {
+      if (task.exit !== null || task.process === null || this.closed) return;
+      const frame = emptyFrame(RESULT, 0, 0, 0);
+      if (task.process.pipe.queuedBytes === 0) task.process.pipe.write(frame, 0, frame.length);
+      this.keepAwake(task);
+    });
   }
 
   private tasksOf(program: Program): number {
@@ -208,8 +227,7 @@ export class TaskTable {
     if (note !== '') log.write('warn', note, task.title);
     const { program } = task;
     if (program.task === task) program.task = null;
-    // A signal that asks a task to end is no crash.
-    if (task.exit.status !== 0 && (task.decided?.signal ?? 0) === 0 && !this.closed) this.recordCrash(task);
+    if (this.crashed(task, task.exit)) this.recordCrash(task);
     else log.debug(`${task.title} has ended`);
     for (const child of this.tasks.values()) if (child.parent === task.pid) this.adopt(child);
     task.outbox.length = 0;
@@ -218,6 +236,14 @@ export class TaskTable {
       this.tasks.delete(task.pid);
       this.restartInit(task);
     } else this.tellParent(task);
+  }
+
+  /** A signal that asks a task to end is no crash, nor is a program's own word that it has failed. */
+  private crashed(task: Task, { status }: ExitStatus): boolean {
+    if (status === 0 || this.closed) return false;
+    if (task.decided === null) return true;
+    if (task.decided.signal !== 0) return false;
+    return !task.manifest.program || task.report !== '';
   }
 
   private recordCrash(task: Task): void {
@@ -242,7 +268,9 @@ export class TaskTable {
     if (outOfMemory) return `out of memory: its limit is ${task.manifest.memory} MiB`;
     const { status = 0, signal = 0 } = task.exit ?? {};
     if (signal !== 0) return `killed by ${signalName(signal)}`;
-    const [first = ''] = task.report.split('\n');
+    const lines = task.report.split('\n');
+    // A syntax error begins with the place; the words come later.
+    const first = lines.find((line) => /^\s*\w*Error\b/.test(line)) ?? lines[0] ?? '';
     return first === '' ? `exit status ${status}` : `exit status ${status}: ${first}`;
   }
 

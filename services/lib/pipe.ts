@@ -87,7 +87,8 @@ export function readResult(id: number): RawResult {
     first += size;
     const arrived = input.readUInt32LE(start + OFFSET_ID);
     if (arrived === id) return describe(input, start, start + size);
-    early.set(arrived, Buffer.from(input.subarray(start, start + size)));
+    // A frame without an id only wakes this task, so that a debugger is heard.
+    if (arrived !== 0) early.set(arrived, Buffer.from(input.subarray(start, start + size)));
   }
 }
 

@@ -98,8 +98,14 @@ export const setPriority = (pid: number, priority: number, weight: number): void
 // Devices
 
 /** Asks for the I/O ports start to end; answers the capability. */
-export const requestIoPort = (start: number, end: number): Handle =>
-  systemCallHandle('request_io_port', { start, end }) as Handle;
+export function requestIoPort(start: number, end: number): Handle {
+  try {
+    return systemCallHandle('request_io_port', { start, end }) as Handle;
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    throw new SystemError(error.code, `request_io_port 0x${start.toString(16)} to 0x${end.toString(16)}`);
+  }
+}
 const WIDTH = 0x10000;
 export const in8 = (port: number): number => systemCallHandle('in', undefined, port + WIDTH);
 export const in16 = (port: number): number => systemCallHandle('in', undefined, port + 2 * WIDTH);

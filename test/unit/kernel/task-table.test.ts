@@ -153,9 +153,25 @@ describe('TaskTable', () => {
     ]);
     expect(table.signal(third, signals.TERM, 'a test')).toBe('ESRCH');
     expect(table.signal(init, 77, 'a test')).toBe('EINVAL');
+    // A signal that asks for the end, and a program's own exit status, are no crashes.
     expect(table.crashes.list().map(({ pid, reason }) => [pid, reason])).toEqual([
-      [second.pid, 'exit status 7'],
       [third.pid, 'did something terrible'],
+    ]);
+  });
+
+  it('records it when a service ends with a status, and in which words', () => {
+    const init = table.spawn('init', [], null, null);
+    const [plain, wordy] = [1, 2].map(() => {
+      const service = table.spawn('service', [], init, null);
+      if (table.crashes.list().length > 0)
+        service.report = '/a/b.cjs:1\nlet let\n^\nSyntaxError: let is not allowed\n  at x';
+      table.exit(service, 7);
+      ends(service, 137, 9);
+      return service;
+    }) as [Task, Task];
+    expect(table.crashes.list().map(({ pid, reason }) => [pid, reason])).toEqual([
+      [plain.pid, 'exit status 7'],
+      [wordy.pid, 'exit status 7: SyntaxError: let is not allowed'],
     ]);
   });
 
