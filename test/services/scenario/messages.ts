@@ -66,7 +66,7 @@ export const messageCases: Cases = {
     const before = uptime();
     fails('ETIMEDOUT', () => server.do('ipcRecv', [port], 50));
     const took = uptime() - before;
-    holds(took >= 50 && took < 1000, `took ${took} ms instead of 50`);
+    holds(took >= 50 && took < 150, `took ${took} ms instead of 50`);
     fails('EINVAL', () => server.do('ipcRecv', [port], MAX_TIMEOUT_MILLISECONDS + 1));
     equal(server.do('ipcTryRecv', [port]), null, 'nothing is there');
   },
@@ -117,7 +117,7 @@ export const messageCases: Cases = {
     const { reply } = server.do('ipcRecv', [port]);
     fails('ETIMEDOUT', () => call.result());
     const took = uptime() - before;
-    holds(took >= 60 && took < 1000, `took ${took} ms instead of 60`);
+    holds(took >= 60 && took < 160, `took ${took} ms instead of 60`);
     server.do('ipcReply', reply, 0, 'late');
     // One that waits in the queue is taken off it.
     fails('ETIMEDOUT', () => client.do('ipcCall', right, post('never seen'), 10));
