@@ -35,21 +35,28 @@ module.exports = {
       comment: 'The machine knows nothing of the system running on it.',
       severity: 'error',
       from: { path: '^hw/' },
-      to: { path: '^(protocol|kernel|services|test|bench|examples)/' },
+      to: { path: '^(protocol|kernel|services|filesystems|host|test|bench|examples)/' },
+    },
+    {
+      name: 'filesystems-import-the-errors-only',
+      comment: 'A format works on any block device, in a service, in a tool of the host, or in a test.',
+      severity: 'error',
+      from: { path: '^filesystems/' },
+      to: { pathNot: ['^filesystems/', '^protocol/errno\\.ts$', '^(node:)?buffer$'] },
     },
     {
       name: 'kernel-imports-protocol-and-hw',
       comment: 'The kernel never depends on a service: it would no longer be a microkernel.',
       severity: 'error',
       from: { path: '^kernel/' },
-      to: { path: '^(services|test|bench|examples)/' },
+      to: { path: '^(services|filesystems|host|test|bench|examples)/' },
     },
     {
       name: 'services-import-protocol-and-lib',
       comment: 'A service knows the contract and the service library. Everything else is behind its pipe.',
       severity: 'error',
       from: { path: '^(services|examples|test/services|bench/services)/' },
-      to: { path: '^(kernel|hw|bench/(?!services/)|test/(?!services/))' },
+      to: { path: '^(kernel|hw|host|bench/(?!services/)|test/(?!services/))' },
     },
     {
       name: 'services-never-import-one-another',
@@ -61,10 +68,10 @@ module.exports = {
     {
       name: 'services-use-the-library-by-its-front-door',
       comment:
-        'The service library is loaded once, before the service; the bundle of a service refers to its index only.',
+        'The service library is loaded once, before the service; the bundle of a service refers to its index only. What file systems and their servers share beyond it is in services/lib/filesystem.',
       severity: 'error',
       from: { path: '^(services|examples|test/services|bench/services)/', pathNot: '^services/lib/' },
-      to: { path: '^services/lib/', pathNot: '^services/lib/index\\.ts$' },
+      to: { path: '^services/lib/', pathNot: '^services/lib/(filesystem/)?index\\.ts$' },
     },
     {
       name: 'services-do-no-io',
@@ -85,7 +92,7 @@ module.exports = {
       name: 'run-time-packages-only',
       comment: 'Code that ships uses only what an installation without the development packages has.',
       severity: 'error',
-      from: { path: '^(protocol|hw|kernel|services|examples)/' },
+      from: { path: '^(protocol|hw|kernel|services|filesystems|host|examples)/' },
       to: { dependencyTypes: ['npm-dev', 'npm-optional', 'npm-no-pkg', 'npm-unknown'] },
     },
     {

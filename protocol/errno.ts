@@ -19,6 +19,7 @@ const numbers = {
   EFAULT: 14,
   EBUSY: 16,
   EEXIST: 17,
+  EXDEV: 18,
   ENODEV: 19,
   ENOTDIR: 20,
   EISDIR: 21,
@@ -38,9 +39,11 @@ const numbers = {
   ENOTEMPTY: 39,
   ELOOP: 40,
   EBADMSG: 74,
+  EILSEQ: 84,
   EMSGSIZE: 90,
   EOPNOTSUPP: 95,
   ETIMEDOUT: 110,
+  EUCLEAN: 117,
   ECANCELED: 125,
 } as const;
 
@@ -73,6 +76,7 @@ const texts: Readonly<Record<ErrorName, string>> = {
   EFAULT: 'bad address',
   EBUSY: 'busy',
   EEXIST: 'exists already',
+  EXDEV: 'on another file system',
   ENODEV: 'no such device',
   ENOTDIR: 'not a directory',
   EISDIR: 'is a directory',
@@ -92,9 +96,11 @@ const texts: Readonly<Record<ErrorName, string>> = {
   ENOTEMPTY: 'not empty',
   ELOOP: 'too many links in a path',
   EBADMSG: 'malformed message',
+  EILSEQ: 'not well-formed UTF-8',
   EMSGSIZE: 'message too long',
   EOPNOTSUPP: 'not supported',
   ETIMEDOUT: 'timed out',
+  EUCLEAN: 'the file system is damaged',
   ECANCELED: 'cancelled',
 };
 

@@ -2,9 +2,12 @@
 import './block.ts';
 import './clock.ts';
 import './echo.ts';
+import './file.ts';
+import './filesystem.ts';
 import './init.ts';
 import './kernel.ts';
 import './service.ts';
 import './tty.ts';
+import './vfs.ts';
 
 export { methodName } from './interface.ts';

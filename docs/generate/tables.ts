@@ -11,6 +11,8 @@ import * as bounds from '../../protocol/bounds.ts';
 import * as clock from '../../protocol/clock.ts';
 import * as echo from '../../protocol/echo.ts';
 import { type ErrorName, errno, errorText } from '../../protocol/errno.ts';
+import * as file from '../../protocol/file.ts';
+import * as filesystem from '../../protocol/filesystem.ts';
 import * as init from '../../protocol/init.ts';
 import type { Interface, Methods } from '../../protocol/interface.ts';
 import * as kernel from '../../protocol/kernel.ts';
@@ -21,6 +23,7 @@ import { signals } from '../../protocol/signal.ts';
 import { type SystemCall, systemCalls } from '../../protocol/syscall.ts';
 import * as tty from '../../protocol/tty.ts';
 import { vectorOperation } from '../../protocol/vector.ts';
+import * as vfs from '../../protocol/vfs.ts';
 import { RESTART_DELAYS_MS } from '../../services/init/policy.ts';
 import { code, docComments, grouped, headComment, hex, table } from './text.ts';
 
@@ -162,6 +165,9 @@ const interfaceModules: readonly (readonly [string, Readonly<Record<string, unkn
   ['tty', tty],
   ['echo', echo],
   ['clock', clock],
+  ['file', file],
+  ['vfs', vfs],
+  ['filesystem', filesystem],
 ];
 
 function isInterface(value: unknown): value is Interface<Methods> {
