@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { MAX_NAME_BYTES } from '../protocol/bounds.ts';
+import { isTemplate, TEMPLATE_SIGN } from '../protocol/template.ts';
 import { programFile } from './paths.ts';
 
 /** Things only some programs may do. */
@@ -37,6 +38,8 @@ export interface Manifest {
   readonly dependsOn: readonly string[];
   /** Limit of its data in MiB, enforced by the host. */
   readonly memory: number;
+  /** Size of its recovery store in MiB. */
+  readonly store: number;
   /** 0 (highest) to 31. */
   readonly priority: number;
   /** CFS weight, 1024 nominal. */
@@ -46,12 +49,18 @@ export interface Manifest {
   readonly maySpawn: readonly string[];
 }
 
+/** Largest recovery store in MiB. */
+const MAX_STORE_MEBIBYTES = 256;
+
+/** The manifest of an instance of a template. */
+export const instanceManifest = (template: Manifest, name: string): Manifest => ({ ...template, name, serves: [name] });
+
 /** A mistake in the configuration, in words for the user. */
 export class ConfigurationError extends Error {}
 
 const known = new Set([
   ...['name', 'enabled', 'start', 'program', 'entry', 'command', 'serves', 'looksUp', 'ioPorts', 'irqs', 'restart'],
-  ...['dependsOn', 'memory', 'priority', 'weight', 'privileges', 'maySpawn', 'about'],
+  ...['dependsOn', 'memory', 'store', 'priority', 'weight', 'privileges', 'maySpawn', 'about'],
 ]);
 
 /** Reads the configuration. Throws ConfigurationError naming file, service and field. */
@@ -113,11 +122,17 @@ class Reader {
     const program = this.flag('program', false);
     const serves = this.strings('serves');
     if (program && serves.length > 0) return this.refuse('serves', 'a program of many tasks cannot serve named ports');
-    const name = this.name(this.fields.name, 'name');
+    const name = this.programName();
+    const template = isTemplate(name);
+    if (template && (program || serves.length > 0 || this.fields.start !== undefined))
+      return this.refuse(
+        'name',
+        'a template has no program, serves or start: each instance serves its own name, on demand',
+      );
     return {
       name,
       enabled: this.flag('enabled', true),
-      start: this.word('start', ['boot', 'demand'], 'boot'),
+      start: this.word('start', ['boot', 'demand'], template ? 'demand' : 'boot'),
       program,
       entry: typeof entry === 'string' ? this.entry(entry) : '',
       command,
@@ -128,6 +143,7 @@ class Reader {
       restart: this.word('restart', ['always', 'on-failure', 'never'], 'always'),
       dependsOn: this.strings('dependsOn'),
       memory: this.number('memory', 64, 65536, DEFAULT_MEMORY_MEBIBYTES),
+      store: this.number('store', 1, MAX_STORE_MEBIBYTES, 1),
       priority: this.number('priority', 0, 31, 16),
       weight: this.number('weight', 1, 65535, 1024),
       privileges: this.strings('privileges').map((text) => {
@@ -151,6 +167,13 @@ class Reader {
     if (typeof value !== 'string' || !/^[a-z0-9][a-z0-9._-]*$/i.test(value) || value.length > MAX_NAME_BYTES)
       return this.refuse(field, `expected a name of letters, digits, dots and dashes, at most ${MAX_NAME_BYTES} bytes`);
     return value;
+  }
+
+  /** The name of a program; that of a template ends in its sign. */
+  private programName(): string {
+    const { name } = this.fields;
+    if (typeof name !== 'string' || !name.endsWith(TEMPLATE_SIGN)) return this.name(name, 'name');
+    return this.name(name.slice(0, -1), 'name') + TEMPLATE_SIGN;
   }
 
   private flag(field: string, otherwise: boolean): boolean {

@@ -124,7 +124,7 @@ export class Kernel {
       [...tasks.programs.values()].some(({ lost, manifest }) => lost && manifest.serves.includes(name));
     const affinity = new Affinity(spawner.placement, timers, scheduler, () => tasks.tasks.values());
     this.parts = {
-      ...{ log, time, timers, scheduler, execution, ports, ipc, interrupts, tasks, bus, vectors, manifests, version },
+      ...{ log, time, timers, scheduler, execution, ports, ipc, interrupts, tasks, bus, vectors, version },
       inspectorAddress,
       exec: options.exec,
       halt: (status, reboot) => this.halt(status, reboot),

@@ -109,6 +109,8 @@ export class Task implements Schedulable {
   readonly owes = new Set<Message>();
   /** The post or notice received last: handled when the task asks for the next message. */
   lastTaken: { port: Port; item: Message | Notice } | null = null;
+  /** The request received last, as long as the task has not asked for more at its port: it is at hand. */
+  atHand: Message | null = null;
   receive: Receive | null = null;
   childWait: ChildWait | null = null;
   readonly alarms = new Map<number, Timer>();
@@ -118,6 +120,8 @@ export class Task implements Schedulable {
   permission: PermissionBitmap | null = null;
   readonly irqs = new Set<number>();
   signalPort: Port | null = null;
+  /** Handles of the rights it was started with. */
+  startRights: number[] = [];
   sequence = 0;
   /** Ports it has made that still exist. */
   portsMade = 0;
@@ -338,6 +342,8 @@ export interface Message {
   /** Rights that travel with it; the message is a holder of each until it is done. */
   rights: readonly Capability[];
   deliveries: number;
+  /** Deaths of its server while it was the request at hand. */
+  deaths: number;
   /** The task it was delivered to. */
   receiver: Task | null;
   /** The receiver's handle of the reply right, 0 for a post. */

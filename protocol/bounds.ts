@@ -48,14 +48,26 @@ export const MAX_OUTSTANDING_CALLS = 256;
 /** Alarms that one task may have set. */
 export const MAX_ALARMS = 64;
 
-/** Deliveries of one request: one that has killed its server this many times is answered EIO. */
+/**
+ * Deaths of a server for which one request is to blame: the one it received last, when it had not asked for another at that port. One that has killed its server this many times is
+ * answered EIO.
+ */
 export const MAX_DELIVERIES = 3;
 
-/** Keys in the recovery store of one service. */
+/** Deliveries of one request, also of one that only waited in servers that died over something else; then it is answered EIO. */
+export const MAX_WAITING_DELIVERIES = 100;
+
+/** Keys in the recovery store of one service for each MiB of its size. */
 export const MAX_STORE_KEYS = 1024;
 
-/** Bytes in the recovery store of one service (keys and values). */
+/** Bytes in the recovery store of one service (keys and values), unless its manifest gives it more. */
 export const MAX_STORE_BYTES = 1024 * 1024;
+
+/** Keys that one `store_keys` answers at most. */
+export const MAX_LISTED_KEYS = 4096;
+
+/** Instances of templates (`vrfs@hda1`), all together. */
+export const MAX_INSTANCES = 64;
 
 /** Tasks that exist at the same time, zombies included. */
 export const MAX_TASKS = 512;

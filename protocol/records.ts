@@ -81,7 +81,7 @@ export const crashRecord = record({
 export const logLine = record({ time: real, level: u8, source: text(64), text: text(MAX_LOG_BYTES) });
 
 /**
- * What a service's manifest says, as far as init needs it. `start`: `boot` services are started with the machine, `demand` ones when somebody asks
+ * What a service's manifest says, as far as init needs it. A name that ends in `@` is that of a template: no service by itself, but what its instances are made from. `start`: `boot` services are started with the machine, `demand` ones when somebody asks
  * init to, or when a service that depends on them is started. A service that is not `enabled` is refused either way.
  */
 export const manifestRow = record({

@@ -8,7 +8,16 @@
  * Every call can also end with: ENOSYS (no such number), EBADMSG (the body is not msgpack, or too deep), EINVAL (an argument has the wrong type or
  * range), EAGAIN (256 calls of this task are under way). They are not repeated below.
  */
-import { MAX_PORTS_PER_TASK, MAX_RANDOM_BYTES, MAX_STORE_KEYS, MAX_TASKS, MAX_VECTOR_BYTES } from './bounds.ts';
+import {
+  MAX_INSTANCES,
+  MAX_LISTED_KEYS,
+  MAX_PORTS_PER_TASK,
+  MAX_RANDOM_BYTES,
+  MAX_RIGHTS,
+  MAX_STORE_KEYS,
+  MAX_TASKS,
+  MAX_VECTOR_BYTES,
+} from './bounds.ts';
 import type { ErrorName } from './errno.ts';
 import {
   capabilityRow,
@@ -90,15 +99,16 @@ export const systemCalls = {
   ),
   spawn: call(
     5,
-    'Starts a program of the configuration as a child; its `exit` notice comes to `notify` when it ends (0: no notice).',
-    record({ name: nameText, arguments: list(text(65536), 64), notify: u32 }),
+    'Starts a program of the configuration, or an instance of a template (`vrfs@hda1` of `vrfs@`), as a child; its `exit` notice comes to `notify` when it ends ' +
+      '(0: no notice). The send and receive rights in `rights` move to the child (`start_rights`); when the call fails the caller keeps them.',
+    record({ name: nameText, arguments: list(text(65536), 64), notify: u32, rights: list(u32, MAX_RIGHTS) }),
     record({ pid: u32 }),
     {
       ENOENT: 'the configuration has no such program',
       EPERM: "the caller's manifest does not let it start this program, or the program is disabled",
       EBUSY: 'the service is running already',
-      EAGAIN: 'there are too many tasks',
-      EBADF: '`notify` is not a receive right of the caller',
+      EAGAIN: 'there are too many tasks, or instances',
+      EBADF: '`notify` is not a receive right of the caller, or one of `rights` is no right, or stands there twice',
     },
   ),
   waitpid: call(
@@ -152,6 +162,13 @@ export const systemCalls = {
     record({ pid: u32, priority: u8, weight: u16 }),
     nothing,
     { ESRCH: 'no such task', EPERM: "the caller's manifest does not have the privilege `scheduler`" },
+  ),
+
+  start_rights: call(
+    17,
+    'Handles of the rights that the task was given when it was started, in their order.',
+    nothing,
+    list(u32, MAX_RIGHTS),
   ),
 
   // Ports and messages
@@ -418,7 +435,7 @@ export const systemCalls = {
     record({ key: nameText, value: anything }),
     nothing,
     {
-      ENOSPC: `the store is full (${MAX_STORE_KEYS} keys, 1 MiB)`,
+      ENOSPC: `the store is full (1 MiB, or what the manifest says, and ${MAX_STORE_KEYS} keys a MiB)`,
       EPERM: 'a task that is no service has no store',
       ENAMETOOLONG: 'the key has more than 64 bytes',
     },
@@ -431,9 +448,13 @@ export const systemCalls = {
     ENOENT: 'nothing is kept under this key',
     EPERM: 'a task that is no service has no store',
   }),
-  store_keys: call(0x5b, 'The keys in use.', nothing, list(nameText, MAX_STORE_KEYS), {
-    EPERM: 'a task that is no service has no store',
-  }),
+  store_keys: call(
+    0x5b,
+    `The keys in use, in the order of their characters: those behind \`after\` ('' for the first), at most ${MAX_LISTED_KEYS}.`,
+    record({ after: text(64) }),
+    list(nameText, MAX_LISTED_KEYS),
+    { EPERM: 'a task that is no service has no store' },
+  ),
 
   // Log and crashes
   log: call(
@@ -471,9 +492,15 @@ export const systemCalls = {
   ),
 
   // Supervision (privilege `supervise`: init)
-  manifest_list: call(0x70, 'The services of the configuration.', nothing, list(manifestRow, MAX_TASKS), {
-    EPERM: 'no privilege `supervise`',
-  }),
+  manifest_list: call(
+    0x70,
+    'The services of the configuration, templates among them, and the instances there are.',
+    nothing,
+    list(manifestRow, MAX_TASKS + MAX_INSTANCES),
+    {
+      EPERM: 'no privilege `supervise`',
+    },
+  ),
   service_lost: call(
     0x71,
     'A service will not come back by itself: everyone who waits for it gets EIO, and so does who calls it, until it is started again.',

@@ -40,7 +40,7 @@ export class Delivery {
   /** ipc_recv and the second half of ipc_reply_recv; `ports` null means every port of the task. The task blocks unless something is there. */
   receive(task: Task, id: number, ports: readonly Port[] | null, timeout: number): Status {
     if (task.receive !== null) return 'EBUSY';
-    this.handled(task);
+    this.handled(task, ports);
     const receive: Receive = { id, ports, timer: null };
     task.receive = receive;
     this.execution.begin(task, 'ipc_recv');
@@ -53,7 +53,7 @@ export class Delivery {
   /** ipc_try_recv: answers EAGAIN when nothing waits. */
   tryReceive(task: Task, id: number, ports: readonly Port[] | null): Status {
     if (task.receive !== null) return 'EBUSY';
-    this.handled(task);
+    this.handled(task, ports);
     if (this.readyPort(task, ports) === null) return 'EAGAIN';
     task.receive = { id, ports, timer: null };
     this.execution.begin(task, 'ipc_try_recv');
@@ -61,10 +61,12 @@ export class Delivery {
     return 0;
   }
 
-  /** The task asks for the next message, so it has dealt with the post or notice it received last. */
-  private handled(task: Task): void {
-    const { lastTaken } = task;
+  /** The task asks for the next message, so it has dealt with the post or notice it received last, or put the request off. */
+  private handled(task: Task, ports: readonly Port[] | null): void {
+    const { lastTaken, atHand } = task;
     task.lastTaken = null;
+    // A driver that waits for its interrupt, at another port, is still at work on the request.
+    if (atHand !== null && (ports === null || ports.includes(atHand.port))) task.atHand = null;
     if (lastTaken !== null && 'state' in lastTaken.item) this.rights.finish(lastTaken.item);
   }
 
@@ -129,6 +131,7 @@ export class Delivery {
     else {
       message.replyHandle = task.capabilities.insert({ kind: 'reply', references: 0, message });
       task.owes.add(message);
+      task.atHand = message;
       port.owed++;
     }
     frame.writeUInt16LE(RESULT, OFFSET_TYPE);

@@ -11,6 +11,7 @@ import {
   MAX_FRAME_BYTES,
   MAX_TASK_MESSAGE_BYTES,
   MAX_TIMEOUT_MILLISECONDS,
+  MAX_WAITING_DELIVERIES,
   PORT_QUEUE_BYTES,
   PORT_QUEUE_MESSAGES,
   PORT_WAITING_CALLS,
@@ -179,6 +180,7 @@ export class Ipc {
       frame: copy,
       rights,
       deliveries: 0,
+      deaths: 0,
       receiver: null,
       replyHandle: 0,
       timer: null,
@@ -326,6 +328,27 @@ export class Ipc {
     return capability;
   }
 
+  // Rights outside of messages
+
+  /** Whether a task can give these rights away. */
+  canGive(task: Task, handles: readonly number[]): boolean {
+    const kinds = handles.map((handle) => task.capabilities.get(handle)?.kind);
+    return new Set(handles).size === handles.length && kinds.every((kind) => kind === 'send' || kind === 'receive');
+  }
+
+  /** Moves rights from one task to another, which has room for them. Answers their handles there. `canGive` comes first. */
+  give(from: Task, handles: readonly number[], to: Task): number[] {
+    return handles.flatMap((handle) => {
+      const capability = from.capabilities.take(handle);
+      if (capability === null) return [];
+      if (capability.kind === 'receive') this.ports.detach(capability.port);
+      const moved = to.capabilities.insert(capability);
+      capability.references--;
+      if (capability.kind === 'receive') this.ports.attach(capability.port, to, moved);
+      return [moved];
+    });
+  }
+
   // Death
 
   /** A task is gone: its calls end, what it owed goes back to the ports, its capabilities are dropped. */
@@ -338,6 +361,8 @@ export class Ipc {
     task.receive = null;
     const owed = [...task.owes];
     task.owes.clear();
+    if (task.atHand?.receiver === task) task.atHand.deaths++;
+    task.atHand = null;
     for (const message of owed) {
       message.receiver = null;
       message.port.owed--;
@@ -364,11 +389,11 @@ export class Ipc {
     let error: Status = 0;
     if (port.destroyed) error = 'EPIPE';
     else if (port.program.lost) error = 'EIO';
-    else if (message.deliveries >= MAX_DELIVERIES) {
+    else if (message.deaths >= MAX_DELIVERIES || message.deliveries >= MAX_WAITING_DELIVERIES) {
       error = 'EIO';
-      this.log.error(
-        `${describe(message)} was answered EIO: ${dead.name} died ${message.deliveries} times while it had this request`,
-      );
+      const what = message.deaths >= MAX_DELIVERIES ? 'over' : 'with';
+      const times = message.deaths >= MAX_DELIVERIES ? message.deaths : message.deliveries;
+      this.log.error(`${describe(message)} was answered EIO: ${dead.name} died ${times} times ${what} this request`);
     }
     if (error === 0 && message.caller !== null) {
       this.requeue(port, message);

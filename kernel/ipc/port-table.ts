@@ -4,6 +4,7 @@
 import { FOREVER, MAX_PORTS_PER_TASK } from '../../protocol/bounds.ts';
 import type { ErrorName } from '../../protocol/errno.ts';
 import { kernelNotices } from '../../protocol/kernel.ts';
+import { templateOf } from '../../protocol/template.ts';
 import type { Program, Task } from '../objects.ts';
 import { Port } from '../objects.ts';
 import type { Execution } from '../task/execution.ts';
@@ -115,7 +116,8 @@ export class PortTable {
   /** ipc_find_port: answers the handle, an error, or null when the task waits for the name. */
   find(task: Task, id: number, name: string, timeout: number): HandleOrError | null {
     const { looksUp } = task.manifest;
-    if (!looksUp.includes('*') && !looksUp.includes(name)) return 'EPERM';
+    const allowed = ['*', name, templateOf(name)];
+    if (!looksUp.some((entry) => allowed.includes(entry))) return 'EPERM';
     const port = this.named.get(name);
     if (port !== undefined) {
       if (port.program.lost && port.receiver === null) return 'EIO';

@@ -4,7 +4,7 @@ import { decode } from '../../protocol/codec.ts';
 import { SystemError } from '../../protocol/errno.ts';
 import type { Handle } from '../../protocol/schema.ts';
 import { type Arguments, type Result, type SystemCallName, systemCalls } from '../../protocol/syscall.ts';
-import type { Manifest, Privilege } from '../config.ts';
+import type { Privilege } from '../config.ts';
 import type { Ports } from '../io/vector.ts';
 import type { VectorQueue } from '../io/vector-queue.ts';
 import type { Frame } from '../ipc/frame.ts';
@@ -31,7 +31,6 @@ export interface KernelParts {
   readonly tasks: TaskTable;
   readonly bus: Ports;
   readonly vectors: VectorQueue;
-  readonly manifests: readonly Manifest[];
   /** Address of the inspector of a task under the debugger, once it has printed it. */
   readonly inspectorAddress: (task: Task) => string;
   readonly exec: string | null;

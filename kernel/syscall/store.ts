@@ -1,5 +1,5 @@
 /** System calls on the recovery store: values that outlive an incarnation of a service. */
-import { MAX_STORE_BYTES, MAX_STORE_KEYS } from '../../protocol/bounds.ts';
+import { MAX_LISTED_KEYS, MAX_STORE_BYTES, MAX_STORE_KEYS } from '../../protocol/bounds.ts';
 import { decode, encodeAfter } from '../../protocol/codec.ts';
 import { SystemError } from '../../protocol/errno.ts';
 import type { Program, Task } from '../objects.ts';
@@ -27,8 +27,9 @@ export function storePut(task: Task, key: string, value: unknown): void {
 export function checkRoom(task: Task, key: string, length: number): void {
   const program = storeOf(task);
   const size = program.storeBytes - sizeOf(key, program.store.get(key)) + Buffer.byteLength(key) + length;
-  const full = !program.store.has(key) && program.store.size >= MAX_STORE_KEYS;
-  if (full || size > MAX_STORE_BYTES) throw new SystemError('ENOSPC');
+  const { store: mebibytes } = program.manifest;
+  const full = !program.store.has(key) && program.store.size >= mebibytes * MAX_STORE_KEYS;
+  if (full || size > mebibytes * MAX_STORE_BYTES) throw new SystemError('ENOSPC');
 }
 
 export const storeCalls = {
@@ -48,5 +49,8 @@ export const storeCalls = {
     program.storeBytes -= size;
     kernel.execution.answer(task, frame.id, 0);
   }),
-  store_keys: valued('store_keys', (_kernel, task) => [...storeOf(task).store.keys()]),
+  store_keys: valued('store_keys', (_kernel, task, { after }) => {
+    const keys = [...storeOf(task).store.keys()].filter((key) => key > after);
+    return keys.sort().slice(0, MAX_LISTED_KEYS);
+  }),
 } satisfies Record<string, Handler>;

@@ -64,7 +64,8 @@ export const systemWideCalls = {
   }),
   manifest_list: valued('manifest_list', (kernel, task) => {
     if (!has(task, 'supervise')) throw new SystemError('EPERM');
-    return kernel.manifests
+    const manifests = [...kernel.tasks.programs.values()].map(({ manifest }) => manifest);
+    return [...manifests, ...kernel.tasks.templates.values()]
       .filter((manifest) => !manifest.program)
       .map(({ name, enabled, start, restart, dependsOn, serves }) => ({
         name,

@@ -59,14 +59,17 @@ export const taskCalls = {
   exit: typed('exit', (kernel, task, { status }) => kernel.tasks.exit(task, status)),
   getpid: (kernel, task, frame) => kernel.execution.answer(task, frame.id, 0, task.pid),
   getppid: (kernel, task, frame) => kernel.execution.answer(task, frame.id, 0, task.parent),
-  spawn: valued('spawn', (kernel, task, { name, arguments: args, notify }) => {
+  spawn: valued('spawn', (kernel, task, { name, arguments: args, notify, rights }) => {
     // init decides for itself: an operator can enable what the configuration disables.
     const permitted =
       task.manifest.maySpawn.includes(name) && kernel.tasks.programs.get(name)?.manifest.enabled !== false;
     if (!permitted && !has(task, 'supervise')) throw new SystemError('EPERM');
     const port = notify === 0 ? null : task.capabilities.of(notify, 'receive');
     if (port === null && notify !== 0) throw new SystemError('EBADF');
-    return { pid: kernel.tasks.spawn(name, args, task, port?.port ?? null).pid };
+    if (!kernel.ipc.canGive(task, rights)) throw new SystemError('EBADF');
+    const child = kernel.tasks.spawn(name, args, task, port?.port ?? null);
+    child.startRights = kernel.ipc.give(task, rights, child);
+    return { pid: child.pid };
   }),
   waitpid: typed('waitpid', (kernel, task, { pid, timeout }, frame) => {
     const { execution, tasks, timers } = kernel;
@@ -117,6 +120,7 @@ export const taskCalls = {
   }),
   fork: (kernel, task, frame) => kernel.execution.answer(task, frame.id, 'ENOSYS'),
   execve: (kernel, task, frame) => kernel.execution.answer(task, frame.id, 'ENOSYS'),
+  start_rights: valued('start_rights', (_kernel, task) => task.startRights),
   task_list: valued('task_list', (kernel) => [...kernel.tasks.tasks.values()].map((task) => row(kernel, task))),
   task_capabilities: valued('task_capabilities', (kernel, _task, { pid }) =>
     capabilityRows(existing(kernel.tasks, pid)),

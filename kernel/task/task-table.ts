@@ -1,13 +1,14 @@
 /**
  * Tasks from start to end: the table, the tree, starting, signalling, dying, and being waited for.
  */
-import { MAX_TASKS, MAX_TASKS_PER_PROGRAM } from '../../protocol/bounds.ts';
+import { MAX_INSTANCES, MAX_TASKS, MAX_TASKS_PER_PROGRAM } from '../../protocol/bounds.ts';
 import { type ErrorName, SystemError } from '../../protocol/errno.ts';
 import { emptyFrame, RESULT } from '../../protocol/frame.ts';
 import { kernelNotices } from '../../protocol/kernel.ts';
 import { startInformation } from '../../protocol/records.ts';
 import { signalName, signals } from '../../protocol/signal.ts';
-import type { Manifest } from '../config.ts';
+import { isTemplate, templateOf } from '../../protocol/template.ts';
+import { instanceManifest, type Manifest } from '../config.ts';
 import type { Ipc } from '../ipc/ipc.ts';
 import type { Interrupts } from '../irq/interrupts.ts';
 import type { KernelLog } from '../log.ts';
@@ -50,7 +51,9 @@ export interface TaskTableParts {
 
 /** The table. */
 export class TaskTable {
+  /** Programs of the configuration, and instances of templates. */
   readonly programs = new Map<string, Program>();
+  readonly templates = new Map<string, Manifest>();
   readonly tasks = new Map<number, Task>();
   readonly crashes = new CrashRecords();
   private readonly parts: TaskTableParts;
@@ -60,7 +63,10 @@ export class TaskTable {
 
   constructor(manifests: readonly Manifest[], parts: TaskTableParts) {
     this.parts = parts;
-    for (const manifest of manifests) this.programs.set(manifest.name, new Program(manifest));
+    for (const manifest of manifests) {
+      if (isTemplate(manifest.name)) this.templates.set(manifest.name, manifest);
+      else this.programs.set(manifest.name, new Program(manifest));
+    }
   }
 
   /** The task of a pid that has not been reaped. */
@@ -73,10 +79,22 @@ export class TaskTable {
     return this.programs.get('init')?.task ?? null;
   }
 
+  /** The program of a name; an instance is made from its template the first time. Throws SystemError: ENOENT, EAGAIN (too many instances). */
+  private programOf(name: string): Program {
+    const known = this.programs.get(name);
+    if (known !== undefined) return known;
+    const template = this.templates.get(templateOf(name) ?? '');
+    if (template === undefined) throw new SystemError('ENOENT', `the configuration has no ${name}`);
+    const instances = [...this.programs.keys()].filter((other) => templateOf(other) !== undefined);
+    if (instances.length >= MAX_INSTANCES) throw new SystemError('EAGAIN', 'too many instances');
+    const program = new Program(instanceManifest(template, name));
+    this.programs.set(name, program);
+    return program;
+  }
+
   /** Starts a program. Throws SystemError: ENOENT, EBUSY (it runs), EAGAIN (too many tasks), EIO (the host cannot). */
   spawn(name: string, args: readonly string[], parent: Task | null, notify: Port | null): Task {
-    const program = this.programs.get(name);
-    if (program === undefined) throw new SystemError('ENOENT', `the configuration has no ${name}`);
+    const program = this.programOf(name);
     if (!program.manifest.program && program.task !== null) throw new SystemError('EBUSY', `${name} is running`);
     if (this.tasks.size >= MAX_TASKS || this.tasksOf(program) >= MAX_TASKS_PER_PROGRAM || this.closed)
       throw new SystemError('EAGAIN', 'too many tasks');

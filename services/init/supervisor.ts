@@ -4,10 +4,12 @@
  * Every event ends the same way: the state is saved, then requests are answered, then the alarm is set. So an answer is never given for something a
  * restart of init would forget, and one alarm serves for restarts, kills, pings and the debugger.
  */
+import { MAX_INSTANCES } from '../../protocol/bounds.ts';
 import { type ErrorName, SystemError } from '../../protocol/errno.ts';
 import type { init } from '../../protocol/init.ts';
 import type { Reply } from '../../protocol/interface.ts';
 import type { ManifestRow } from '../../protocol/records.ts';
+import { isTemplate, templateOf } from '../../protocol/template.ts';
 import { adopt } from './adopt.ts';
 import type { Effects } from './effects.ts';
 import { collect, examine, isPinged, isReady, PING_PERIOD_MS } from './health.ts';
@@ -41,15 +43,23 @@ export interface Self {
   readonly incarnation: number;
 }
 
+/** What instances are made from. */
+interface Template {
+  readonly row: ManifestRow;
+  readonly problem: string | undefined;
+  readonly dependencies: readonly Service[];
+}
+
 /** See the head of this file. */
 export class Supervisor {
   private readonly effects: Effects;
   private readonly self: Self;
   private readonly lifecycle: Lifecycle;
-  /** All services in the order of the configuration, init among them. */
-  private readonly all: readonly Service[];
+  /** All services in the order of the configuration, init among them, then the instances of templates. */
+  private readonly all: Service[];
   /** All but init. */
-  private readonly others: readonly Service[];
+  private readonly others: Service[];
+  private readonly templates: ReadonlyMap<string, Template>;
   private readonly dependencies = new Map<Service, readonly Service[]>();
   private ending: Ending | null = null;
   private now = 0;
@@ -62,16 +72,35 @@ export class Supervisor {
     this.self = self;
     this.lifecycle = new Lifecycle(effects);
     const { order, problems } = startOrder(manifests);
-    const services = new Map(manifests.map((row) => [row.name, newService(row, problems.get(row.name))]));
+    const rows = new Map(manifests.map((row) => [row.name, row]));
+    const services = new Map(
+      manifests
+        .filter(({ name }) => !isTemplate(name))
+        .map((row) => [row.name, newService(row, problems.get(row.name))]),
+    );
     this.all = [...services.values()];
     this.others = this.all.filter(({ name }) => name !== self.name);
-    for (const service of this.others) {
-      const names = dependenciesOf(service.name, services, order).filter((name) => name !== self.name);
-      this.dependencies.set(
-        service,
-        names.flatMap((name) => services.get(name) ?? []),
-      );
-    }
+    const dependencies = (of: string): Service[] =>
+      dependenciesOf(of, rows, order).flatMap((name) => (name === self.name ? [] : (services.get(name) ?? [])));
+    for (const service of this.others) this.dependencies.set(service, dependencies(service.name));
+    this.templates = new Map(
+      manifests
+        .filter(({ name }) => isTemplate(name))
+        .map((row) => [row.name, { row, problem: problems.get(row.name), dependencies: dependencies(row.name) }]),
+    );
+  }
+
+  /** The service of a name; an instance of a template is made when it is first asked for. Throws SystemError: ENOENT, EAGAIN. */
+  private findOrMake(name: string): Service {
+    const template = this.templates.get(templateOf(name) ?? '');
+    if (template === undefined || this.all.some((service) => service.name === name)) return this.find(name);
+    if (this.all.filter((service) => templateOf(service.name) !== undefined).length >= MAX_INSTANCES)
+      throw new SystemError('EAGAIN', 'too many instances');
+    const service = newService({ ...template.row, name, serves: [name] }, template.problem);
+    this.all.push(service);
+    this.others.push(service);
+    this.dependencies.set(service, template.dependencies);
+    return service;
   }
 
   /** Starts the services of the boot; a later incarnation of init (`stored` is what the last one saved) goes on where that stopped. */
@@ -118,7 +147,7 @@ export class Supervisor {
   /** Starts a service and what it depends on. ENOENT, EACCES (disabled), EINVAL (cannot be started as configured), ECANCELED (shutting down). */
   start(name: string): void {
     this.event(() => {
-      const service = this.find(name);
+      const service = this.findOrMake(name);
       if (service.name !== this.self.name) this.begin(service);
     });
   }
@@ -131,7 +160,7 @@ export class Supervisor {
   /** Replaces a service by a new incarnation; answers when that has been started. Errors as `start`. */
   restart(name: string, waiter: Waiter): void {
     this.event(() => {
-      const service = this.find(name);
+      const service = this.findOrMake(name);
       if (service.name === this.self.name) {
         this.lifecycle.answers.push(() => {
           waiter.reply();
@@ -149,7 +178,7 @@ export class Supervisor {
   /** Lets a service be started, and starts it. Errors as `start`. */
   enable(name: string): void {
     this.event(() => {
-      const service = this.find(name);
+      const service = this.findOrMake(name);
       if (service.name === this.self.name) return;
       if (!service.enabled) this.effects.log(`${name}: enabled`, 'info');
       service.enabled = true;

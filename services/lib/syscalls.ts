@@ -3,7 +3,7 @@
  * The message calls are in ipc.ts.
  */
 import process from 'node:process';
-import { HEADER_BYTES, PROTOCOL_VERSION } from '../../protocol/bounds.ts';
+import { HEADER_BYTES, MAX_LISTED_KEYS, PROTOCOL_VERSION } from '../../protocol/bounds.ts';
 import { decode, encodeFrame } from '../../protocol/codec.ts';
 import { errorName, SystemError } from '../../protocol/errno.ts';
 import { emptyFrame } from '../../protocol/frame.ts';
@@ -73,9 +73,11 @@ export function exit(status: number): never {
 export const getpid = (): number => systemCallHandle('getpid', undefined);
 export const getppid = (): number => systemCallHandle('getppid', undefined);
 
-/** Starts a program of the configuration; answers its pid. Its `exit` notice comes to `notify`. */
-export const spawn = (name: string, args: string[] = [], notify = 0): number =>
-  systemCall('spawn', { name, arguments: args, notify }).pid;
+/** Starts a program of the configuration; answers its pid. Its `exit` notice comes to `notify`. `rights` move to it (`startRights`). */
+export const spawn = (name: string, args: string[] = [], notify = 0, rights: readonly Handle[] = []): number =>
+  systemCall('spawn', { name, arguments: args, notify, rights: [...rights] }).pid;
+/** The rights that this task was started with. */
+export const startRights = (): Handle[] => systemCall('start_rights', undefined) as Handle[];
 
 /** Waits for the end of a child (0: any). Timeout in milliseconds. */
 export const waitpid = (pid: number, timeout: number): Result<'waitpid'> => systemCall('waitpid', { pid, timeout });
@@ -150,7 +152,15 @@ export function storeGet(key: string): unknown {
 }
 
 export const storeDelete = (key: string): void => systemCall('store_delete', { key });
-export const storeKeys = (): string[] => systemCall('store_keys', undefined);
+/** All keys in use, in the order of their characters. */
+export function storeKeys(): string[] {
+  const keys: string[] = [];
+  for (;;) {
+    const part = systemCall('store_keys', { after: keys.at(-1) ?? '' });
+    keys.push(...part);
+    if (part.length < MAX_LISTED_KEYS) return keys;
+  }
+}
 
 // Log, crashes, machine
 

@@ -13,6 +13,7 @@ export const puppetManifests: readonly TestManifest[] = [
   { name: 'server', entry, serves: ['server', 'extra'], looksUp: ['init', 'second'] },
   { name: 'second', entry, serves: ['second'], looksUp: ['init', 'server'], maySpawn: ['helper'] },
   { name: 'client', entry, looksUp: ['init', 'server', 'second', 'extra'] },
+  { name: 'disk@', entry, looksUp: ['init'], store: 5 },
   { name: 'helper', entry, program: true, looksUp: ['init', 'server', 'second'] },
 ];
 

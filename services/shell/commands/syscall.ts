@@ -14,6 +14,7 @@ import {
   ipcSend,
   ipcTryRecv,
   startInformation,
+  startRights,
   systemCall,
   systemCallHandle,
   taskList,
@@ -52,9 +53,14 @@ const taskTests: Partial<Record<SystemCallName, Test>> = {
   },
   spawn: () =>
     refused(
-      ['EPERM', () => systemCall('spawn', { name: 'job', arguments: [], notify: 0 })],
-      ['EINVAL', () => systemCall('spawn', { name: '', arguments: [], notify: 0 })],
+      ['EPERM', () => systemCall('spawn', { name: 'job', arguments: [], notify: 0, rights: [] })],
+      ['EINVAL', () => systemCall('spawn', { name: '', arguments: [], notify: 0, rights: [] })],
     ),
+  start_rights: () => {
+    const rights = startRights();
+    expect(new Set(rights).size === rights.length, 'a right stands there twice');
+    return `${rights.length} rights`;
+  },
   waitpid: () => refused(['ECHILD', () => systemCall('waitpid', { pid: 0, timeout: 0 })]),
   kill: () =>
     refused(
@@ -193,7 +199,7 @@ const otherTests: Partial<Record<SystemCallName, Test>> = {
   store_put: () => refused(['EPERM', () => systemCall('store_put', { key: 'k', value: 1 })]),
   store_get: () => refused(['EPERM', () => systemCall('store_get', { key: 'k' })]),
   store_delete: () => refused(['EPERM', () => systemCall('store_delete', { key: 'k' })]),
-  store_keys: () => refused(['EPERM', () => systemCall('store_keys', undefined)]),
+  store_keys: () => refused(['EPERM', () => systemCall('store_keys', { after: '' })]),
   log: () => {
     systemCall('log', { level: 20, text: 'syscall: a line of the system call test' });
     return refused(['EINVAL', () => systemCall('log', { level: 256, text: '' })]);

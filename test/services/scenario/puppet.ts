@@ -165,11 +165,11 @@ export class Puppet {
   readonly pid: number;
   private readonly right: Handle;
 
-  /** Starts a program of the configuration as a puppet. `notify`: port for its exit notice. */
-  constructor(name: string, notify = 0) {
+  /** Starts a program of the configuration as a puppet. `notify`: port for its exit notice. `rights` move to it. */
+  constructor(name: string, notify = 0, rights: readonly Handle[] = []) {
     registry ??= library.ipcCreateNamedPort('init');
     this.name = name;
-    this.pid = library.spawn(name, ['puppet'], notify);
+    this.pid = library.spawn(name, ['puppet'], notify, rights);
     puppets.add(this);
     const hello = library.ipcRecv([registry], 10_000);
     equal(hello.sender, this.pid, `the puppet that registers is ${name}`);

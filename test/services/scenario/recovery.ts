@@ -1,5 +1,11 @@
 /** Cases on recovery: what the next incarnation of a service gets, and what callers see when there is none. */
-import { MAX_DELIVERIES, MAX_NAME_BYTES, MAX_STORE_BYTES, MAX_STORE_KEYS } from '../../../protocol/bounds.ts';
+import {
+  MAX_DELIVERIES,
+  MAX_LISTED_KEYS,
+  MAX_NAME_BYTES,
+  MAX_STORE_BYTES,
+  MAX_STORE_KEYS,
+} from '../../../protocol/bounds.ts';
 import { errno } from '../../../protocol/errno.ts';
 import {
   block,
@@ -229,6 +235,20 @@ export const recoveryCases: Cases = {
     server.do('storePut', 'key 0', 'small');
     server.do('storePut', 'key 1', Buffer.alloc(bytes));
     server.do('emptyStore');
+  },
+  'the store of a service has the size that its manifest says, and its keys are listed in parts': () => {
+    const large = new Puppet('disk@a');
+    const keys = large.do('fillStore', 2 * MAX_LISTED_KEYS, 8);
+    equal(keys, 5 * MAX_STORE_KEYS, 'keys');
+    equal(large.do('emptyStore'), keys, 'keys listed');
+    equal(large.do('fillStore', 100, 100_000), Math.floor((5 * MAX_STORE_BYTES) / 100_000), 'large values');
+    large.kill();
+    equal(
+      new Puppet('disk@a').do('emptyStore'),
+      Math.floor((5 * MAX_STORE_BYTES) / 100_000),
+      'for the next incarnation',
+    );
+    equal(new Puppet('disk@b').do('storeKeys'), [], 'keys of another instance');
   },
   'a death leaves a crash record with the reason, the stack and the last frames': () => {
     const { server, client, port, right } = pair();

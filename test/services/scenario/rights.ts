@@ -1,7 +1,17 @@
 /** Cases on capabilities: badges, copies, rights in messages, and the notice that nobody holds a badge any more. */
 import { MAX_CAPABILITIES, MAX_RIGHTS } from '../../../protocol/bounds.ts';
 import { kernelNotices } from '../../../protocol/kernel.ts';
-import { type Handle, ipcInfo, taskCapabilities } from '../../../services/lib/index.ts';
+import {
+  type Handle,
+  ipcCreatePort,
+  ipcDestroyPort,
+  ipcInfo,
+  ipcMint,
+  ipcRecv,
+  ipcRelease,
+  spawn,
+  taskCapabilities,
+} from '../../../services/lib/index.ts';
 import { type Cases, equal, fails, holds, present } from './check.ts';
 import { Puppet, post } from './puppet.ts';
 
@@ -73,6 +83,24 @@ export const rightCases: Cases = {
     second.do('ipcReply', request.reply, 0, 'back', request.rights);
     equal(call.result().rights.length, MAX_RIGHTS, 'rights in the answer');
     fails('EBADF', () => second.do('ipcSend', present(request.rights[0], 'right'), post('x')));
+  },
+  'rights given at the start are the child’s, and gone with it': () => {
+    const { server, second } = trio();
+    const port = ipcCreatePort();
+    const [first, badged] = [ipcMint(port, 0), ipcMint(port, 5)];
+    fails('EBADF', () => spawn('helper', [], 0, [badged, badged]));
+    fails('EINVAL', () => spawn('helper', [], 0, Array(MAX_RIGHTS + 1).fill(badged)));
+    fails('ENOENT', () => spawn('nobody', [], 0, [first, badged]));
+    const helper = new Puppet('helper', 0, [first, badged]);
+    fails('EBADF', () => ipcRelease(badged));
+    const [, right] = helper.do('startRights');
+    helper.do('ipcSend', present(right, 'second right'), post('from the child'));
+    equal(ipcRecv([port]).badge, 5, 'badge');
+    equal(server.do('startRights'), [], 'rights of a task that was given none');
+    helper.kill();
+    equal(ipcRecv([port]).data, [5], 'the notice that nobody holds the badge');
+    second.kill();
+    ipcDestroyPort(port);
   },
   'a message with a right too many, or a bad one, is refused and the sender keeps all': () => {
     const { client, server, port, toServer, toSecond } = trio();

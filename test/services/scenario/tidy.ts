@@ -2,6 +2,7 @@
  * What is checked after every case: nothing is left of it. No task but init, no message, no owed answer, no unnamed port, no capability of init that
  * it did not have before.
  */
+import { isTemplate } from '../../../protocol/template.ts';
 import {
   getpid,
   ipcInfo,
@@ -21,7 +22,7 @@ import { endPuppets, Puppet } from './puppet.ts';
 export function tidy(): void {
   endPuppets();
   equal(ipcTryRecv(), undefined, 'a message that is left');
-  for (const { name } of manifestList()) if (name !== 'init') serviceLost(name);
+  for (const { name } of manifestList()) if (name !== 'init' && !isTemplate(name)) serviceLost(name);
   // Notices outlive services too: that the last holder of a badge is gone stays true.
   for (const { name, owner } of ipcInfo().filter(({ queued, receiver }) => queued > 0 && receiver === 0)) {
     const heir = new Puppet(owner);

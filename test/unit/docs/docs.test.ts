@@ -149,7 +149,7 @@ describe('the page on the configuration', () => {
   it('has the defaults of a manifest', () => {
     const text = read('docs/configuration.md');
     const [init] = parseConfiguration({ services: [{ name: 'init', entry: 'init' }] }, '/services.json');
-    for (const field of ['memory', 'priority', 'weight'] as const)
+    for (const field of ['memory', 'store', 'priority', 'weight'] as const)
       expect(text).toMatch(new RegExp(`^\\| \`${field}\` \\| [^|]+ \\| ${init?.[field]} \\|`, 'm'));
   });
 });

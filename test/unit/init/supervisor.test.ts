@@ -1,5 +1,6 @@
 /** The supervisor on a clock and a kernel of the test: starting, crash loops, hangs, stopping, debugging, shutdown, and its own restart. */
 import { describe, expect, it } from 'vitest';
+import { MAX_INSTANCES } from '../../../protocol/bounds.ts';
 import { SystemError } from '../../../protocol/errno.ts';
 import type { Waiter } from '../../../services/init/service.ts';
 import { FakeKernel, row } from './fake-kernel.ts';
@@ -55,6 +56,44 @@ function codeOf(work: () => void): string {
   }
   return 'none';
 }
+
+describe('templates', () => {
+  const disk = row('disk@', { dependsOn: ['ata'], serves: [], start: 'demand' });
+
+  it('have instances that are services of their own, with the dependencies of the template', () => {
+    const kernel = booted([row('ata', { start: 'demand' }), disk]);
+    expect(kernel.spawned).toEqual([]);
+    const names = () =>
+      supervisorOf(kernel)
+        .list()
+        .map(({ name }) => name);
+    expect(names()).toEqual(['init', 'ata']);
+    supervisorOf(kernel).start('disk@a');
+    expect(kernel.spawned.map(({ name }) => name)).toEqual(['ata', 'disk@a']);
+    kernel.run(30);
+    expect(status(kernel, 'disk@a').state).toBe('running');
+    for (const name of ['disk@', 'other@a', 'disk@a/b']) {
+      expect(
+        codeOf(() => supervisorOf(kernel).start(name)),
+        name,
+      ).toBe('ENOENT');
+      expect(
+        codeOf(() => supervisorOf(kernel).stop(name, new Answer())),
+        name,
+      ).toBe('ENOENT');
+    }
+    expect(
+      codeOf(() => supervisorOf(kernel).stop('disk@b', new Answer())),
+      'not made by a stop',
+    ).toBe('ENOENT');
+    for (let count = 1; count < MAX_INSTANCES; count++) supervisorOf(kernel).start(`disk@${count}`);
+    expect(codeOf(() => supervisorOf(kernel).start('disk@more'))).toBe('EAGAIN');
+    expect(names().length).toBe(2 + MAX_INSTANCES);
+    supervisorOf(kernel).shutdown(0, false);
+    kernel.run(5000);
+    expect(kernel.halts.length).toBe(1);
+  });
+});
 
 describe('boot', () => {
   it('starts everything at once, in the order of the dependencies', () => {

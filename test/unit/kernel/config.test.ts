@@ -3,7 +3,13 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { ConfigurationError, type Manifest, parseConfiguration, readConfiguration } from '../../../kernel/config.ts';
+import {
+  ConfigurationError,
+  instanceManifest,
+  type Manifest,
+  parseConfiguration,
+  readConfiguration,
+} from '../../../kernel/config.ts';
 import { defaultConfiguration, programFile } from '../../../kernel/paths.ts';
 import { MAX_NAME_BYTES } from '../../../protocol/bounds.ts';
 
@@ -34,11 +40,24 @@ describe('configuration', () => {
         restart: 'always',
         dependsOn: [],
         memory: 128,
+        store: 1,
         priority: 16,
         weight: 1024,
       },
       ...{ privileges: [], maySpawn: [] },
     });
+  });
+
+  it('knows templates by their sign', () => {
+    const [, template] = parse({ name: 'disk@', entry: 'x', store: 4, looksUp: ['ata'] });
+    expect(template).toMatchObject({ name: 'disk@', start: 'demand', serves: [], store: 4 });
+    if (template === undefined) return;
+    expect(instanceManifest(template, 'disk@hda1')).toEqual({ ...template, name: 'disk@hda1', serves: ['disk@hda1'] });
+    for (const wrong of [{ serves: ['x'] }, { program: true }, { start: 'boot' }, { store: 0 }, { store: 257 }]) {
+      expect(refusal({ name: 'disk@', entry: 'x', ...wrong }), JSON.stringify(wrong)).toContain('disk@');
+    }
+    expect(refusal({ name: '@', entry: 'x' })).toContain('name');
+    expect(refusal({ name: 'a@b', entry: 'x' })).toContain('name');
   });
 
   it('takes every field', () => {

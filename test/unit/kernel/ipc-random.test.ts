@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { Capability, Message, Port, Task } from '../../../kernel/objects.ts';
-import { MAX_DELIVERIES } from '../../../protocol/bounds.ts';
+import { MAX_DELIVERIES, MAX_WAITING_DELIVERIES } from '../../../protocol/bounds.ts';
 import { Random } from '../../support/random.ts';
 import { World } from './world.ts';
 
@@ -105,7 +105,8 @@ class Books {
     }
     for (const message of messages.keys()) {
       if (message.caller !== null) this.equal('a caller knows its call', message.caller.calls.has(message), true);
-      if (message.deliveries > MAX_DELIVERIES) this.problems.push('a message was delivered too often');
+      if (message.deaths >= MAX_DELIVERIES || message.deliveries > MAX_WAITING_DELIVERIES)
+        this.problems.push('a message was delivered too often');
     }
   }
 }

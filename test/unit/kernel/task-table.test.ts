@@ -7,7 +7,7 @@ import { createPolicy, Scheduler } from '../../../kernel/sched/index.ts';
 import { HostProcess, type ProcessOwner } from '../../../kernel/task/host-process.ts';
 import { Spawner } from '../../../kernel/task/spawner.ts';
 import { TaskTable } from '../../../kernel/task/task-table.ts';
-import { MAX_TASKS, MAX_TASKS_PER_PROGRAM } from '../../../protocol/bounds.ts';
+import { MAX_INSTANCES, MAX_TASKS, MAX_TASKS_PER_PROGRAM } from '../../../protocol/bounds.ts';
 import { SystemError } from '../../../protocol/errno.ts';
 import { signals } from '../../../protocol/signal.ts';
 import { World } from './world.ts';
@@ -26,6 +26,7 @@ const manifests = parseConfiguration(
       { name: 'init', entry: 'init', serves: ['init'] },
       { name: 'parent', entry: 'x' },
       { name: 'service', entry: 'x' },
+      { name: 'disk@', entry: 'x', looksUp: ['service'] },
       ...programs,
     ],
   },
@@ -107,6 +108,27 @@ describe('TaskTable', () => {
     const job = [...table.tasks.values()].at(-1);
     if (job !== undefined) ends(job);
     expect(table.tasks.size, 'a zombie counts').toBe(MAX_TASKS);
+  });
+
+  it('makes instances of a template, so many and no more', () => {
+    const init = table.spawn('init', [], null, null);
+    expect(
+      code(() => table.spawn('disk@', [], init, null)),
+      'the template itself',
+    ).toBe('ENOENT');
+    expect(code(() => table.spawn('other@a', [], init, null))).toBe('ENOENT');
+    for (const name of ['disk@../a', 'disk@a@b', `disk@${'x'.repeat(60)}`])
+      expect(
+        code(() => table.spawn(name, [], init, null)),
+        name,
+      ).toBe('ENOENT');
+    const first = table.spawn('disk@a', [], init, null);
+    expect(first.manifest).toMatchObject({ name: 'disk@a', serves: ['disk@a'], looksUp: ['service'] });
+    expect(code(() => table.spawn('disk@a', [], init, null))).toBe('EBUSY');
+    ends(first, 1);
+    expect(table.spawn('disk@a', [], init, null).incarnation).toBe(2);
+    for (let count = 1; count < MAX_INSTANCES; count++) table.spawn(`disk@${count}`, [], init, null);
+    expect(code(() => table.spawn('disk@more', [], init, null))).toBe('EAGAIN');
   });
 
   it('keeps a zombie for its parent, and none for init of an orphan it is not told of', () => {

@@ -5,7 +5,7 @@ import type { Frame } from '../../../kernel/ipc/frame.ts';
 import { Ipc } from '../../../kernel/ipc/ipc.ts';
 import { PortTable } from '../../../kernel/ipc/port-table.ts';
 import { KernelLog } from '../../../kernel/log.ts';
-import { Program, Task } from '../../../kernel/objects.ts';
+import { type Port, Program, Task } from '../../../kernel/objects.ts';
 import { Execution } from '../../../kernel/task/execution.ts';
 import { Timers } from '../../../kernel/time/timers.ts';
 import { FOREVER } from '../../../protocol/bounds.ts';
@@ -115,6 +115,13 @@ export class World {
   made(handle: number | string): number {
     if (typeof handle === 'string') throw new Error(handle);
     return handle;
+  }
+
+  /** The port of a receive right. */
+  portOf(task: Task, handle: number): Port {
+    const capability = task.capabilities.of(handle, 'receive');
+    if (capability === null) throw new Error(`${handle} is no receive right of ${task.title}`);
+    return capability.port;
   }
 
   frame(
