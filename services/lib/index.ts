@@ -7,13 +7,17 @@ export { FOREVER } from '../../protocol/bounds.ts';
 export { clock } from '../../protocol/clock.ts';
 export { echo } from '../../protocol/echo.ts';
 export { SystemError } from '../../protocol/errno.ts';
+export { type DirectoryEntry, type FileAttributes, type FileType, file } from '../../protocol/file.ts';
+export { filesystem } from '../../protocol/filesystem.ts';
 export { init } from '../../protocol/init.ts';
 export { defineInterface, LATER, method } from '../../protocol/interface.ts';
 export type { Handle } from '../../protocol/schema.ts';
 export * as schema from '../../protocol/schema.ts';
 export { tty, ttyEvent } from '../../protocol/tty.ts';
 export { vectorOperation } from '../../protocol/vector.ts';
+export { type FileSystemFigures, type MountRow, openFlags, vfs } from '../../protocol/vfs.ts';
 export { client, connect, poster } from './client.ts';
+export { type AttributeChange, File, Files, type OpenOptions } from './files.ts';
 export * from './ipc.ts';
 export {
   type Deferred,
