@@ -9,7 +9,7 @@
  * | 1    | keyboard           | 12   | mouse                     |
  * | 2    | (cascade)          | 14   | disks 0 and 1             |
  * | 4    | serial port        | 15   | disks 2 and 3             |
- * | 5    | console size       |      |                           |
+ * | 5    | console size       | 9    | network card              |
  */
 
 import { AtaChannel } from './ata/channel.ts';
@@ -18,6 +18,8 @@ import { ConsoleSize } from './console-size.ts';
 import type { Device, InterruptLine } from './device.ts';
 import type { DiskBackend } from './disk/backend.ts';
 import { I8042 } from './i8042.ts';
+import { Ne2000 } from './ne2000/card.ts';
+import { type Cable, NO_CABLE } from './network/cable.ts';
 import { Pic } from './pic.ts';
 import { Pit } from './pit.ts';
 import { Rtc } from './rtc.ts';
@@ -30,10 +32,13 @@ const IRQ = {
   serial: 4,
   consoleSize: 5,
   clock: 8,
+  network: 9,
   mouse: 12,
   primaryDisks: 14,
   secondaryDisks: 15,
 } as const;
+
+const NETWORK_CARD_BASE = 0x300;
 
 /** Disks 0 to 3: masters and slaves of the two ATA channels. */
 export const DISK_LIMIT = 4;
@@ -61,6 +66,10 @@ export interface MachineOptions {
   readonly consoleSize?: boolean;
   /** Disks 0 to 3, null or left out where there is none. */
   readonly disks?: readonly (DiskBackend | null)[];
+  /** What is plugged into the network card. Default: nothing. */
+  readonly cable?: Cable;
+  /** The network card's station address, six bytes. Default: QEMU's. */
+  readonly stationAddress?: readonly number[] | undefined;
   /** Builds further devices. */
   readonly devices?: (wiring: Wiring) => readonly Device[];
   /** The guest asks for a reset, through the keyboard controller. Default: the machine resets itself. */
@@ -112,9 +121,16 @@ export function createMachine(options: MachineOptions): Machine {
   });
   const consoleSize = new ConsoleSize(pic.line(IRQ.consoleSize));
   const disks = ataChannels(options.disks ?? [], wiring);
+  const cable = options.cable ?? NO_CABLE;
+  const network = new Ne2000({
+    base: NETWORK_CARD_BASE,
+    line: wiring.line(IRQ.network),
+    cable,
+    ...(options.stationAddress !== undefined && { address: options.stationAddress }),
+  });
   const others = options.devices?.(wiring) ?? [];
 
-  const devices: Device[] = [pit, rtc, uart, i8042, ...disks, ...others];
+  const devices: Device[] = [pit, rtc, uart, i8042, ...disks, network, ...others];
   if (options.consoleSize ?? true) devices.push(consoleSize);
   const bus = new PortBus(clock);
   for (const device of [pic, ...devices]) bus.attach(device);
@@ -156,6 +172,10 @@ export function createMachine(options: MachineOptions): Machine {
     receiveBreak: () => fromOutside(() => uart.receiveBreak()),
   };
   options.serialLine.connect(port);
+  cable.connect({
+    ready: () => network.ready(),
+    receive: (frame) => fromOutside(() => network.receive(frame)),
+  });
 
   return {
     bus,

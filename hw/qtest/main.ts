@@ -8,6 +8,9 @@
 import type { DiskBackend } from '../disk/backend.ts';
 import { openDiskImage } from '../disk/image.ts';
 import { createMachine } from '../machine.ts';
+import type { Cable } from '../network/cable.ts';
+import { openCable } from '../network/open.ts';
+import type { NetworkPlug } from '../network/options.ts';
 import { UNPLUGGED } from '../serial-line.ts';
 import { parseOptions, USAGE } from './options.ts';
 import { QtestServer, VirtualClock } from './server.ts';
@@ -28,6 +31,14 @@ async function openDisk(path: string): Promise<DiskBackend> {
   }
 }
 
+async function openNetwork(plug: NetworkPlug): Promise<Cable> {
+  try {
+    return await openCable(plug);
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : String(error));
+  }
+}
+
 async function main(): Promise<void> {
   let options: ReturnType<typeof parseOptions>;
   try {
@@ -36,6 +47,7 @@ async function main(): Promise<void> {
     fail(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
   }
   const disk = options.disk === null ? null : await openDisk(options.disk);
+  const cable = await openNetwork(options.network.plug);
   const clock = new VirtualClock();
   const machine = createMachine({
     clock: () => clock.now,
@@ -44,6 +56,8 @@ async function main(): Promise<void> {
     lateEdges: 'each',
     consoleSize: false,
     disks: [disk],
+    cable,
+    stationAddress: options.network.stationAddress,
   });
   const { stdin, stdout } = process;
   const server = new QtestServer(machine, clock, (text) => {
@@ -55,7 +69,10 @@ async function main(): Promise<void> {
   stdout.on('error', () => process.exit(0));
   stdin.setEncoding('latin1');
   stdin.on('data', (text: string) => server.feed(text));
-  stdin.on('end', () => void disk?.close());
+  stdin.on('end', () => {
+    void cable.close();
+    void disk?.close();
+  });
 }
 
 void main();

@@ -1,20 +1,18 @@
 /** The command line of the qtest server: the same option names as QEMU's. */
 
 import { parseArgs } from 'node:util';
-
-/** Both ends of a network cable: UDP ports on 127.0.0.1. */
-export interface NetworkCable {
-  readonly localPort: number;
-  readonly remotePort: number;
-}
+import { type NetworkOptions, parseNetwork } from '../network/options.ts';
 
 export interface QtestOptions {
   /** Path of the raw image of disk 0, or null. */
   readonly disk: string | null;
-  readonly network: NetworkCable | null;
+  /** Without the option nothing is plugged into the network card. */
+  readonly network: NetworkOptions;
 }
 
-export const USAGE = 'usage: qtest [--hda IMAGE] [--netdev dgram,local=PORT,remote=PORT]';
+export const USAGE = 'usage: qtest [--hda IMAGE] [--netdev none|user|dgram,local=PORT,remote=PORT|tap,ifname=NAME]';
+
+const NO_NETWORK: NetworkOptions = { plug: { kind: 'none' }, stationAddress: undefined };
 
 /** Reads the arguments after the program's name. Throws an Error whose message says what is wrong with them. */
 export function parseOptions(args: readonly string[]): QtestOptions {
@@ -25,27 +23,14 @@ export function parseOptions(args: readonly string[]): QtestOptions {
   });
   return {
     disk: values.hda ?? null,
-    network: values.netdev === undefined ? null : parseNetwork(values.netdev),
+    network: values.netdev === undefined ? NO_NETWORK : readNetwork(values.netdev),
   };
 }
 
-function parseNetwork(text: string): NetworkCable {
-  const [kind, ...settings] = text.split(',');
-  if (kind !== 'dgram') throw new Error(`--netdev ${text}: the only kind of network here is dgram`);
-  const ports = new Map<string, number>();
-  for (const setting of settings) {
-    const [name = '', value = ''] = setting.split('=', 2);
-    if ((name !== 'local' && name !== 'remote') || ports.has(name)) {
-      throw new Error(`--netdev ${text}: expected local=PORT and remote=PORT`);
-    }
-    const port = /^\d{1,5}$/.test(value) ? Number(value) : 0;
-    if (port < 1 || port > 65_535) throw new Error(`--netdev ${text}: ${name} is a UDP port, 1 to 65535`);
-    ports.set(name, port);
+function readNetwork(text: string): NetworkOptions {
+  try {
+    return parseNetwork(text);
+  } catch (error) {
+    throw new Error(`--netdev ${text}: ${error instanceof Error ? error.message : String(error)}`);
   }
-  const localPort = ports.get('local');
-  const remotePort = ports.get('remote');
-  if (localPort === undefined || remotePort === undefined) {
-    throw new Error(`--netdev ${text}: expected local=PORT and remote=PORT`);
-  }
-  return { localPort, remotePort };
 }

@@ -22,9 +22,8 @@ const folders =
     : (await readdir(path.join(oracle, 'scenarios'))).map((set) => path.join(oracle, 'scenarios', set));
 const scenarios = (await Promise.all(folders.map(scenariosIn))).flat();
 
-/** Where the machine has no such device yet, its scenarios cannot be asked of it. */
 async function scenariosIn(folder: string): Promise<{ name: string; file: string }[]> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.qt') && !name.startsWith('ne2k-')).sort();
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.qt')).sort();
   return names.map((name) => ({ name: name.slice(0, -'.qt'.length), file: path.join(folder, name) }));
 }
 
