@@ -245,8 +245,8 @@ export class Ne2000 implements Device, NetworkPort {
   }
 
   #transmitToSelf(packet: Buffer): void {
-    const addressed = this.#filter.accepts(packet.subarray(0, ADDRESS_BYTES), this.#receiveConfiguration);
-    const result = this.#fifo.transmit(packet, this.#transmitConfiguration, this.#dataConfiguration, addressed);
+    const accepts = (destination: Uint8Array): boolean => this.#filter.accepts(destination, this.#receiveConfiguration);
+    const result = this.#fifo.transmit(packet, this.#transmitConfiguration, this.#dataConfiguration, accepts);
     if (result.toCable && packet.length > 0) this.#cable.send(packet);
     this.#transmitStatus = result.transmitStatus;
     this.#receiveStatus = result.receiveStatus;

@@ -7,6 +7,7 @@
  */
 
 import { frameCheckSequence } from './checksum.ts';
+import { ADDRESS_BYTES } from './memory.ts';
 import { DATA, RECEIVE_STATUS, TRANSMIT, TRANSMIT_STATUS } from './registers.ts';
 
 /** Half of the FIFO takes what comes back. */
@@ -41,13 +42,13 @@ export class LoopbackFifo {
    * A packet goes round.
    *
    * @param packet as it lies in memory; in word mode only every other byte of it is used
-   * @param addressed whether the receiver accepts its destination
+   * @param accepts whether the receiver takes a packet to a destination
    */
   transmit(
     packet: Uint8Array,
     transmitConfiguration: number,
     dataConfiguration: number,
-    addressed: boolean,
+    accepts: (destination: Uint8Array) => boolean,
   ): LoopbackResult {
     const mode = (transmitConfiguration & TRANSMIT.LOOPBACK) >>> TRANSMIT.LOOPBACK_SHIFT;
     const data = bytesUsed(packet, dataConfiguration);
@@ -58,7 +59,7 @@ export class LoopbackFifo {
     const good = inhibited && hasGoodCheck(wire);
     return {
       transmitStatus: TRANSMIT_STATUS.PTX | (MISSED[mode] ?? 0),
-      receiveStatus: good || !addressed ? RECEIVE_STATUS.PRX : RECEIVE_STATUS.CRC,
+      receiveStatus: good || !accepts(data.subarray(0, ADDRESS_BYTES)) ? RECEIVE_STATUS.PRX : RECEIVE_STATUS.CRC,
       toCable: mode === MODE_CABLE,
     };
   }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createMachine, type MachineOptions } from '../../../hw/machine.ts';
+import { type Cable, type NetworkPort, NO_CABLE } from '../../../hw/network/cable.ts';
 import type { SerialLine, SerialPort } from '../../../hw/serial-line.ts';
 
 const START = Date.UTC(2006, 5, 17, 12, 34, 56) / 1000;
@@ -61,6 +62,7 @@ describe('the machine', () => {
     bench.out(0x70, 0x00);
     expect(bench.in(0x71)).toBe(0x56);
     expect([bench.in(0x1f7), bench.in(0x376)]).toEqual([0, 0]);
+    expect([bench.in(0x300), bench.in(0x31e)]).toEqual([0x21, 0xff]);
     expect([bench.in(0x3e0), bench.in(0x80)]).toEqual([0, 0xff]);
     expect(new Bench({ consoleSize: false }).in(0x3e0)).toBe(0xff);
   });
@@ -125,16 +127,47 @@ describe('the machine', () => {
     expect(Buffer.from(bench.line.sent).toString()).toBe('hi');
   });
 
+  it('has a cable at its network card', () => {
+    let port: NetworkPort | null = null;
+    const sent: Buffer[] = [];
+    const cable: Cable = {
+      ...NO_CABLE,
+      connect: (card) => {
+        port = card;
+      },
+      send: (frame) => sent.push(Buffer.from(frame)),
+    };
+    const bench = new Bench({ cable, stationAddress: [2, 0, 0, 0, 0, 7] });
+    const card = (): NetworkPort => port ?? expect.fail('the cable was not connected');
+    let changes = 0;
+    bench.machine.onChange(() => changes++);
+    expect(card().ready()).toBe(true);
+    card().receive(Buffer.alloc(60));
+    expect(changes).toBe(1);
+    // The first byte of the PROM, then a frame from the empty packet memory.
+    for (const [offset, value] of [
+      [0x0e, 0x48],
+      [0x0a, 1],
+      [0x00, 0x0a],
+    ] as const)
+      bench.out(0x300 + offset, value);
+    expect(bench.in(0x310)).toBe(2);
+    bench.out(0x304, 0x40);
+    bench.out(0x305, 60);
+    bench.out(0x300, 0x26);
+    expect(sent).toEqual([Buffer.alloc(60)]);
+  });
+
   it('takes further devices, on lines and ports that are free', () => {
     const device = { name: 'extra', read: () => 0x42, write: () => {}, reset: () => {}, nextEvent: () => 77 };
     const bench = new Bench({
       devices: (wiring) => {
         expect(() => wiring.line(4)).toThrow('taken');
-        wiring.line(9).set(true);
-        return [{ ...device, ports: [{ first: 0x300, last: 0x31f }] }];
+        wiring.line(10).set(true);
+        return [{ ...device, ports: [{ first: 0x320, last: 0x33f }] }];
       },
     });
-    expect([bench.in(0x300), bench.machine.nextEvent()]).toEqual([0x42, 77]);
+    expect([bench.in(0x320), bench.machine.nextEvent()]).toEqual([0x42, 77]);
     expect(() => new Bench({ devices: () => [{ ...device, ports: [{ first: 0x60, last: 0x60 }] }] })).toThrow('i8042');
     expect(() => new Bench({ disks: [null, null, null, null, null] })).toThrow(RangeError);
   });
