@@ -327,6 +327,8 @@ export interface Message {
   callId: number;
   /** True when the caller does not wait in this call: it fetches the answer later. */
   readonly asynchronous: boolean;
+  /** Port of the caller that is told when an asynchronous call has ended. */
+  notify: Port | null;
   /** True for a post: nobody ever waited for an answer. */
   readonly post: boolean;
   /** The task that wrote it; its bytes count there until it is done. */

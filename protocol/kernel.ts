@@ -14,6 +14,8 @@ export const kernelNotices = defineInterface('kernel', 1, {
   no_senders: method(3, record({ badge: u32 }), nothing),
   /** A child task has ended: `status` is its exit status, or 128 + signal; `signal` is 0 for a normal exit. */
   exit: method(4, record({ pid: u32, name: nameText, incarnation: u32, status: i32, signal: u8 }), nothing),
+  /** The result of an asynchronous `ipc_call` that named this port is in the task's pipe. */
+  answered: method(6, record({ call: u32 }), nothing),
   /** A signal was sent to this task and it has a signal port. */
   signal: method(5, record({ signal: u8 }), nothing),
 });

@@ -16,7 +16,9 @@
  *     20      u32   timeout      ipc_call: milliseconds or FOREVER;      deliveries of this message so far, from 1
  *                                ipc_reply_recv: the same for the receive
  *     24      u32   port         ipc_reply_recv: port to receive from,   receiver's handle of the port it came to
- *                                0 = every port it has
+ *                                0 = every port it has; asynchronous
+ *                                ipc_call: port that gets the notice
+ *                                `answered`, 0 = none
  *     28      u32   flags        0                                       MESSAGE_RETRY …
  *     32      u32×n rights       handles of the sender, which loses      new handles of the receiver
  *                                them

@@ -55,6 +55,9 @@ export const portRow = record({
 /** A row of `task_capabilities`. `what` says what it is a right to. */
 export const capabilityRow = record({ handle: u32, kind: oneOf(...capabilityKinds), what: text(120), badge: u32 });
 
+/** A row of `interrupt_list`. */
+export const interruptRow = record({ irq: u8, count: u53, masked: bool, owner: text(64) });
+
 /** Short form of a crash record. Times in milliseconds of uptime. */
 export const crashRow = record({
   number: u32,
@@ -107,6 +110,7 @@ export type StartInformation = Infer<typeof startInformation>;
 export type TaskRow = Infer<typeof taskRow>;
 export type PortRow = Infer<typeof portRow>;
 export type CapabilityRow = Infer<typeof capabilityRow>;
+export type InterruptRow = Infer<typeof interruptRow>;
 export type CrashRow = Infer<typeof crashRow>;
 export type CrashRecord = Infer<typeof crashRecord>;
 export type LogLine = Infer<typeof logLine>;

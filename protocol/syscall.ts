@@ -23,6 +23,7 @@ import {
   capabilityRow,
   crashRecord,
   crashRow,
+  interruptRow,
   logLine,
   manifestRow,
   memoryInformation,
@@ -266,7 +267,8 @@ export const systemCalls = {
     nothing,
     anything,
     {
-      EBADF: 'not a send right, or a right in the message is not held',
+      EBADF:
+        'not a send right, or a right in the message is not held; the port to be told is not a receive right of the caller',
       EAGAIN:
         'too many callers wait at the port, or too much is queued or owed (8 MiB at the port, 32 MiB of this task)',
       EPIPE: 'the port is gone',
@@ -410,6 +412,12 @@ export const systemCalls = {
       EMFILE: 'too many capabilities',
     },
     { handle: 'result: the capability' },
+  ),
+  interrupt_list: call(
+    0x4a,
+    'The interrupt lines: interrupts since the machine was switched on, and who has the line (empty: nobody). `spurious` counts those that were gone again.',
+    nothing,
+    record({ lines: list(interruptRow, 16), spurious: u53 }),
   ),
   irq_acknowledge: call(0x49, 'Unmasks an interrupt line after its notice.', record({ irq: u8 }), nothing, {
     EPERM: "the line is not the caller's",

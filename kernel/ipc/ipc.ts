@@ -19,6 +19,7 @@ import {
 import type { ErrorName } from '../../protocol/errno.ts';
 import { CALL_ASYNCHRONOUS, OFFSET_HANDLE, OFFSET_ID, OFFSET_TYPE, RESULT } from '../../protocol/frame.ts';
 import { methodName } from '../../protocol/interfaces.ts';
+import { kernelNotices } from '../../protocol/kernel.ts';
 import {
   ENVELOPE_AT,
   ENVELOPE_BADGE,
@@ -86,9 +87,12 @@ export class Ipc {
     if (this.full(task, port, frame)) return refused(port);
     const timeout = frame.buffer.readUInt32LE(frame.start + ENVELOPE_AT + ENVELOPE_TIMEOUT);
     if (timeout !== FOREVER && timeout > MAX_TIMEOUT_MILLISECONDS) return 'EINVAL';
+    const notify = notifiedPort(task, frame);
+    if (notify === 'EBADF') return notify;
     const rights = this.rights.take(task, frame, port);
     if (typeof rights === 'string') return rights;
     const message = this.makeMessage(task, frame, target, rights, false);
+    message.notify = notify;
     task.calls.add(message);
     if (message.asynchronous) task.asynchronousCalls++;
     else this.execution.begin(task, 'ipc_call');
@@ -109,10 +113,10 @@ export class Ipc {
     const rights = this.rights.take(task, frame, port);
     if (typeof rights === 'string') return rights;
     const original = reply.message;
-    const { caller, callId, asynchronous, sender, senderName, sequence, timer } = original;
+    const { caller, callId, asynchronous, notify, sender, senderName, sequence, timer } = original;
     const message: Message = {
       ...this.makeMessage(task, frame, target, rights, false),
-      ...{ caller, callId, asynchronous, sender, senderName, sequence },
+      ...{ caller, callId, asynchronous, notify, sender, senderName, sequence },
     };
     task.capabilities.take(frame.handle);
     this.settle(original);
@@ -169,6 +173,7 @@ export class Ipc {
       caller: post ? null : task,
       callId: frame.id,
       asynchronous: !post && (frame.flags & CALL_ASYNCHRONOUS) !== 0,
+      notify: null,
       post,
       origin: task,
       sender: task.pid,
@@ -234,7 +239,7 @@ export class Ipc {
     }
     if (!caller.capabilities.hasRoom(rights.length)) {
       this.rights.dropAll(rights);
-      this.execution.completeWith(caller, message.asynchronous, message.callId, 'EMFILE');
+      this.completeWith(caller, message, 'EMFILE');
       return 0;
     }
     const { buffer, start, end } = frame;
@@ -249,6 +254,7 @@ export class Ipc {
     this.rights.give(caller, rights, buffer, start);
     this.rights.dropAll(rights);
     this.execution.complete(caller, message.asynchronous, buffer, start, end);
+    this.tellAnswered(message.notify, message.callId);
     // The caller may be receiving meanwhile, and what is in a port it has just got is for it too.
     for (const right of rights) if (right.kind === 'receive') this.delivery.poke(right.port);
     return 0;
@@ -286,7 +292,23 @@ export class Ipc {
   /** Ends the wait of a caller with an error. The message itself may still be delivered and owed. */
   private answerCaller(message: Message, error: ErrorName): void {
     const caller = this.endCall(message);
-    if (caller !== null) this.execution.completeWith(caller, message.asynchronous, message.callId, error);
+    if (caller !== null) this.completeWith(caller, message, error);
+  }
+
+  private completeWith(caller: Task, { asynchronous, callId, notify }: Message, error: ErrorName): void {
+    this.execution.completeWith(caller, asynchronous, callId, error);
+    this.tellAnswered(notify, callId);
+  }
+
+  /** The result of a call is in its task's pipe: a task that waits for messages hears of it. */
+  private tellAnswered(port: Port | null, callId: number): void {
+    if (port !== null) this.notify(port, kernelNotices.methods.answered.number, [callId], `answered ${callId}`);
+  }
+
+  /** An `ipc_call` was refused and its result has been written. To be called with the frame of the call. */
+  refused(task: Task, frame: Frame): void {
+    const notify = notifiedPort(task, frame);
+    if (notify !== 'EBADF') this.tellAnswered(notify, frame.id);
   }
 
   /** Takes a waiting message that nobody wants any more off its port. */
@@ -444,4 +466,11 @@ function refused(port: Port): 'EAGAIN' {
 function describe(message: Message): string {
   const name = methodName(message.interfaceNumber, message.methodNumber);
   return `${name} from ${message.senderName}[${message.sender}] (sequence ${message.sequence})`;
+}
+
+/** The port of the caller that is told when an asynchronous call has ended; null: none. EBADF: not a receive right. */
+function notifiedPort(task: Task, frame: Frame): Port | null | 'EBADF' {
+  const handle = frame.buffer.readUInt32LE(frame.start + ENVELOPE_AT + ENVELOPE_PORT);
+  if ((frame.flags & CALL_ASYNCHRONOUS) === 0 || handle === 0) return null;
+  return task.capabilities.of(handle, 'receive')?.port ?? 'EBADF';
 }

@@ -4,6 +4,7 @@
  * masked until the driver acknowledges, so a device can never flood its driver.
  */
 import { kernelNotices } from '../../protocol/kernel.ts';
+import type { InterruptRow } from '../../protocol/records.ts';
 import type { Ports } from '../io/vector.ts';
 import type { Ipc } from '../ipc/ipc.ts';
 import type { KernelLog } from '../log.ts';
@@ -81,6 +82,16 @@ export class Interrupts {
     if (this.lines[irq]?.task !== task) return false;
     this.setMasked(irq, false);
     return true;
+  }
+
+  /** All lines. */
+  list(): InterruptRow[] {
+    return this.lines.map((line, irq) => ({
+      irq,
+      count: this.counts[irq] ?? 0,
+      masked: (this.mask & (1 << irq)) !== 0,
+      owner: line?.task.name ?? '',
+    }));
   }
 
   /** The line belongs to nobody any more and stays masked. */

@@ -7,7 +7,7 @@ import { PermissionBitmap } from '../io/permission.ts';
 import { checkVector, VectorRun } from '../io/vector.ts';
 import type { Frame } from '../ipc/frame.ts';
 import type { Task } from '../objects.ts';
-import { type Handler, type KernelParts, typed } from './context.ts';
+import { type Handler, type KernelParts, typed, valued } from './context.ts';
 import { checkRoom, storePut } from './store.ts';
 
 /** Port and width of a call; throws EINVAL for a width there is not. */
@@ -118,6 +118,10 @@ export const deviceCalls = {
     if (!kernel.interrupts.register(task, irq, right.port)) throw new SystemError('EBUSY');
     kernel.execution.answer(task, frame.id, 0, task.capabilities.insert({ kind: 'irq', references: 0, irq }));
   }),
+  interrupt_list: valued('interrupt_list', (kernel) => ({
+    lines: kernel.interrupts.list(),
+    spurious: kernel.interrupts.spurious,
+  })),
   irq_acknowledge: typed('irq_acknowledge', (kernel, task, { irq }, frame) => {
     kernel.execution.answer(task, frame.id, kernel.interrupts.acknowledge(task, irq) ? 0 : 'EPERM');
   }),

@@ -82,9 +82,11 @@ export const messageCalls = {
     if (status !== 0) kernel.execution.answer(task, frame.id, status);
   }),
   ipc_call: (kernel, task, frame) => {
-    const { id } = frame;
-    const status = isMessage(frame) ? kernel.ipc.call(task, frame) : 'EINVAL';
-    if (status !== 0) kernel.execution.answer(task, id, status);
+    if (!isMessage(frame)) return kernel.execution.answer(task, frame.id, 'EINVAL');
+    const status = kernel.ipc.call(task, frame);
+    if (status === 0) return;
+    kernel.execution.answer(task, frame.id, status);
+    kernel.ipc.refused(task, frame);
   },
   ipc_reply: (kernel, task, frame) => {
     const { id } = frame;

@@ -57,9 +57,10 @@ export interface Answer {
   readonly rights: Handle[];
 }
 
-/** How a call ended: `status` is 0 or an errno (then there is no data). */
+/** How a call ended: `status` is 0 or an errno, then `error` says more and there is no data. */
 export interface CallResult extends Answer {
   readonly status: number;
+  readonly error: SystemError | null;
 }
 
 const noRights: readonly Handle[] = [];
@@ -115,7 +116,7 @@ export function ipcSend(port: Handle, message: Outgoing): void {
 
 /** Sends a request and blocks until it is answered. */
 export function ipcCall(port: Handle, message: Outgoing, timeout = FOREVER): Answer {
-  const result = readResult(writeCall(port, message, timeout, 0));
+  const result = readResult(writeCall(port, message, timeout, 0, 0));
   if (result.errno !== 0) throw failure(result);
   return answered(result);
 }
@@ -130,15 +131,17 @@ function failure(result: RawResult): SystemError {
 
 /**
  * Sends a request and goes on: answers the number of the call. Its result has to be fetched with `ipcCallPoll`. The timeout has to be
- * finite, so that every call ends; at most MAX_OUTSTANDING_CALLS may be under way.
+ * finite, so that every call ends; at most MAX_OUTSTANDING_CALLS may be under way. With `notify`, a port of this task, the notice `answered` comes there
+ * when the result is there.
  */
-export function ipcCallBegin(port: Handle, message: Outgoing, timeout: number): number {
-  return writeCall(port, message, timeout, CALL_ASYNCHRONOUS);
+export function ipcCallBegin(port: Handle, message: Outgoing, timeout: number, notify = 0): number {
+  return writeCall(port, message, timeout, CALL_ASYNCHRONOUS, notify);
 }
 
-function writeCall(port: Handle, message: Outgoing, timeout: number, flags: number): number {
+function writeCall(port: Handle, message: Outgoing, timeout: number, flags: number, notify: number): number {
   const id = nextId();
-  writeFrame(encodeMessage(systemCalls.ipc_call.number, flags, id, port, head(message, timeout, 0), message.data));
+  const envelope = head(message, timeout, notify);
+  writeFrame(encodeMessage(systemCalls.ipc_call.number, flags, id, port, envelope, message.data));
   return id;
 }
 
@@ -149,8 +152,8 @@ function writeCall(port: Handle, message: Outgoing, timeout: number, flags: numb
 export function ipcCallPoll(id: number): CallResult | undefined {
   const result = takeResult(id);
   if (result === undefined) return undefined;
-  if (result.errno !== 0) return { status: result.errno, data: null, rights: [] };
-  return { status: 0, ...answered(result) };
+  if (result.errno !== 0) return { status: result.errno, error: failure(result), data: null, rights: [] };
+  return { status: 0, error: null, ...answered(result) };
 }
 
 function answered(result: RawResult): Answer {

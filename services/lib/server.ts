@@ -14,17 +14,22 @@ import {
 import { kernelNotices } from '../../protocol/kernel.ts';
 import type { Handle, Infer } from '../../protocol/schema.ts';
 import { service } from '../../protocol/service.ts';
+import { callAnswered } from './asynchronous.ts';
 import {
   ipcCreateNamedPort,
   ipcDestroyPort,
+  ipcMint,
   ipcRecv,
+  ipcRelease,
   ipcReply,
   ipcReplyRecv,
+  ipcSend,
   isOwnPort,
   MALFORMED,
   type Message,
   releaseRights,
 } from './ipc.ts';
+import { startInformation } from './start-information.ts';
 import { crashReport, exit, getppid, irqAcknowledge, registerIrqHandler, requestIoPort, uptime } from './syscalls.ts';
 
 /** An answer that is owed: exactly one of the two must be called, once. */
@@ -45,7 +50,7 @@ type NoticeContent<K extends keyof Notices> = Infer<Notices[K]['request']>;
 
 /** Handlers for notices of the kernel. A notice without handler is dropped. */
 export type NoticeHandlers = {
-  readonly [K in Exclude<keyof Notices, 'irq'>]?: (content: NoticeContent<K>, port: Handle) => void;
+  readonly [K in Exclude<keyof Notices, 'irq' | 'answered'>]?: (content: NoticeContent<K>, port: Handle) => void;
 };
 
 /** One interface with its handlers. */
@@ -83,6 +88,11 @@ export interface Program {
   readonly notices?: NoticeHandlers;
   /** Runs once the port is there (its handle), before the first message. */
   ready?(port: Handle): void;
+  /**
+   * Runs once, before the first request that no earlier incarnation has received: whatever an earlier one owed has been delivered again by then. Where there is nothing to
+   * come again it runs at once.
+   */
+  settled?(): void;
   /** Runs when the program was asked to end. */
   stop?(): void;
 }
@@ -113,7 +123,7 @@ export function run(program: Program): never {
     }
     if (port !== undefined) program.ready?.(port);
     counters.startMilliseconds = uptime() - before;
-    loop(program, lines);
+    loop(program, lines, port);
   } catch (error) {
     fail(error);
   }
@@ -125,8 +135,9 @@ export function fail(error: unknown): never {
   exit(70);
 }
 
-function loop(program: Program, lines: ReadonlyMap<number, () => void>): never {
+function loop(program: Program, lines: ReadonlyMap<number, () => void>, port: Handle | undefined): never {
   const offers = program.offers ?? NO_OFFERS;
+  const redelivery = new Redelivery(program, port);
   let message = ipcRecv();
   for (;;) {
     // Nobody else's port is served: its badges, in notices too, can be forged by whoever gave this task the receive right.
@@ -140,6 +151,7 @@ function loop(program: Program, lines: ReadonlyMap<number, () => void>): never {
       message = ipcRecv();
       continue;
     }
+    redelivery.received(message);
     counters.requests++;
     if (message.retry) counters.retries++;
     if (isStop(message)) {
@@ -152,6 +164,50 @@ function loop(program: Program, lines: ReadonlyMap<number, () => void>): never {
       answer === null || answer.reply === 0
         ? ipcRecv()
         : ipcReplyRecv(answer.reply, answer.status, answer.data, answer.rights);
+  }
+}
+
+/**
+ * Finds out when everything that an earlier incarnation owed has been delivered again: it comes before anything new, so a message of the program to itself, or any
+ * other new one, tells.
+ */
+class Redelivery {
+  private readonly program: Program;
+  private readonly port: Handle | undefined;
+  private over = false;
+  private sent = false;
+
+  constructor(program: Program, port: Handle | undefined) {
+    this.program = program;
+    this.port = port;
+    if (program.settled === undefined) this.over = true;
+    else if (port === undefined || startInformation.incarnation === 1) this.settle();
+    else this.sendMark();
+  }
+
+  /** A message has come that is no notice. */
+  received(message: Message): void {
+    if (this.over) return;
+    if (!message.retry) this.settle();
+    else if (!this.sent) this.sendMark();
+  }
+
+  private settle(): void {
+    this.over = true;
+    this.program.settled?.();
+  }
+
+  /** With a full queue there is no need: what is in it comes, too. */
+  private sendMark(): void {
+    if (this.port === undefined) return;
+    const own = ipcMint(this.port, 0);
+    try {
+      ipcSend(own, { interface: service.number, method: service.methods.ping.number, data: null });
+      this.sent = true;
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+    }
+    ipcRelease(own);
   }
 }
 
@@ -169,6 +225,10 @@ function handleNotice(program: Program, lines: ReadonlyMap<number, () => void>, 
     const { irq } = content as NoticeContent<'irq'>;
     lines.get(irq)?.();
     irqAcknowledge(irq);
+    return;
+  }
+  if (name === 'answered') {
+    callAnswered((content as NoticeContent<'answered'>).call);
     return;
   }
   const handler = program.notices?.[name as keyof NoticeHandlers] as

@@ -124,6 +124,8 @@ export const ioVector = (operations: readonly unknown[]): Result<'io_vector'> =>
 /** Interrupts of a line come as notices to this port. */
 export const registerIrqHandler = (irq: number, port: Handle): Handle =>
   systemCallHandle('register_irq_handler', { irq, port }) as Handle;
+/** The interrupt lines with their counters. */
+export const interruptList = (): Result<'interrupt_list'> => systemCall('interrupt_list', undefined);
 export const irqAcknowledge = (irq: number): void => post('irq_acknowledge', { irq });
 
 // Time

@@ -172,6 +172,11 @@ const deviceTests: Partial<Record<SystemCallName, Test>> = {
     return `empty; ${refused(['EINVAL', () => systemCall('io_vector', [99])])}`;
   },
   register_irq_handler: () => refused(['EPERM', () => systemCall('register_irq_handler', { irq: 14, port: 0 })]),
+  interrupt_list: () => {
+    const { lines } = systemCall('interrupt_list', undefined);
+    expect(lines.length === 16, `${lines.length} lines`);
+    return `${lines.reduce((sum, { count }) => sum + count, 0)} interrupts`;
+  },
   irq_acknowledge: () => refused(['EPERM', () => systemCall('irq_acknowledge', { irq: 14 })]),
 };
 

@@ -81,6 +81,40 @@ describe('answers', () => {
   });
 });
 
+describe('the end of an asynchronous call', () => {
+  it('is told to the port that the call names, behind its result', () => {
+    const { world, server, client, right } = pair();
+    const last = world.start('c');
+    world.made(world.ports.createNamed(last, 'c'));
+    const onward = world.made(world.ports.find(server, 1, 'c', 0) ?? 'ENOENT');
+    const own = world.made(world.ports.createNamed(client, 'b'));
+    const calls = [{ port: own }, { port: own, timeout: 10 }, { port: own }, {}].map((sending) =>
+      world.frame(right, 'question', { asynchronous: true, ...sending }),
+    );
+    for (const call of calls) expect(world.ipc.call(client, call)).toBe(0);
+    const [first, , third, fourth] = calls.map(() => world.take(server)?.handle ?? 0);
+    world.reply(server, fourth ?? 0, 'nobody is told');
+    expect(world.take(client)).toBeUndefined();
+    world.reply(server, first ?? 0, 'answered');
+    world.time.advance(10);
+    world.forward(server, third ?? 0, onward, 'onward');
+    world.reply(last, world.take(last)?.handle ?? 0, 'answered from afar');
+    const notices = calls.map(() => world.take(client)?.data);
+    expect(notices).toEqual([...calls.slice(0, 3).map(({ id }) => [id]), undefined]);
+    expect(client.calls.size).toBe(0);
+  });
+
+  it('is told when the call is refused, and not to a port of somebody else', () => {
+    const { world, client, right } = pair();
+    const own = world.made(world.ports.createNamed(client, 'b'));
+    expect(world.call(client, right, 'x', { asynchronous: true, port: right })).toBe('EBADF');
+    const frame = world.frame(0, 'x', { asynchronous: true, port: own });
+    expect(world.ipc.call(client, frame)).toBe('EBADF');
+    world.ipc.refused(client, frame);
+    expect(world.take(client)?.data).toEqual([frame.id]);
+  });
+});
+
 describe('receive rights', () => {
   it('come again only while nobody else has the port', () => {
     const { world, server, client, right } = pair();
