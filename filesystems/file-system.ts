@@ -22,6 +22,9 @@ export const MAX_NAME_BYTES = 255;
 /** Longest path and longest target of a symbolic link, in bytes of UTF-8. */
 export const MAX_PATH_BYTES = 4096;
 
+/** Symbolic links that one look-up follows at most. */
+export const MAX_LINKS = 40;
+
 /** Number of a node in its file system. It stays the same as long as the node exists or is retained. */
 export type NodeNumber = number;
 
