@@ -4,6 +4,7 @@
  *
  *   dist/kernel.cjs               the machine and the kernel      (kernel/main.ts)
  *   dist/qtest.cjs                the machine behind qtest        (hw/qtest/main.ts)
+ *   dist/vros.cjs                 the command for disk images    (host/main.ts)
  *   dist/services/start.cjs       loader and service library      (services/lib/start.ts)
  *   dist/services/NAME.cjs        a service                       (services/NAME/main.ts)
  *   dist/examples/NAME.cjs        a service shown in the docs     (examples/NAME/main.ts)
@@ -28,12 +29,13 @@ const root = import.meta.dirname;
 const output = path.join(root, 'dist');
 const libraryIndex = path.join(root, 'services', 'lib', 'index.ts');
 
-/** @typedef {{ source: string, target: string, service: boolean }} Program paths relative to root and to dist/ */
+/** @typedef {{ source: string, target: string, service: boolean, banner?: object }} Program paths relative to root and to dist/ */
 
 /** Programs with a fixed place. One whose folder does not exist is left out; a folder without its entry is an error. */
 const fixedPrograms = [
   { source: 'kernel/main.ts', target: 'kernel.cjs', service: false },
   { source: 'hw/qtest/main.ts', target: 'qtest.cjs', service: false },
+  { source: 'host/main.ts', target: 'vros.cjs', service: false, banner: { js: '#!/usr/bin/env node' } },
   { source: 'services/lib/start.ts', target: 'services/start.cjs', service: false },
 ].filter((program) => existsSync(path.join(root, path.dirname(program.source))));
 
@@ -69,6 +71,7 @@ async function bundle(program) {
     format: 'cjs',
     sourcemap: 'linked',
     // The same expressions find the program's own folder in the sources (ES modules) and in the bundle.
+    banner: program.banner ?? {},
     define: { 'import.meta.dirname': '__dirname', 'import.meta.filename': '__filename' },
     logOverride: { 'empty-import-meta': 'error' },
     plugins: program.service ? [libraryStaysOutside] : [],
@@ -84,7 +87,8 @@ async function replaceFile(file, contents) {
   if (old?.equals(contents)) return;
   await mkdir(path.dirname(file), { recursive: true });
   const temporary = `${file}.${process.pid}.tmp`;
-  await writeFile(temporary, contents);
+  const program = contents[0] === 0x23 && contents[1] === 0x21; // #!
+  await writeFile(temporary, contents, { mode: program ? 0o755 : 0o644 });
   await rename(temporary, file);
 }
 

@@ -4,13 +4,14 @@
  * A badge is made from the place of the drive and the number of the partition and from nothing else, so that a right means the same device to
  * the next incarnation of the driver.
  */
+
+import { type PartitionTable, readPartitionTable } from '../../filesystems/partitions.ts';
 import { MAX_REQUEST_SECTORS, SECTOR_BYTES } from '../../protocol/block.ts';
 import type { Reply } from '../../protocol/interface.ts';
 import { type block, SystemError } from '../lib/index.ts';
 import { Channel } from './channel.ts';
 import { Drive, identify } from './drive.ts';
 import type { Hardware } from './hardware.ts';
-import { type PartitionTable, readPartitionTable } from './partitions.ts';
 import { CHANNELS } from './registers.ts';
 import { type Log, newStatistics, type Statistics } from './report.ts';
 

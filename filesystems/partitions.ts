@@ -5,7 +5,7 @@
  * Read: the layout of the master boot record, UEFI Specification 2.10, clause 5.2.1; of extended boot records, the de facto format of DOS 3.3: each
  * has one logical partition, relative to itself, and a link to the next, relative to the extended partition.
  */
-import { SECTOR_BYTES } from '../../protocol/block.ts';
+import { SECTOR_BYTES } from './block-device.ts';
 
 /** A partition, in sectors from the start of the disk. */
 export interface Partition {

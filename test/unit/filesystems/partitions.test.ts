@@ -2,8 +2,8 @@
  * Partition tables: what the driver reads out of good ones, and that nothing a hostile one says leads outside of the disk or round in circles.
  */
 import { describe, expect, it } from 'vitest';
-import { MAX_PARTITION, type PartitionTable, readPartitionTable } from '../../../services/ata/partitions.ts';
-import { randomFrom, setEntry } from './machine.ts';
+import { MAX_PARTITION, type PartitionTable, readPartitionTable } from '../../../filesystems/partitions.ts';
+import { randomFrom, setEntry } from '../ata-driver/machine.ts';
 
 /** A disk given by some of its sectors; the others are zeros. Counts what is read of it. */
 class Sectors {
