@@ -143,6 +143,11 @@ export class BlockCache {
     });
   }
 
+  /** What a block changed since `taken` was before; null: it was not in the cache, and its content was of no interest (`zero`). */
+  original(block: number): Buffer | null {
+    return this.before.get(block)?.bytes ?? null;
+  }
+
   /** What has been changed is permanent now; it stays pinned until `written`. */
   taken(): void {
     this.before = new Map();
