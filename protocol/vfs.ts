@@ -8,6 +8,7 @@
  *
  * All methods with paths can answer ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EILSEQ, EIO, EUCLEAN; those that change something EROFS and ENOSPC.
  */
+import { SystemError } from './errno.ts';
 import { fileAttributes, fileType } from './file.ts';
 import { defineInterface, method } from './interface.ts';
 import {
@@ -21,6 +22,7 @@ import {
   real,
   record,
   right,
+  type Schema,
   text,
   u8,
   u16,
@@ -34,7 +36,19 @@ export const MAX_PATH_BYTES = 4096;
 /** Symbolic links that one look-up follows at most. */
 export const MAX_LINKS = 40;
 
-export const path = text(MAX_PATH_BYTES);
+/** A path, checked where it is sent and where it is received. EILSEQ: it cannot be written as UTF-8; ENAMETOOLONG. */
+export const path: Schema<string> = {
+  name: text(MAX_PATH_BYTES).name,
+  toWire: checkedPath,
+  fromWire: (wire) => checkedPath(typeof wire === 'string' ? wire : text(MAX_PATH_BYTES).fromWire(wire, [])),
+};
+
+function checkedPath(value: string): string {
+  if (/\p{Surrogate}/u.test(value)) throw new SystemError('EILSEQ', 'a path has to be well-formed Unicode');
+  if (Buffer.byteLength(value) > MAX_PATH_BYTES)
+    throw new SystemError('ENAMETOOLONG', `a path has at most ${MAX_PATH_BYTES} bytes`);
+  return value;
+}
 
 /** How to open: bits of `flags`. CREATE makes the file if there is none; with EXCLUSIVE it must not exist. NO_FOLLOW refuses a symbolic link (ELOOP). */
 export const openFlags = {

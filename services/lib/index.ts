@@ -23,6 +23,7 @@ export * from './ipc.ts';
 export {
   type Deferred,
   fail,
+  type Gathering,
   type NoticeHandlers,
   type Offer,
   offer,

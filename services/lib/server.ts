@@ -10,6 +10,7 @@ import {
   LATER,
   type Method,
   type Methods,
+  type Request,
 } from '../../protocol/interface.ts';
 import { kernelNotices } from '../../protocol/kernel.ts';
 import type { Handle, Infer } from '../../protocol/schema.ts';
@@ -18,12 +19,14 @@ import { callAnswered } from './asynchronous.ts';
 import {
   ipcCreateNamedPort,
   ipcDestroyPort,
+  ipcForward,
   ipcMint,
   ipcRecv,
   ipcRelease,
   ipcReply,
   ipcReplyRecv,
   ipcSend,
+  ipcTryRecv,
   isOwnPort,
   MALFORMED,
   type Message,
@@ -43,6 +46,28 @@ export interface RequestContext extends CallContext {
   /** Port the request came to. */
   readonly port: Handle;
   later<A>(keep: (deferred: Deferred<A>) => void): typeof LATER;
+  /**
+   * Hands the request on: the server of `port` answers the client, and sees its pid and sequence number. Throws SystemError: EAGAIN, EPIPE, EIO; then an answer is still owed.
+   */
+  forward<M extends Methods, K extends keyof M>(
+    port: Handle,
+    definition: Interface<M>,
+    name: K,
+    request: Request<M[K]>,
+  ): typeof LATER;
+}
+
+/**
+ * Requests that a program has put off (`later`) so as to finish several of them together. While there are some, the loop takes the messages that wait already, and has them
+ * finished before it waits itself.
+ */
+export interface Gathering {
+  /** Something has been put off. */
+  readonly pending: boolean;
+  /** Nothing more should be taken before `finish`. */
+  readonly full: boolean;
+  /** Answers what has been put off. */
+  finish(): void;
 }
 
 type Notices = (typeof kernelNotices)['methods'];
@@ -86,6 +111,7 @@ export interface Program {
   /** Interrupt lines with their handlers; a line is acknowledged when its handler returns. */
   readonly interrupts?: Readonly<Record<number, () => void>>;
   readonly notices?: NoticeHandlers;
+  readonly gathering?: Gathering;
   /** Runs once the port is there (its handle), before the first message. */
   ready?(port: Handle): void;
   /**
@@ -136,35 +162,51 @@ export function fail(error: unknown): never {
 }
 
 function loop(program: Program, lines: ReadonlyMap<number, () => void>, port: Handle | undefined): never {
-  const offers = program.offers ?? NO_OFFERS;
+  const { offers = NO_OFFERS, gathering } = program;
   const redelivery = new Redelivery(program, port);
-  let message = ipcRecv();
+  let message = next(gathering);
   for (;;) {
     // Nobody else's port is served: its badges, in notices too, can be forged by whoever gave this task the receive right.
     if (!isOwnPort(message.port)) {
       ipcDestroyPort(message.port);
-      message = ipcRecv();
+      message = next(gathering);
       continue;
     }
     if (message.notice) {
       handleNotice(program, lines, message);
-      message = ipcRecv();
+      message = next(gathering);
       continue;
     }
     redelivery.received(message);
     counters.requests++;
     if (message.retry) counters.retries++;
     if (isStop(message)) {
+      finish(gathering);
       program.stop?.();
       if (message.reply !== 0) ipcReply(message.reply, 0, null);
       exit(0);
     }
     const answer = serve(offers, message);
-    message =
-      answer === null || answer.reply === 0
-        ? ipcRecv()
-        : ipcReplyRecv(answer.reply, answer.status, answer.data, answer.rights);
+    if (answer === null || answer.reply === 0) message = next(gathering);
+    else if (gathering?.pending === true) {
+      ipcReply(answer.reply, answer.status, answer.data, answer.rights);
+      message = next(gathering);
+    } else message = ipcReplyRecv(answer.reply, answer.status, answer.data, answer.rights);
   }
+}
+
+/** The next message. Before this waits, what has been gathered is finished. */
+function next(gathering: Gathering | undefined): Message {
+  while (gathering?.pending === true) {
+    const waiting = gathering.full ? undefined : ipcTryRecv();
+    if (waiting !== undefined) return waiting;
+    gathering.finish();
+  }
+  return ipcRecv();
+}
+
+function finish(gathering: Gathering | undefined): void {
+  while (gathering?.pending === true) gathering.finish();
 }
 
 /**
@@ -281,6 +323,14 @@ function contextOf(message: Message, method: Method<unknown, unknown>): RequestC
     retry: message.retry,
     deliveries: message.deliveries,
     port: message.port,
+    forward: (port, definition, name, request) => {
+      const method: Method<unknown, unknown> | undefined = definition.methods[name];
+      if (method === undefined) throw new SystemError('ENOSYS', 'no such method');
+      const rights: Handle[] = [];
+      const data = method.request.toWire(request, rights);
+      ipcForward(message.reply, port, { interface: definition.number, method: method.number, data, rights });
+      return LATER;
+    },
     later: <A>(keep: (deferred: Deferred<A>) => void) => {
       keep({
         reply: (value) => {

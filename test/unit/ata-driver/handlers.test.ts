@@ -18,7 +18,8 @@ const PORT = 77 as Handle;
 
 function context(badge: number): RequestContext {
   const later = (): typeof LATER => LATER;
-  return { sender: 9, badge, sequence: 1, retry: false, deliveries: 1, port: PORT, later };
+  const forward = (): never => expect.unreachable('the driver hands a request on');
+  return { sender: 9, badge, sequence: 1, retry: false, deliveries: 1, port: PORT, later, forward };
 }
 
 /** Handlers whose rights are their badges. */

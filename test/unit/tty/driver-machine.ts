@@ -161,6 +161,9 @@ export class DriverMachine {
         keep({ reply: answered, fail: answered });
         return LATER;
       },
+      forward: () => {
+        throw new Error('the driver hands a request on');
+      },
     };
     try {
       const { driver } = this;
