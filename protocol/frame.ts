@@ -5,7 +5,8 @@
  *     0       u32   length    bytes of the body that follows        the same
  *     4       u16   type      number of the system call             RESULT (0x8000)
  *     6       u16   flags     status (errno) in ipc_reply,          errno of the call, 0 = success
- *                             CALL_ASYNCHRONOUS in ipc_call, else 0
+ *                             CALL_ASYNCHRONOUS in ipc_call and
+ *                             ipc_find_port, else 0
  *     8       u32   id        chosen by the task; 0 = posted: no    the id of the call that is answered
  *                             result is wanted
  *     12      u32   handle    a capability, or the call's only      a capability, or the call's only
@@ -20,7 +21,7 @@ import { HEADER_BYTES, MAX_FRAME_BYTES } from './bounds.ts';
 export const RESULT = 0x8000;
 
 /**
- * Flag of an ipc_call: the task goes on and takes the result from its pipe later. Without it the kernel counts the task as waiting until the
+ * Flag of an ipc_call or ipc_find_port: the task goes on and takes the result from its pipe later. Without it the kernel counts the task as waiting until the
  * result is there.
  */
 export const CALL_ASYNCHRONOUS = 1;

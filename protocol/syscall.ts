@@ -199,7 +199,8 @@ export const systemCalls = {
   ),
   ipc_find_port: call(
     0x22,
-    'Answers a send right to a named port; waits up to `timeout` milliseconds for the port to be made.',
+    'Answers a send right to a named port; waits up to `timeout` milliseconds for the port to be made. With the flag 1 in the header the task goes on, and its ' +
+      'port in the handle gets the notice `answered` when the result is there.',
     record({ name: nameText, timeout: u32 }),
     nothing,
     {
@@ -207,8 +208,9 @@ export const systemCalls = {
       EPERM: 'the manifest does not list the name under `looksUp`',
       EIO: 'the service that has the port has been given up',
       EMFILE: 'too many capabilities',
+      EBADF: 'flag 1: the handle is not a receive right of the caller',
     },
-    { handle: 'result: the send right' },
+    { handle: 'flag 1: the port to be told; result: the send right' },
   ),
   ipc_destroy_port: call(
     0x23,

@@ -19,7 +19,6 @@ import {
 import type { ErrorName } from '../../protocol/errno.ts';
 import { CALL_ASYNCHRONOUS, OFFSET_HANDLE, OFFSET_ID, OFFSET_TYPE, RESULT } from '../../protocol/frame.ts';
 import { methodName } from '../../protocol/interfaces.ts';
-import { kernelNotices } from '../../protocol/kernel.ts';
 import {
   ENVELOPE_AT,
   ENVELOPE_BADGE,
@@ -254,7 +253,7 @@ export class Ipc {
     this.rights.give(caller, rights, buffer, start);
     this.rights.dropAll(rights);
     this.execution.complete(caller, message.asynchronous, buffer, start, end);
-    this.tellAnswered(message.notify, message.callId);
+    this.ports.tellAnswered(message.notify, message.callId);
     // The caller may be receiving meanwhile, and what is in a port it has just got is for it too.
     for (const right of rights) if (right.kind === 'receive') this.delivery.poke(right.port);
     return 0;
@@ -297,18 +296,13 @@ export class Ipc {
 
   private completeWith(caller: Task, { asynchronous, callId, notify }: Message, error: ErrorName): void {
     this.execution.completeWith(caller, asynchronous, callId, error);
-    this.tellAnswered(notify, callId);
-  }
-
-  /** The result of a call is in its task's pipe: a task that waits for messages hears of it. */
-  private tellAnswered(port: Port | null, callId: number): void {
-    if (port !== null) this.notify(port, kernelNotices.methods.answered.number, [callId], `answered ${callId}`);
+    this.ports.tellAnswered(notify, callId);
   }
 
   /** An `ipc_call` was refused and its result has been written. To be called with the frame of the call. */
   refused(task: Task, frame: Frame): void {
     const notify = notifiedPort(task, frame);
-    if (notify !== 'EBADF') this.tellAnswered(notify, frame.id);
+    if (notify !== 'EBADF') this.ports.tellAnswered(notify, frame.id);
   }
 
   /** Takes a waiting message that nobody wants any more off its port. */

@@ -14,6 +14,8 @@ interface Finder {
   readonly task: Task;
   readonly id: number;
   readonly name: string;
+  /** The task goes on meanwhile, and this port of its is told at the end. Null: the task waits. */
+  readonly notify: Port | null;
   timer: Timer | null;
 }
 
@@ -113,8 +115,8 @@ export class PortTable {
     this.onDetached(receiver);
   }
 
-  /** ipc_find_port: answers the handle, an error, or null when the task waits for the name. */
-  find(task: Task, id: number, name: string, timeout: number): HandleOrError | null {
+  /** ipc_find_port: answers the handle, an error, or null when the task waits for the name, or goes on and `notify` is told. */
+  find(task: Task, id: number, name: string, timeout: number, notify: Port | null = null): HandleOrError | null {
     const { looksUp } = task.manifest;
     const allowed = ['*', name, templateOf(name)];
     if (!looksUp.some((entry) => allowed.includes(entry))) return 'EPERM';
@@ -125,12 +127,13 @@ export class PortTable {
     }
     if (this.isLost(name)) return 'EIO';
     if (timeout === 0) return 'ENOENT';
-    const finder: Finder = { task, id, name, timer: null };
+    const finder: Finder = { task, id, name, notify, timer: null };
     this.finders.add(finder);
     if (timeout !== FOREVER) {
       finder.timer = this.timers.set(timeout, () => this.endFind(finder, 'ENOENT'));
     }
-    this.execution.block(task, 'ipc_find_port');
+    if (notify === null) this.execution.block(task, 'ipc_find_port');
+    else task.asynchronousCalls++;
     return null;
   }
 
@@ -153,8 +156,20 @@ export class PortTable {
 
   private endFind(finder: Finder, error: ErrorName | 0, handle = 0): void {
     if (!this.finders.delete(finder)) return;
-    finder.timer?.cancel();
-    this.execution.wakeWith(finder.task, finder.id, error, handle);
+    const { task, id, notify, timer } = finder;
+    timer?.cancel();
+    if (notify === null) {
+      this.execution.wakeWith(task, id, error, handle);
+      return;
+    }
+    task.asynchronousCalls--;
+    this.execution.answer(task, id, error, handle);
+    this.tellAnswered(notify, id);
+  }
+
+  /** The result of an asynchronous call is in its task's pipe: a task that waits for messages hears of it. */
+  tellAnswered(notify: Port | null, id: number): void {
+    if (notify !== null) this.onNotice(notify, kernelNotices.methods.answered.number, [id], `answered ${id}`);
   }
 
   /** Those who wait for the names of a program that was given up get EIO. */

@@ -1,6 +1,7 @@
 /** System calls on ports and messages. */
 import { PORT_QUEUE_MESSAGES } from '../../protocol/bounds.ts';
 import { type ErrorName, SystemError } from '../../protocol/errno.ts';
+import { CALL_ASYNCHRONOUS } from '../../protocol/frame.ts';
 import { ENVELOPE_AT, ENVELOPE_PORT, ENVELOPE_TIMEOUT, messageRights } from '../../protocol/message.ts';
 import type { PortRow } from '../../protocol/records.ts';
 import type { Frame } from '../ipc/frame.ts';
@@ -64,8 +65,12 @@ export const messageCalls = {
     if (port?.receiver === task) kernel.ipc.delivery.poke(port);
   }),
   ipc_find_port: typed('ipc_find_port', (kernel, task, { name, timeout }, frame) => {
-    const found = kernel.ports.find(task, frame.id, name, checkTimeout(timeout));
-    if (found !== null) answerHandle(kernel, task, frame.id, found);
+    const { id, flags, handle } = frame;
+    const notify = (flags & CALL_ASYNCHRONOUS) === 0 ? null : portOf(task, handle);
+    const found = kernel.ports.find(task, id, name, checkTimeout(timeout), notify);
+    if (found === null) return;
+    answerHandle(kernel, task, id, found);
+    kernel.ports.tellAnswered(notify, id);
   }),
   ipc_destroy_port: (kernel, task, frame) =>
     kernel.execution.answer(task, frame.id, kernel.ipc.destroyPort(task, frame.handle)),

@@ -5,7 +5,7 @@
 import { SystemError } from '../../protocol/errno.ts';
 import type { Interface, Method, Methods, Reply, Request } from '../../protocol/interface.ts';
 import type { Handle } from '../../protocol/schema.ts';
-import { type CallResult, ipcCallBegin, ipcCallPoll, releaseRights } from './ipc.ts';
+import { type CallResult, ipcCallBegin, ipcCallPoll, ipcFindBegin, ipcFindPoll, releaseRights } from './ipc.ts';
 
 /** How a call ended. */
 export type Outcome<A> = { readonly ok: true; readonly value: A } | { readonly ok: false; readonly error: SystemError };
@@ -18,7 +18,8 @@ export type AsynchronousClient<M> = {
 /** Calls under way at most; the kernel allows 256 of a task, and ordinary ones need some. */
 export const MAX_ASYNCHRONOUS_CALLS = 200;
 
-const underWay = new Map<number, (result: CallResult) => void>();
+/** By number of the call: hands its outcome on, if it is there. */
+const underWay = new Map<number, () => boolean>();
 
 /**
  * A client of `definition` on a send right. `own` is the port of the program that `run` serves; every call ends after `timeout` milliseconds at the latest. With too many
@@ -40,20 +41,46 @@ export function asynchronousClient<M extends Methods>(
       const rights: Handle[] = [];
       const data = method.request.toWire(request, rights);
       const message = { interface: definition.number, method: method.number, data, rights };
-      underWay.set(ipcCallBegin(port, message, timeout, own), (result) => done(outcomeOf(method, result)));
+      const call = ipcCallBegin(port, message, timeout, own);
+      underWay.set(call, () => {
+        const result = ipcCallPoll(call);
+        if (result !== undefined) done(outcomeOf(method, result));
+        return result !== undefined;
+      });
     };
   }
   return calls as AsynchronousClient<M>;
 }
 
+/** Finds a named port, waiting up to `timeout` milliseconds for it, and hands a send right to `done` later. `own` as above. */
+export function findPortLater(
+  name: string,
+  own: Handle,
+  timeout: number,
+  done: (outcome: Outcome<Handle>) => void,
+): void {
+  const call = ipcFindBegin(name, timeout, own);
+  underWay.set(call, () => {
+    let outcome: Outcome<Handle>;
+    try {
+      const value = ipcFindPoll(call);
+      if (value === undefined) return false;
+      outcome = { ok: true, value };
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      outcome = { ok: false, error };
+    }
+    done(outcome);
+    return true;
+  });
+}
+
 /** The notice `answered` has come. Those of an earlier incarnation mean nothing here. */
 export function callAnswered(call: number): void {
-  const done = underWay.get(call);
-  if (done === undefined) return;
-  const result = ipcCallPoll(call);
-  if (result === undefined) return;
+  const finish = underWay.get(call);
+  if (finish === undefined) return;
   underWay.delete(call);
-  done(result);
+  if (!finish()) underWay.set(call, finish);
 }
 
 /** The checked answer. Rights that do not belong there are given up. */

@@ -16,7 +16,7 @@ export * as schema from '../../protocol/schema.ts';
 export { tty, ttyEvent } from '../../protocol/tty.ts';
 export { vectorOperation } from '../../protocol/vector.ts';
 export { type FileSystemFigures, type MountRow, openFlags, vfs } from '../../protocol/vfs.ts';
-export { type AsynchronousClient, asynchronousClient, type Outcome } from './asynchronous.ts';
+export { type AsynchronousClient, asynchronousClient, findPortLater, type Outcome } from './asynchronous.ts';
 export { client, connect, poster } from './client.ts';
 export { type AttributeChange, File, Files, type OpenOptions } from './files.ts';
 export * from './ipc.ts';

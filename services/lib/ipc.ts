@@ -94,6 +94,17 @@ export const ipcCreateNamedPort = (name: string): Handle => make(systemCallHandl
 /** A send right to a named port; waits up to `timeout` milliseconds for it to be made. */
 export const ipcFindPort = (name: string, timeout = 0): Handle =>
   systemCallHandle('ipc_find_port', { name, timeout }) as Handle;
+/** Looks for a named port and goes on; `notify`, a port of this task, gets the notice `answered`, then `ipcFindPoll` has the result. */
+export function ipcFindBegin(name: string, timeout: number, notify: Handle): number {
+  const id = nextId();
+  writeFrame(encodeFrame(systemCalls.ipc_find_port.number, CALL_ASYNCHRONOUS, id, notify, [name, timeout]));
+  return id;
+}
+/** The send right that `ipcFindBegin` was for, undefined while there is none yet. Throws SystemError. */
+export function ipcFindPoll(id: number): Handle | undefined {
+  const result = takeResult(id);
+  return result === undefined ? undefined : (check(result, 'ipc_find_port').handle as Handle);
+}
 export function ipcDestroyPort(port: Handle): void {
   systemCall('ipc_destroy_port', undefined, port);
   made.delete(port);

@@ -115,6 +115,22 @@ describe('the end of an asynchronous call', () => {
   });
 });
 
+describe('a search for a port', () => {
+  it('can go on in the background, and is told to a port of its task', () => {
+    const { world, client } = pair();
+    const own = world.portOf(client, world.made(world.ports.createNamed(client, 'b')));
+    expect(world.ports.find(client, 7, 'c', 1000, own)).toBeNull();
+    expect(world.ports.find(client, 8, 'c', 10, own)).toBeNull();
+    expect([client.waits, client.asynchronousCalls]).toEqual([0, 2]);
+    world.time.advance(10);
+    expect(world.take(client)?.data).toEqual([8]);
+    const before = client.capabilities.size;
+    world.ports.createNamed(world.start('c'), 'c');
+    expect(world.take(client)?.data).toEqual([7]);
+    expect([client.capabilities.size - before, client.asynchronousCalls, world.timers.size]).toEqual([1, 0, 0]);
+  });
+});
+
 describe('receive rights', () => {
   it('come again only while nobody else has the port', () => {
     const { world, server, client, right } = pair();
