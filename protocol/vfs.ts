@@ -145,8 +145,8 @@ export const vfs = defineInterface('vfs', 10, {
   sync: method(20, nothing, nothing),
 
   /**
-   * Makes `/dev/NAME`. Who opens it gets a copy of `device`, on which the interface `file` has to be answered. The entry goes when the driver's port does. EEXIST; EINVAL:
-   * not a name.
+   * Makes `/dev/NAME`. Who opens it gets a copy of `device`, on which the interface `file` has to be answered. The request is not answered as long as the name stands, so a driver makes
+   * it asynchronously; should `vfs` die, it comes again by itself. A name whose driver has died is free for the next one. EEXIST; EINVAL: not a name; EAGAIN: too many.
    */
   register: method(21, record({ name: nameText, type: oneOf('character', 'block'), device: right }), nothing),
   /** The two ends of a pipe, on which the interface `file` is answered. EAGAIN: too many pipes. */

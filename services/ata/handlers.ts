@@ -4,6 +4,7 @@
 import type { Handlers } from '../../protocol/interface.ts';
 import type { block, Handle, RequestContext } from '../lib/index.ts';
 import type { DeviceTable } from './devices.ts';
+import { bytesOf, fileBadge } from './file-handlers.ts';
 
 /** Handlers on a table of devices. `mint` makes a right with a badge to a port. */
 export function handlers(
@@ -21,5 +22,9 @@ export function handlers(
     write: ({ sector, data }, { badge }) => devices.write(devices.badged(badge), sector, data),
     flush: (_request, { badge }) => devices.flush(devices.badged(badge)),
     statistics: () => ({ ...devices.statistics }),
+    open_file: ({ name, flags }, { port }) => {
+      const device = devices.named(name);
+      return { file: mint(port, fileBadge(device, flags)), size: bytesOf(device) };
+    },
   };
 }

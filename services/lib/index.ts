@@ -18,6 +18,7 @@ export { vectorOperation } from '../../protocol/vector.ts';
 export { type FileSystemFigures, type MountRow, openFlags, vfs } from '../../protocol/vfs.ts';
 export { type AsynchronousClient, asynchronousClient, findPortLater, type Outcome } from './asynchronous.ts';
 export { client, connect, poster } from './client.ts';
+export { type DeviceType, registerDevice } from './device.ts';
 export { type AttributeChange, File, Files, type OpenOptions } from './files.ts';
 export * from './ipc.ts';
 export {

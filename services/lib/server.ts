@@ -16,6 +16,7 @@ import { kernelNotices } from '../../protocol/kernel.ts';
 import type { Handle, Infer } from '../../protocol/schema.ts';
 import { service } from '../../protocol/service.ts';
 import { callAnswered } from './asynchronous.ts';
+import { registerDevice } from './device.ts';
 import {
   ipcCreateNamedPort,
   ipcDestroyPort,
@@ -112,6 +113,8 @@ export interface Program {
   readonly interrupts?: Readonly<Record<number, () => void>>;
   readonly notices?: NoticeHandlers;
   readonly gathering?: Gathering;
+  /** Name under which it appears in `/dev`; the interface `file` has to be among what it offers. */
+  readonly device?: string;
   /** Runs once the port is there (its handle), before the first message. */
   ready?(port: Handle): void;
   /**
@@ -147,7 +150,10 @@ export function run(program: Program): never {
       lines.set(Number(line), handler);
       registerIrqHandler(Number(line), port);
     }
-    if (port !== undefined) program.ready?.(port);
+    if (port !== undefined) {
+      program.ready?.(port);
+      if (program.device !== undefined) registerDevice(port, program.device);
+    }
     counters.startMilliseconds = uptime() - before;
     loop(program, lines, port);
   } catch (error) {

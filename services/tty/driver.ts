@@ -46,6 +46,8 @@ interface Reader {
   readonly maxBytes: number;
   readonly sender: number;
   readonly sequence: number;
+  /** It wants to know when the window gets another size. */
+  readonly watchesSize: boolean;
   readonly deferred: Deferred<Uint8Array>;
 }
 
@@ -112,22 +114,25 @@ export class TerminalDriver {
     const { columns, rows } = this.size;
     this.size = readWindowSize(this.effects.vector);
     if (columns === this.size.columns && rows === this.size.rows) return;
-    this.sizeIsNews = this.readers.length === 0;
+    const watchers = this.readers.filter(({ watchesSize }) => watchesSize);
+    this.readers = this.readers.filter(({ watchesSize }) => !watchesSize);
+    this.sizeIsNews = watchers.length === 0;
     this.save();
-    for (const reader of this.readers.splice(0)) reader.deferred.fail(resized());
+    for (const { deferred } of watchers) deferred.fail(resized());
     if (this.foreground !== null && !this.effects.resized(this.foreground, this.size)) this.forgetForeground();
   }
 
-  read(maxBytes: number, context: RequestContext): Uint8Array | typeof LATER {
+  /** Waits for input. With `watchesSize` it ends with EINTR when the window has another size. */
+  read(maxBytes: number, watchesSize: boolean, context: RequestContext): Uint8Array | typeof LATER {
     const { sender, sequence, retry } = context;
     if (retry && this.lastRead.sender === sender && this.lastRead.sequence === sequence) return this.lastRead.answer;
-    if (this.sizeIsNews) {
+    if (watchesSize && this.sizeIsNews) {
       this.sizeIsNews = false;
       throw resized();
     }
     if (this.readers.length >= MAX_READERS) throw new SystemError('EAGAIN', 'too many readers wait');
     return context.later<Uint8Array>((deferred) => {
-      this.readers.push({ maxBytes: Math.min(maxBytes, MAX_TTY_BYTES), sender, sequence, deferred });
+      this.readers.push({ maxBytes: Math.min(maxBytes, MAX_TTY_BYTES), sender, sequence, watchesSize, deferred });
       this.serve();
       // Room that the reader made lets more in.
       if (!this.uart.receiving) this.receive();
@@ -153,6 +158,11 @@ export class TerminalDriver {
   windowSize(): Reply<typeof tty.methods.window_size> {
     this.sizeIsNews = false;
     return { ...this.size, column: Math.min(this.discipline.column, 0xffff) };
+  }
+
+  /** Whether the line is a terminal, no file or pipe. */
+  get isTerminal(): boolean {
+    return this.size.terminal;
   }
 
   setForeground(port: Handle): void {

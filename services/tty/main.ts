@@ -1,9 +1,10 @@
 /**
- * tty: the terminal on the first serial port (protocol/tty.ts).
+ * tty: the terminal on the first serial port (protocol/tty.ts), and `/dev/tty`.
  *
  * A restart loses nothing that was typed and taken, and no output that was acknowledged.
  */
 import {
+  file,
   type Handle,
   ioVector,
   ipcRelease,
@@ -15,10 +16,12 @@ import {
   SystemError,
   storeGet,
   taskCapabilities,
+  time,
   tty,
   ttyEvent,
 } from '../lib/index.ts';
 import { TerminalDriver } from './driver.ts';
+import { fileHandlers } from './file-handlers.ts';
 import { UART_IRQ, UART_PORTS } from './uart.ts';
 import { WINDOW_IRQ, WINDOW_PORTS } from './window.ts';
 
@@ -64,7 +67,7 @@ run({
   interrupts: { [UART_IRQ]: () => driver.receive(), [WINDOW_IRQ]: () => driver.resize() },
   offers: [
     offer(tty, {
-      read: ({ maxBytes }, context) => driver.read(maxBytes, context),
+      read: ({ maxBytes }, context) => driver.read(maxBytes, true, context),
       write: (data, context) => driver.write(data, context),
       attributes: () => driver.attributes(),
       set_attributes: (attributes) => driver.setAttributes(attributes),
@@ -72,5 +75,7 @@ run({
       set_foreground: ({ port }) => driver.setForeground(port),
       flush_input: () => driver.flushInput(),
     }),
+    offer(file, fileHandlers(driver, time)),
   ],
+  device: 'tty',
 });

@@ -4,7 +4,7 @@
  */
 
 /** Kinds of rights; from VOLUME on one for each file system in this process. */
-export const badgeKind = { PLAIN: 0, SESSION: 1, PIPE: 2, DEVICE: 3, REGISTRATION: 4, VOLUME: 16 } as const;
+export const badgeKind = { PLAIN: 0, SESSION: 1, PIPE: 2, DEVICE: 3, VOLUME: 16 } as const;
 
 const REST_BITS = 24;
 

@@ -55,7 +55,8 @@ class Line implements SerialLine {
 
 /** A request of a client. */
 export interface Request {
-  readonly kind: 'read' | 'write';
+  /** `take`: a read as of a file, which a new size of the window does not end. */
+  readonly kind: 'read' | 'take' | 'write';
   readonly data: Uint8Array;
   readonly maxBytes: number;
   readonly sequence: number;
@@ -168,7 +169,7 @@ export class DriverMachine {
     try {
       const { driver } = this;
       const { kind, data, maxBytes } = request;
-      const result = kind === 'read' ? driver.read(maxBytes, context) : driver.write(data, context);
+      const result = kind === 'write' ? driver.write(data, context) : driver.read(maxBytes, kind === 'read', context);
       if (result !== LATER) answered(result);
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;

@@ -72,6 +72,19 @@ describe('input', () => {
     machine.driver.windowSize();
     expect(machine.request('read', 100).answer).toBeNull();
   });
+
+  it('a new size does not interrupt who reads the terminal as a file', () => {
+    const machine = new DriverMachine(80);
+    const waiting = machine.request('take', 100);
+    machine.consoleSize.set(40, 10);
+    machine.settle();
+    expect(waiting.answer).toBeNull();
+    const other = machine.request('take', 100);
+    expect(machine.request('read', 100).answer).toMatchObject({ code: 'EINTR' });
+    machine.line.type(Buffer.from('line\r'));
+    machine.settle();
+    expect([answerOf(waiting.answer), other.answer]).toEqual(['line\n', null]);
+  });
 });
 
 describe('output', () => {
