@@ -57,7 +57,10 @@ export function readContent(node: Node, offset: number, count: number, chunks: C
   const result = Buffer.alloc(length);
   eachPart(offset, length, (number, from, at, part) => {
     const chunk = node.chunks.get(number);
-    if (chunk !== undefined) chunks.bytes(chunk).copy(result, at, from, Math.min(from + part, chunk.length));
+    // What lies behind the length of a piece is zeros, as the result already is.
+    if (chunk !== undefined && from < chunk.length) {
+      chunks.bytes(chunk).copy(result, at, from, Math.min(from + part, chunk.length));
+    }
   });
   return result;
 }
