@@ -48,6 +48,8 @@ interface Position {
 
 const isWellFormed = (text: string): boolean => !/\p{Surrogate}/u.test(text);
 
+const isTooLong = (name: string): boolean => Buffer.byteLength(name) > MAX_NAME_BYTES;
+
 /** Refuses what can be no path at all. EILSEQ: it is no UTF-8; EINVAL: it has a NUL; ENAMETOOLONG. */
 function checkPath(path: string): void {
   if (!isWellFormed(path)) throw new SystemError('EILSEQ', 'the path is not well-formed UTF-8');
@@ -117,10 +119,6 @@ class Walk {
     // "a/." means a directory as "a/" does.
     if (/(^|\/)\.?$/.test(path) && this.left.length === 0 && components.length > 0) this.directoryWanted = true;
     if (/(^|\/)\.$/.test(path) && this.left.length === 0) this.endsInDot = true;
-    for (const component of components) {
-      if (Buffer.byteLength(component) > MAX_NAME_BYTES)
-        throw new SystemError('ENAMETOOLONG', `a name has at most ${MAX_NAME_BYTES} bytes`);
-    }
     this.left.push(...components.reverse());
   }
 
@@ -133,7 +131,8 @@ class Walk {
         if (outside !== undefined) return outside;
         continue;
       }
-      const child = this.child(component);
+      // Whether a name that is to be made or removed is too long is for the operation to say: on Linux other errors come first.
+      const child = isTooLong(component) && stop() ? undefined : this.child(component);
       const last = this.left.length === 1;
       const isLink = child !== undefined && this.fileSystem.attributes(child).type === 'symlink';
       if (isLink && (!last || follow || this.directoryWanted)) {
@@ -166,6 +165,8 @@ class Walk {
 
   private child(name: string): NodeNumber | undefined {
     try {
+      if (isTooLong(name) && this.fileSystem.attributes(this.at.node).type === 'directory')
+        throw new SystemError('ENAMETOOLONG', `a name has at most ${MAX_NAME_BYTES} bytes`);
       return this.fileSystem.lookup(this.at.node, name);
     } catch (error) {
       if (error instanceof SystemError && error.code === 'ENOENT') return undefined;

@@ -1,5 +1,5 @@
 /**
- * Block devices for tests: memory, a memory disk with changes laid over it, a recorder of what is written, a disk that goes wrong by rule, and one that
+ * Block devices for tests, besides memory-device.ts: an image with changes laid over it, a recorder of what is written, a disk that goes wrong by rule, and one that
  * counts its requests, so that a file system that never ends is noticed. A crash is played by building the disk anew from what was recorded.
  */
 import { type BlockDevice, SECTOR_BYTES } from '../../../filesystems/block-device.ts';
@@ -16,32 +16,6 @@ function checkRange(device: BlockDevice, sector: number, count: number): void {
 function sectorsOf(data: Uint8Array): number {
   if (data.length % SECTOR_BYTES !== 0) throw new Error(`a write of ${data.length} bytes is not one of whole sectors`);
   return data.length / SECTOR_BYTES;
-}
-
-/** A disk in memory. */
-export class MemoryDevice implements BlockDevice {
-  readonly bytes: Buffer;
-  readonly sectors: number;
-  readOnly = false;
-
-  /** `contents`: bytes of a new disk, or what becomes the disk. */
-  constructor(contents: number | Buffer) {
-    this.bytes = typeof contents === 'number' ? Buffer.alloc(contents) : contents;
-    this.sectors = Math.floor(this.bytes.length / SECTOR_BYTES);
-  }
-
-  read(sector: number, count: number): Uint8Array {
-    checkRange(this, sector, count);
-    return Uint8Array.from(this.bytes.subarray(sector * SECTOR_BYTES, (sector + count) * SECTOR_BYTES));
-  }
-
-  write(sector: number, data: Uint8Array): void {
-    checkRange(this, sector, sectorsOf(data));
-    if (this.readOnly) throw new SystemError('EROFS', 'the disk is read-only');
-    this.bytes.set(data, sector * SECTOR_BYTES);
-  }
-
-  flush(): void {}
 }
 
 /** Sectors that differ from a disk below, by number. Their bytes are never changed, only replaced. */

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import nodeFs, { constants } from 'node:fs';
 import type { FileSystem, NodeNumber } from '../../../filesystems/file-system.ts';
 import { errorName } from '../../../protocol/errno.ts';
-import { errorOf, type Operation, operationData, PathWalker, perform } from './operations.ts';
+import { errorOf, nodeAt, type Operation, operationData, perform } from './operations.ts';
 import { listDirectory, type NamedNode, readTree, treeText, wholeTree } from './tree.ts';
 
 /** What is compared at the host: its times are its own. */
@@ -79,7 +79,7 @@ export class CoreFiles {
 
   private make(step: Step): string {
     const { fs } = this;
-    const find = (path: string, follow: boolean): NodeNumber => new PathWalker(fs).node(path, follow);
+    const find = (path: string, follow: boolean): NodeNumber => nodeAt(fs, path, follow);
     switch (step.kind) {
       case 'read':
         return digest(fs.read(find(step.path, true), step.offset, step.length));

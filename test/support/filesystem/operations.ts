@@ -1,12 +1,10 @@
 /**
- * Operations on a file system by path, as a program makes them: path resolution with symbolic links as POSIX 4.13 says, then one call of the core. They are plain
- * values, so that they can be generated, printed and carried out on several file systems.
+ * Operations on a file system by path, as a program makes them: path resolution, then one call of the core. They are plain values, so that they can be generated,
+ * printed and carried out on several file systems.
  */
 import type { FileSystem, NodeNumber } from '../../../filesystems/file-system.ts';
+import { findName, findNode, type Surroundings } from '../../../filesystems/walk.ts';
 import { type ErrorName, SystemError } from '../../../protocol/errno.ts';
-
-/** Symbolic links followed in one path at most, as on Linux. */
-const MAX_LINKS_FOLLOWED = 40;
 
 /** An operation. `data` of a write is made from `seed`. */
 export type Operation =
@@ -50,108 +48,81 @@ function shorten(text: string): string {
   return text.length > 40 ? `${text.slice(0, 18)}…${text.length}…${text.slice(-8)}` : text;
 }
 
-/** The directory a path leads to and the last name in it, which may not be there. */
-export interface Place {
-  readonly directory: NodeNumber;
-  readonly name: string;
+/** Nothing is mounted anywhere else. */
+const alone: Surroundings = { mountedOn: '', covered: new Map() };
+
+/** The node of a path. */
+export function nodeAt(fs: FileSystem, path: string, follow: boolean): NodeNumber {
+  const found = findNode(fs, alone, { path, links: 0 }, follow);
+  if (found.kind === 'outside') throw new Error(`the test leaves the file system with ${path}`);
+  return found.node;
 }
 
-/** Resolves paths; '' is the root. A path that leaves the root upwards, and an absolute symbolic link, stay within the file system. */
-export class PathWalker {
-  private readonly fs: FileSystem;
-  private followed = 0;
-
-  constructor(fs: FileSystem) {
-    this.fs = fs;
-  }
-
-  /** The place of the last name of a path; symbolic links before it are followed. */
-  place(path: string, from: NodeNumber = this.fs.root): Place {
-    const names = path.split('/').filter((name) => name !== '' && name !== '.');
-    const last = names.pop();
-    if (last === undefined || last === '..')
-      throw new SystemError('EINVAL', 'the test asks for a place without a name');
-    let directory = path.startsWith('/') ? this.fs.root : from;
-    for (const name of names) directory = this.step(directory, name, true);
-    if (this.fs.attributes(directory).type !== 'directory') throw new SystemError('ENOTDIR');
-    return { directory, name: last };
-  }
-
-  /** The node of a path. */
-  node(path: string, follow: boolean, from: NodeNumber = this.fs.root): NodeNumber {
-    const names = path.split('/').filter((name) => name !== '' && name !== '.');
-    let at = path.startsWith('/') ? this.fs.root : from;
-    for (const [index, name] of names.entries()) at = this.step(at, name, follow || index < names.length - 1);
-    return at;
-  }
-
-  private step(directory: NodeNumber, name: string, follow: boolean): NodeNumber {
-    if (name === '..') return this.fs.parent(directory);
-    const node = this.fs.lookup(directory, name);
-    if (!follow || this.fs.attributes(node).type !== 'symlink') return node;
-    if (++this.followed > MAX_LINKS_FOLLOWED) throw new SystemError('ELOOP');
-    return this.node(this.fs.readLink(node), true, directory);
-  }
+/** The directory that a path leads to, and the last name in it, which may not be there. */
+function placeOf(fs: FileSystem, path: string): { readonly directory: NodeNumber; readonly name: string } {
+  const found = findName(fs, alone, { path, links: 0 }, false);
+  if (found.kind !== 'name') throw new Error(`the test asks for a name in ${path}`);
+  if (fs.attributes(found.directory).type !== 'directory') throw new SystemError('ENOTDIR');
+  return found;
 }
 
 /** Carries an operation out. Throws what the file system throws. */
 export function perform(fs: FileSystem, operation: Operation): void {
-  const walker = new PathWalker(fs);
   switch (operation.kind) {
     case 'create': {
-      const { directory, name } = walker.place(operation.path);
+      const { directory, name } = placeOf(fs, operation.path);
       fs.create(directory, name, operation.mode);
       return;
     }
     case 'mkdir': {
-      const { directory, name } = walker.place(operation.path);
+      const { directory, name } = placeOf(fs, operation.path);
       fs.makeDirectory(directory, name, operation.mode);
       return;
     }
     case 'symlink': {
       if (operation.target === '') throw new SystemError('ENOENT');
-      const { directory, name } = walker.place(operation.path);
+      const { directory, name } = placeOf(fs, operation.path);
       fs.makeSymlink(directory, name, operation.target);
       return;
     }
     case 'link': {
-      const node = walker.node(operation.path, false);
-      const { directory, name } = new PathWalker(fs).place(operation.to);
+      const node = nodeAt(fs, operation.path, false);
+      const { directory, name } = placeOf(fs, operation.to);
       fs.link(node, directory, name);
       return;
     }
     case 'unlink': {
-      const { directory, name } = walker.place(operation.path);
+      const { directory, name } = placeOf(fs, operation.path);
       fs.unlink(directory, name);
       return;
     }
     case 'rmdir': {
-      const { directory, name } = walker.place(operation.path);
+      const { directory, name } = placeOf(fs, operation.path);
       fs.removeDirectory(directory, name);
       return;
     }
     case 'rename': {
-      const from = walker.place(operation.path);
-      const to = new PathWalker(fs).place(operation.to);
+      const from = placeOf(fs, operation.path);
+      const to = placeOf(fs, operation.to);
       fs.rename(from.directory, from.name, to.directory, to.name);
       return;
     }
     case 'write': {
-      const node = walker.node(operation.path, true);
+      const node = nodeAt(fs, operation.path, true);
       fs.write(node, operation.offset, operationData(operation.seed, operation.length));
       return;
     }
     case 'append': {
-      const node = walker.node(operation.path, true);
+      const node = nodeAt(fs, operation.path, true);
       fs.write(node, fs.attributes(node).size, operationData(operation.seed, operation.length));
       return;
     }
     case 'truncate':
-      fs.truncate(walker.node(operation.path, true), operation.size);
+      fs.truncate(nodeAt(fs, operation.path, true), operation.size);
       return;
     case 'attributes': {
       const { path, kind, ...change } = operation;
-      fs.setAttributes(walker.node(path, true), change);
+      fs.setAttributes(nodeAt(fs, path, true), change);
       return;
     }
   }

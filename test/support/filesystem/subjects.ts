@@ -1,10 +1,10 @@
 /** The file systems under test: how each is made and mounted, and what it can keep. */
-import type { BlockDevice, Keeper } from '../../../filesystems/block-device.ts';
+import { type BlockDevice, type Keeper, SECTOR_BYTES } from '../../../filesystems/block-device.ts';
 import type { FileSystem, Format, FormatOptions, MountOptions } from '../../../filesystems/file-system.ts';
 import { ramfs } from '../../../filesystems/ram/ramfs.ts';
+import { MemoryDevice } from '../memory-device.ts';
 import { MemoryKeeper } from '../memory-keeper.ts';
 import { Random } from '../random.ts';
-import { MemoryDevice } from './devices.ts';
 import type { TreeOptions } from './tree.ts';
 
 /** A clock that stands still until it is set, so that the times of a file system can be predicted. */
@@ -76,7 +76,7 @@ export function ramSubject(bytes = 16 * 1024 * 1024): Subject {
 
 /** An empty file system, mounted. `bytes`: of its disk. */
 export function freshWorld(subject: Subject, bytes: number): World & { readonly device: MemoryDevice; fs: FileSystem } {
-  const device = new MemoryDevice(bytes);
+  const device = new MemoryDevice(bytes / SECTOR_BYTES);
   subject.prepare(device);
   const world = { device, keeper: new MemoryKeeper(), clock: new TestClock(), random: new Random(2) };
   return { ...world, fs: subject.mount(world) };
