@@ -6,7 +6,8 @@
  * same purpose; what is damaged on the disk is EUCLEAN with a sentence that says where, and changes nothing.
  *
  * What operations change is in memory until `commit`, which makes everything since the last `commit` survive the death of this process, all of it or
- * nothing. Nothing may be answered before that. `sync` makes it survive the loss of power as well.
+ * nothing. Nothing may be answered before that. `sync` makes it survive the loss of power as well. When much has come together, an operation may begin with
+ * a commit of those before it; if that fails, the next `commit` throws as well, for they are lost.
  *
  * An operation that must not be done twice is noted with the number of the request that asked for it (`note`), in the same commit. A request that comes
  * again, because the process died between commit and answer, is looked up with `completed` first.
@@ -135,7 +136,7 @@ export interface FileSystem {
 
   /** Up to `count` bytes from `offset` on; fewer at the end of the file, none behind it. EISDIR. The bytes must not be changed and are valid until the next call. */
   read(node: NodeNumber, offset: number, count: number): Uint8Array;
-  /** Writes all of `data`; a gap before it reads as zeros. EISDIR, ENOSPC, EFBIG, EROFS. */
+  /** Writes all of `data`, which can always be 256 KiB; a gap before it reads as zeros. EINVAL: more than one operation can hold; EISDIR, ENOSPC, EFBIG, EROFS. */
   write(node: NodeNumber, offset: number, data: Uint8Array): void;
   /** Sets the length. EISDIR, EFBIG, ENOSPC, EROFS. */
   truncate(node: NodeNumber, size: number): void;

@@ -2,8 +2,9 @@
 import { SystemError } from '../protocol/errno.ts';
 import type { BlockDevice } from './block-device.ts';
 import type { Format } from './file-system.ts';
+import { vrfs } from './vrfs/index.ts';
 
-export const formats: readonly Format[] = [];
+export const formats: readonly Format[] = [vrfs];
 
 /** The format of a name. Throws SystemError EINVAL, which lists them. */
 export function formatNamed(name: string): Format {
