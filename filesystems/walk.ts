@@ -34,7 +34,7 @@ export interface Named {
   readonly directoryWanted: boolean;
 }
 
-/** The path goes on elsewhere: absolute, with the number of symbolic links followed so far. */
+/** The path goes on elsewhere: absolute, with the number of symbolic links followed and file systems left so far. */
 export interface Outside {
   readonly kind: 'outside';
   readonly path: string;
@@ -185,12 +185,19 @@ class Walk {
     }
     const { mountedOn } = this.surroundings;
     if (mountedOn === '') return undefined;
+    this.count();
     return this.rest(mountedOn.slice(0, mountedOn.lastIndexOf('/')));
   }
 
-  private followLink(node: NodeNumber): Outside | undefined {
+  /** Counts a symbolic link; ways out by `..` and into covered directories count, too, so that no request can circle between file systems for ever. */
+  private count(): void {
     this.links++;
-    if (this.links > MAX_LINKS) throw new SystemError('ELOOP', `more than ${MAX_LINKS} symbolic links`);
+    if (this.links > MAX_LINKS)
+      throw new SystemError('ELOOP', `more than ${MAX_LINKS} symbolic links and file systems`);
+  }
+
+  private followLink(node: NodeNumber): Outside | undefined {
+    this.count();
     const target = this.fileSystem.readLink(node);
     if (target === '') this.refuse();
     if (target.startsWith('/')) return this.rest(target);
@@ -201,6 +208,7 @@ class Walk {
   /** Leads out to a covering file system; the last `dropped` components have been looked up already. */
   private outside(path: string, dropped: 0 | 1): Outside {
     if (dropped === 0) this.left.pop();
+    this.count();
     return this.rest(path);
   }
 

@@ -3,8 +3,8 @@
  * working directory is `/`. Names have at most 255 bytes, paths 4,096, of UTF-8.
  *
  * What names a path is handed to the file system that owns it, and that answers the client. A file system that comes to a symbolic link or `..` that leads out of
- * it, or to a directory on which another is mounted, hands the request back with the path that is left; `links` counts the symbolic links followed so far (40 at
- * most: ELOOP). Clients pass 0.
+ * it, or to a directory on which another is mounted, hands the request back with the path that is left; `links` counts the symbolic links followed and the file systems left
+ * so far (40 at most: ELOOP). Clients pass 0.
  *
  * All methods with paths can answer ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EILSEQ, EIO, EUCLEAN; those that change something EROFS and ENOSPC.
  */

@@ -21,32 +21,17 @@ import {
   run,
   startInformation,
   taskList,
-  time,
   vfs,
 } from '../index.ts';
 import { Attachment } from './attachment.ts';
 import { Batch } from './batch.ts';
+import { Clock } from './clock.ts';
 import { DriverDevice, recoveryStore } from './device.ts';
 import { fileHandlers, pathHandlers, performFile, performPath } from './perform.ts';
 import type { Volume } from './volume.ts';
 
 /** How long to wait for vfs to be there, in milliseconds. It is restarted in a few. */
 const VFS_WAIT_MS = 10_000;
-
-/** The time, asked for once per request at most. */
-class Clock {
-  private known: number | undefined;
-
-  /** A new request is carried out. */
-  expire(): void {
-    this.known = undefined;
-  }
-
-  now(): number {
-    this.known ??= time();
-    return this.known;
-  }
-}
 
 /** Runs the service of one format for ever. */
 export function serveFileSystem(format: Format): never {

@@ -67,9 +67,9 @@ describe('a path', () => {
   it('leads out by an absolute link, the parent of the root, and a covered directory', () => {
     expect(node('absolute')).toEqual({ kind: 'outside', path: '/etc/x', links: 1 });
     expect(node('absolute/y/z/', true, 3)).toEqual({ kind: 'outside', path: '/etc/x/y/z/', links: 4 });
-    expect(node('..')).toEqual({ kind: 'outside', path: '/mnt', links: 0 });
-    expect(node('a/../../other/x')).toEqual({ kind: 'outside', path: '/mnt/other/x', links: 0 });
-    expect(node('up')).toEqual({ kind: 'outside', path: '/mnt/beside', links: 1 });
+    expect(node('..')).toEqual({ kind: 'outside', path: '/mnt', links: 1 });
+    expect(node('a/../../other/x')).toEqual({ kind: 'outside', path: '/mnt/other/x', links: 1 });
+    expect(node('up')).toEqual({ kind: 'outside', path: '/mnt/beside', links: 2 });
     covered.set(nodes['a/b'] ?? 0, '/mnt/disk/a/b');
     for (const way of ['a/b', 'relative', 'a/../a/./b']) {
       expect(node(way), way).toMatchObject({ kind: 'outside', path: '/mnt/disk/a/b' });
