@@ -113,27 +113,27 @@ export class Volume {
     }
   }
 
-  /** The directory of a place is covered by another file system from now on, or no more. Throws SystemError ENOTDIR, EBUSY. */
+  /**
+   * The directory of a place is covered by another file system from now on, or no more; the same again changes nothing. The place has no symbolic links and dots. Throws SystemError
+   * ENOTDIR, EBUSY, EINVAL.
+   */
   cover(place: Place, covered: boolean): void {
-    const [node, inner] = this.coverable(place, covered);
-    if (this.covered.has(node) === covered) return;
-    if (covered) this.covered.set(node, this.absolute(inner));
-    else this.covered.delete(node);
-    const kept = [...this.covered].map(([number, absolute]) => ({ node: number, path: absolute }));
+    const absolute = this.absolute(place.path.replace(/\/+$/, ''));
+    const known = [...this.covered].find(([, path]) => path === absolute);
+    if ((known !== undefined) === covered) return;
+    if (known === undefined) this.covered.set(this.coverable(place), absolute);
+    else this.covered.delete(known[0]);
+    const kept = [...this.covered].map(([number, path]) => ({ node: number, path }));
     this.settings.keeper.put(COVERED_KEY, keptCovered.toWire(kept, []));
   }
 
-  private coverable(place: Place, covered: boolean): [node: NodeNumber, path: string] {
-    if (!covered) {
-      const absolute = this.absolute(place.path.replace(/\/+$/, ''));
-      const found = [...this.covered].find(([, known]) => known === absolute);
-      if (found !== undefined) return [found[0], place.path];
-    }
-    const { node, path: inner } = this.find(place, true);
-    if (this.core.attributes(node).type !== 'directory')
-      throw new SystemError('ENOTDIR', `${this.absolute(inner)} is no directory`);
-    if (node === this.core.root) throw new SystemError('EBUSY', `a file system is mounted on ${this.path} already`);
-    return [node, inner];
+  private coverable(place: Place): NodeNumber {
+    const end = findNode(this.core, this.surroundings, place, true);
+    if (isOutside(end)) throw new SystemError('EINVAL', `${this.absolute(place.path)} leads to ${end.path}`);
+    if (this.core.attributes(end.node).type !== 'directory')
+      throw new SystemError('ENOTDIR', `${this.absolute(end.path)} is no directory`);
+    if (end.node === this.core.root) throw new SystemError('EBUSY', `a file system is mounted on ${this.path} already`);
+    return end.node;
   }
 
   /** Absolute paths of the covered directories. */
