@@ -262,10 +262,10 @@ describe('a path that leads out', () => {
     );
     expect(world.handedBack).toEqual([
       ['attributes', { place: { path: '/etc/motd', links: 1 }, follow: true }],
-      ['unlink', { path: '/mnt/x', links: 0 }],
-      ['rename', { from: at('/mnt/disk/d/f'), to: { path: '/mnt/disk/d/covered/g', links: 1 } }],
-      ['make_directory', { place: at('/mnt/disk/d/covered'), mode: 0o755 }],
-      ['open', { place: at('/mnt/disk/d/covered/x'), flags: NEW, mode: 0o644 }],
+      ['unlink', { path: '/mnt/x', links: 1 }],
+      ['rename', { from: at('/mnt/disk/d/f'), to: { path: '/mnt/disk/d/covered/g', links: 2 } }],
+      ['make_directory', { place: { path: '/mnt/disk/d/covered', links: 1 }, mode: 0o755 }],
+      ['open', { place: { path: '/mnt/disk/d/covered/x', links: 1 }, flags: NEW, mode: 0o644 }],
     ]);
   });
 
