@@ -1,7 +1,6 @@
 /** Random steps for comparisons with the host's file system, as arbitraries of fast-check: few names, so that operations meet one another, and some that are special. */
 import fc from 'fast-check';
 import type { Step } from './host.ts';
-import type { Operation } from './operations.ts';
 
 const BLOCK_BYTES = 4096;
 
@@ -103,7 +102,7 @@ const kinds = {
   /** Into itself, onto itself, onto what is above. */
   renameNear: fc
     .tuple(directoryPath, fc.oneof(name, directoryName), fc.boolean())
-    .map(([upper, lower, down]): Operation => {
+    .map(([upper, lower, down]): Step => {
       const [from, to] = down ? [upper, `${upper}/${lower}`] : [`${upper}/${lower}`, upper];
       return { kind: 'rename', path: from, to };
     }),

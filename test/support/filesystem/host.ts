@@ -14,7 +14,7 @@ export const hostTreeOptions = { ...wholeTree, times: false };
 
 /** A step of a comparison. `slot` is an open file. */
 export type Step =
-  | Operation
+  | Exclude<Operation, { readonly kind: 'hold' }>
   | { readonly kind: 'read'; readonly path: string; readonly offset: number; readonly length: number }
   | { readonly kind: 'stat'; readonly path: string }
   | { readonly kind: 'list'; readonly path: string }

@@ -30,7 +30,7 @@ interface ModelNode {
   readonly created: number;
   readonly target: string;
   /** Of a file; what is not there is zeros. */
-  readonly pages: Map<number, Buffer>;
+  readonly pages: Map<number, Uint8Array>;
   /** Of a directory. */
   readonly entries: Map<string, ModelNode>;
   /** Of a directory that has not been removed; the root is its own. */
@@ -48,7 +48,7 @@ function checkName(name: string): void {
 /** See the head of this file. */
 export class ModelFileSystem implements FileSystem {
   readonly root: NodeNumber = ROOT;
-  private readonly nodes = new Map<NodeNumber, ModelNode>();
+  private nodes = new Map<NodeNumber, ModelNode>();
   private readonly retained = new Map<NodeNumber, number>();
   private readonly now: () => number;
   private nextNumber = ROOT;
@@ -58,6 +58,15 @@ export class ModelFileSystem implements FileSystem {
     const root = this.make('directory', 0o755);
     root.parent = root;
     root.links = 2;
+  }
+
+  /** Another model in the same state, with its own clock; nothing is retained in it, as after a crash. */
+  copy(now: () => number): ModelFileSystem {
+    const copy = new ModelFileSystem(now);
+    copy.nodes = structuredClone(this.nodes);
+    copy.nextNumber = this.nextNumber;
+    copy.restoreRetained([]);
+    return copy;
   }
 
   information(): FileSystemInformation {
@@ -180,7 +189,8 @@ export class ModelFileSystem implements FileSystem {
       const page = Math.floor((offset + at) / PAGE_BYTES);
       const within = offset + at - page * PAGE_BYTES;
       const part = Math.min(PAGE_BYTES - within, length - at);
-      node.pages.get(page)?.copy(result, at, within, within + part);
+      const bytes = node.pages.get(page);
+      if (bytes !== undefined) result.set(bytes.subarray(within, within + part), at);
       at += part;
     }
     return result;
@@ -193,7 +203,7 @@ export class ModelFileSystem implements FileSystem {
       const page = Math.floor((offset + at) / PAGE_BYTES);
       const within = offset + at - page * PAGE_BYTES;
       const part = Math.min(PAGE_BYTES - within, data.length - at);
-      const bytes = node.pages.get(page) ?? Buffer.alloc(PAGE_BYTES);
+      const bytes = node.pages.get(page) ?? new Uint8Array(PAGE_BYTES);
       bytes.set(data.subarray(at, at + part), within);
       node.pages.set(page, bytes);
       at += part;

@@ -24,7 +24,9 @@ export type Operation =
     }
   | { readonly kind: 'append'; readonly path: string; readonly length: number; readonly seed: number }
   | { readonly kind: 'truncate'; readonly path: string; readonly size: number }
-  | { readonly kind: 'attributes'; readonly path: string; readonly mode?: number; readonly modified?: number };
+  | { readonly kind: 'attributes'; readonly path: string; readonly mode?: number; readonly modified?: number }
+  /** Keeps a file alive without a name, as an open file does, until the end. */
+  | { readonly kind: 'hold'; readonly path: string };
 
 /** The bytes of a write: never zeros, and different for every seed and position. */
 export function operationData(seed: number, length: number): Buffer {
@@ -119,6 +121,9 @@ export function perform(fs: FileSystem, operation: Operation): void {
     }
     case 'truncate':
       fs.truncate(nodeAt(fs, operation.path, true), operation.size);
+      return;
+    case 'hold':
+      fs.retain(nodeAt(fs, operation.path, false));
       return;
     case 'attributes': {
       const { path, kind, ...change } = operation;
