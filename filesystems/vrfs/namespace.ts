@@ -78,8 +78,8 @@ export class Namespace {
   }
 
   lookup(directory: NodeNumber, name: string): NodeNumber {
-    const bytes = nameBytes(name);
-    const found = this.directories.find(this.directory(directory), bytes);
+    const parent = this.directory(directory);
+    const found = this.directories.find(parent, nameBytes(name));
     return found === undefined ? refuse('ENOENT', `${name}: no such file or directory`) : found.node;
   }
 
@@ -106,8 +106,8 @@ export class Namespace {
 
   /** Makes a node with a name. The caller completes it. */
   create(directory: NodeNumber, name: string, type: FileType, mode: number): Node {
-    const bytes = nameBytes(name);
     const parent = this.directoryForChange(directory);
+    const bytes = nameBytes(name);
     if (this.directories.find(parent, bytes) !== undefined) refuse('EEXIST', `${name} exists already`);
     if (type === 'directory') this.addLink(parent);
     const node = this.volume.nodes.allocate(type);
@@ -139,10 +139,10 @@ export class Namespace {
   link(number: NodeNumber, directory: NodeNumber, name: string): void {
     const bytes = nameBytes(name);
     const seen = this.volume.nodes.read(number);
-    if (seen.type === 'directory') refuse('EPERM', 'a directory has one name only');
-    if (seen.links === 0) refuse('ENOENT', 'the file has been removed');
     const parent = this.directoryForChange(directory);
     if (this.directories.find(parent, bytes) !== undefined) refuse('EEXIST', `${name} exists already`);
+    if (seen.type === 'directory') refuse('EPERM', 'a directory has one name only');
+    if (seen.links === 0) refuse('ENOENT', 'the file has been removed');
     const node = this.volume.nodes.change(number);
     this.addLink(node);
     const now = this.now();
@@ -164,8 +164,8 @@ export class Namespace {
   }
 
   unlink(directory: NodeNumber, name: string): void {
-    const bytes = nameBytes(name);
     const parent = this.directoryForChange(directory);
+    const bytes = nameBytes(name);
     const node = this.found(parent, name, bytes);
     if (node.type === 'directory') refuse('EISDIR', `${name} is a directory`);
     this.directories.remove(parent, bytes);
@@ -181,8 +181,8 @@ export class Namespace {
   }
 
   removeDirectory(directory: NodeNumber, name: string): void {
-    const bytes = nameBytes(name);
     const parent = this.directoryForChange(directory);
+    const bytes = nameBytes(name);
     const node = this.found(parent, name, bytes);
     this.checkRemovable(node, name);
     this.directories.remove(parent, bytes);
@@ -206,13 +206,18 @@ export class Namespace {
   }
 
   rename(directory: NodeNumber, name: string, newDirectory: NodeNumber, newName: string): void {
-    const [from, to] = [nameBytes(name), nameBytes(newName)];
     const source = this.directoryForChange(directory);
     const target = this.directoryForChange(newDirectory);
+    const from = nameBytes(name);
     const node = this.found(source, name, from);
+    const to = nameBytes(newName);
     const isDirectory = node.type === 'directory';
-    if (isDirectory) this.checkNotInside(newDirectory, node.number);
+    if (node.number === ROOT) refuse('EBUSY', 'the root directory cannot be moved');
+    if (isDirectory && this.isWithin(newDirectory, node.number))
+      refuse('EINVAL', 'a directory cannot be moved into itself');
     const replaced = this.directories.find(target, to);
+    if (replaced !== undefined && this.isWithin(directory, replaced.node))
+      refuse('ENOTEMPTY', `${newName} is not empty`);
     if (replaced?.node === node.number) return;
     const now = this.now();
     if (replaced === undefined) {
@@ -238,14 +243,14 @@ export class Namespace {
     this.touch(target, now);
   }
 
-  /** EINVAL: `directory` is `ancestor` or somewhere in it. */
-  private checkNotInside(directory: NodeNumber, ancestor: NodeNumber): void {
+  /** Whether `directory` is `ancestor` or somewhere in it. */
+  private isWithin(directory: NodeNumber, ancestor: NodeNumber): boolean {
     let at = directory;
-    for (let count = 0; at !== ROOT; count++) {
-      if (at === ancestor) refuse('EINVAL', 'a directory cannot be moved into itself');
+    for (let count = 0; at !== ancestor; count++) {
+      if (at === ROOT) return false;
       if (count > this.volume.geometry.nodes) throw damaged('the directories go in a circle');
       at = this.directory(at).parent;
     }
-    if (ancestor === ROOT) refuse('EINVAL', 'the root directory cannot be moved');
+    return true;
   }
 }

@@ -100,12 +100,10 @@ const kinds = {
   rename: fc.record({ kind: fc.constant('rename' as const), path, to: path }),
   renameDirectory: fc.record({ kind: fc.constant('rename' as const), path: directoryPath, to: directoryPath }),
   /** Into itself, onto itself, onto what is above. */
-  renameNear: fc
-    .tuple(directoryPath, fc.oneof(name, directoryName), fc.boolean())
-    .map(([upper, lower, down]): Step => {
-      const [from, to] = down ? [upper, `${upper}/${lower}`] : [`${upper}/${lower}`, upper];
-      return { kind: 'rename', path: from, to };
-    }),
+  renameNear: fc.tuple(directoryPath, fc.oneof(name, directoryName), fc.boolean()).map(([upper, lower, down]): Step => {
+    const [from, to] = down ? [upper, `${upper}/${lower}`] : [`${upper}/${lower}`, upper];
+    return { kind: 'rename', path: from, to };
+  }),
   write: fc.record({ kind: fc.constant('write' as const), path, offset: position, length, seed }),
   append: fc.record({ kind: fc.constant('append' as const), path, length, seed }),
   truncate: fc.record({ kind: fc.constant('truncate' as const), path, size: position }),

@@ -137,7 +137,10 @@ export class CrashCheck {
     const tree = guard(() => readTree(fs, subject.tree), `cannot be read: ${where}`);
     const candidates = run.committed.flatMap(({ tree: known }, index) => (known === tree ? [index] : []));
     const lowest = run.committed.findLastIndex(({ synced }) => synced <= latest);
-    const highest = Math.max(0, run.committed.findLastIndex(({ begun }) => begun < earliest));
+    const highest = Math.max(
+      0,
+      run.committed.findLastIndex(({ begun }) => begun < earliest),
+    );
     const found = candidates.findLast((index) => index >= lowest && index <= highest);
     if (found === undefined) {
       const wanted = run.committed.slice(lowest, highest + 1).map(({ tree: known }) => treeDifference(known, tree));

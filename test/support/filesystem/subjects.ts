@@ -2,10 +2,11 @@
 import { type BlockDevice, type Keeper, SECTOR_BYTES } from '../../../filesystems/block-device.ts';
 import type { FileSystem, Format, FormatOptions, MountOptions } from '../../../filesystems/file-system.ts';
 import { ramfs } from '../../../filesystems/ram/ramfs.ts';
+import { vrfs } from '../../../filesystems/vrfs/index.ts';
 import { MemoryDevice } from '../memory-device.ts';
 import { MemoryKeeper } from '../memory-keeper.ts';
 import { Random } from '../random.ts';
-import type { TreeOptions } from './tree.ts';
+import { type TreeOptions, wholeTree } from './tree.ts';
 
 /** A clock that stands still until it is set, so that the times of a file system can be predicted. */
 export class TestClock {
@@ -65,10 +66,12 @@ export function formatSubject(format: Format, properties: Pick<Subject, 'hasLink
   };
 }
 
+export const vrfsSubject: Subject = formatSubject(vrfs, { hasLinks: true, tree: wholeTree });
+
 /** The file system in memory, with room for `bytes`. */
 export function ramSubject(bytes = 16 * 1024 * 1024): Subject {
   return {
-    ...{ name: 'ramfs', format: null, hasLinks: true, tree: { modes: true, links: true, times: true } },
+    ...{ name: 'ramfs', format: null, hasLinks: true, tree: wholeTree },
     mount: ({ keeper, clock }) => ramfs({ keeper, now: clock.now, bytes, keys: 65_536 }),
     prepare: ignore,
   };
