@@ -3,10 +3,13 @@
  * the same after every round, and so are the open files.
  */
 import { describe, expect, it } from 'vitest';
+import type { Format } from '../../../filesystems/file-system.ts';
+import { vrfs } from '../../../filesystems/vrfs/index.ts';
 import { openFlags } from '../../../protocol/vfs.ts';
 import type { Volume } from '../../../services/lib/filesystem/index.ts';
+import { MemoryDevice } from '../../support/memory-device.ts';
 import { Random } from '../../support/random.ts';
-import { answerOf, at, type Pending, Simulation } from './simulation.ts';
+import { answerOf, at, type Mount, type Pending, Simulation } from './simulation.ts';
 
 const { READ, WRITE, CREATE, EXCLUSIVE, TRUNCATE, APPEND } = openFlags;
 
@@ -87,9 +90,9 @@ interface Pair {
 }
 
 /** Runs `rounds` rounds, in each of which every client sends one request. Answers the deaths. */
-function run(seed: number, rounds: number, mortal = new Simulation()): number {
+function run(seed: number, rounds: number, make: () => Simulation): number {
   const random = new Random(seed);
-  const pair: Pair = { mortal, immortal: new Simulation() };
+  const pair: Pair = { mortal: make(), immortal: make() };
   const badges = { mortal: [] as number[], immortal: [] as number[] };
   for (let round = 0; round < rounds; round++) {
     const where = `seed ${seed}, round ${round}`;
@@ -127,13 +130,33 @@ function run(seed: number, rounds: number, mortal = new Simulation()): number {
   return pair.mortal.deaths;
 }
 
+/** A service of one of the formats, on an empty disk. */
+function onFormat(format: Format, sectors: number): Simulation {
+  const disk = new MemoryDevice(sectors);
+  let randomByte = 0;
+  const random = (count: number): Uint8Array => Buffer.alloc(count, ++randomByte);
+  const now = (): number => 0;
+  format.format(disk, { now, random });
+  const log = (): void => {};
+  const mount: Mount = ({ keeper, device }) => format.mount(device, { readOnly: false, now, random, keeper, log });
+  return new Simulation({ mount, disk });
+}
+
+/** Kinds of services, with the runs and rounds that are worth their time. */
+const subjects: readonly (readonly [name: string, make: () => Simulation, runs: number, rounds: number])[] = [
+  ['ramfs', () => new Simulation(), 15, 40],
+  ['VRFS', () => onFormat(vrfs, 4096), 6, 40],
+];
+
 describe('a file system service that dies again and again', () => {
-  it('does what one does that never dies', () => {
-    const { seed } = new Random();
-    let deaths = 0;
-    for (let index = 0; index < 40; index++) deaths += run(seed + index, 40);
-    expect(deaths).toBeGreaterThan(1000);
-  });
+  for (const [name, make, runs, rounds] of subjects) {
+    it(`does on ${name} what one does that never dies`, () => {
+      const { seed } = new Random();
+      let deaths = 0;
+      for (let index = 0; index < runs; index++) deaths += run(seed + index, rounds, make);
+      expect(deaths).toBeGreaterThan((runs * rounds) / 2);
+    });
+  }
 
   it('is found out when it does not look up what it has done', () => {
     class Forgetful extends Simulation {
@@ -145,7 +168,7 @@ describe('a file system service that dies again and again', () => {
     }
     const { seed } = new Random();
     expect(() => {
-      for (let index = 0; index < 10; index++) run(seed + index, 40, new Forgetful());
+      for (let index = 0; index < 10; index++) run(seed + index, 40, () => new Forgetful());
     }).toThrow(/seed/);
   });
 });

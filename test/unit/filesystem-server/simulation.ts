@@ -1,7 +1,8 @@
 /**
- * A file system service without processes: a volume on a ramfs, its batch, and as much of a kernel as they need: a queue of requests that come again after a death, rights
+ * A file system service without processes: a volume on a core (ramfs if none is given), its batch, and as much of a kernel as they need: a queue of requests that come again after a death, rights
  * with badges, notices, a recovery store. The process can die at every single thing it does.
  */
+import type { BlockDevice, Keeper } from '../../../filesystems/block-device.ts';
 import type { FileSystem } from '../../../filesystems/file-system.ts';
 import { ramfs } from '../../../filesystems/ram/ramfs.ts';
 import { SystemError } from '../../../protocol/errno.ts';
@@ -18,6 +19,7 @@ import {
   Volume,
 } from '../../../services/lib/filesystem/index.ts';
 import type { Deferred, RequestContext } from '../../../services/lib/index.ts';
+import { MemoryDevice } from '../../support/memory-device.ts';
 import { Death, MemoryKeeper } from '../../support/memory-keeper.ts';
 
 type PathInterface = typeof filesystem.methods;
@@ -41,6 +43,18 @@ export interface Fate {
   happens: boolean;
 }
 
+/** What a core is mounted with. */
+export interface Ground {
+  readonly keeper: Keeper;
+  /** The same for all incarnations. */
+  readonly device: BlockDevice;
+}
+
+/** Mounts the file system that is served. */
+export type Mount = (ground: Ground) => FileSystem;
+
+const onRamfs: Mount = ({ keeper }) => ramfs({ keeper, now: () => 0, bytes: 2 ** 22, keys: 4096 });
+
 const NEVER: Fate = { effects: Number.POSITIVE_INFINITY, happens: false };
 
 /** See the head of this file. */
@@ -56,7 +70,9 @@ export class Simulation {
   nextFate: () => Fate = () => NEVER;
   batch = new Batch();
   volume: Volume;
-  readonly path: string;
+  private readonly path: string;
+  private readonly mount: Mount;
+  private readonly disk: BlockDevice;
   private readonly pending: Pending[] = [];
   /** Requests that this incarnation has received. */
   private received = new Set<Pending>();
@@ -71,8 +87,18 @@ export class Simulation {
   private held = new Map<Handle, number>();
   private nextHandle = 1;
 
-  constructor(path = '/mnt/disk') {
+  constructor({
+    mount = onRamfs,
+    disk = new MemoryDevice(0),
+    path = '/mnt/disk',
+  }: {
+    mount?: Mount;
+    disk?: BlockDevice;
+    path?: string;
+  } = {}) {
     this.path = path;
+    this.mount = mount;
+    this.disk = disk;
     this.volume = this.start();
     this.volume.settle();
   }
@@ -94,15 +120,27 @@ export class Simulation {
       delete: (key: string) => this.effect(() => this.store.delete(key)),
       keys: () => this.store.keys(),
     };
-    const core = ramfs({ keeper: partOf(keeper, 'core.'), now: () => 0, bytes: 2 ** 22, keys: 4096 });
+    const { disk } = this;
+    const device: BlockDevice = {
+      sectors: disk.sectors,
+      readOnly: disk.readOnly,
+      read: (sector, count) => disk.read(sector, count),
+      write: (sector, data) => this.effect(() => disk.write(sector, data)),
+      flush: () => this.effect(() => disk.flush()),
+    };
+    const core = this.mount({ keeper: partOf(keeper, 'core.'), device });
     const commit = core.commit.bind(core);
+    const sync = core.sync.bind(core);
     core.commit = () => {
       this.commits++;
       commit();
     };
     core.sync = () => {
+      const { commits } = this;
       this.syncs++;
-      commit();
+      sync();
+      // A core's own commit for it is part of it.
+      this.commits = commits;
     };
     this.batch = new Batch();
     this.volume = new Volume({
