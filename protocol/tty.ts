@@ -3,8 +3,9 @@
  *
  * ^C, ^\ and ^Z come as the notice `signal` to the port given to `set_foreground`; without one they are dropped.
  */
+import { MAX_TASKS } from './bounds.ts';
 import { defineInterface, method } from './interface.ts';
-import { bool, bytes, nothing, oneOf, record, right, u16, u32 } from './schema.ts';
+import { bool, bytes, list, nothing, oneOf, record, right, u16, u32 } from './schema.ts';
 
 /** Bytes of one read or write. */
 export const MAX_TTY_BYTES = 65536;
@@ -40,6 +41,11 @@ export const tty = defineInterface('tty', 5, {
   set_foreground: method(6, record({ port: right }), nothing),
   /** Drops input that nobody has read. */
   flush_input: method(7, nothing, nothing),
+  /**
+   * Tasks that get input from now on; reads of others wait until these are named here. At the start everybody gets some. It takes the place of the foreground process
+   * group of POSIX, whose background processes are stopped when they read.
+   */
+  set_readers: method(8, list(u32, MAX_TASKS), nothing),
 });
 
 /** Interface `tty_event` (6): what the foreground port gets from a tty. */

@@ -1,7 +1,10 @@
 /** What a command of the shell is, and what it works with. */
+import type { Files } from '../lib/index.ts';
+import type { Descriptors } from './descriptors.ts';
 import { UsageError } from './errors.ts';
 import type { JobTable } from './jobs.ts';
 import type { Services } from './services.ts';
+import type { Input, Output } from './streams.ts';
 
 /** The shell, as far as commands see it. */
 export interface Shell {
@@ -9,6 +12,9 @@ export interface Shell {
   readonly variables: Map<string, string>;
   /** Exit status of the last command. */
   readonly status: number;
+  /** The working directory, and the one before it. */
+  directory: string;
+  previousDirectory: string | null;
   /** Null in a job, which has none of its own. */
   readonly jobs: JobTable | null;
   /** Width of the terminal in cells. */
@@ -32,9 +38,16 @@ export interface CommandContext {
   readonly words: readonly string[];
   readonly shell: Shell;
   readonly services: Services;
+  /** The name space, seen from the working directory. Throws MissingService when it is read and vfs does not run. */
+  readonly files: Files;
+  readonly descriptors: Descriptors;
+  readonly input: Input;
+  readonly output: Output;
   print(text: string): void;
   /** Prints lines. */
   lines(...texts: readonly string[]): void;
+  /** Says what is wrong, on the output for errors, behind the name of the command. */
+  complain(problem: string): void;
 }
 
 /** Where a command runs. */
@@ -51,6 +64,12 @@ export interface Command {
   readonly details?: readonly string[];
   /** `here`: in the shell itself; `job`: a task of its own, because it may take long. It may depend on the words after the name. */
   readonly kind: CommandKind | ((words: readonly string[]) => CommandKind);
+  /** Program that runs it, where that is not the one of all jobs: it needs code that would make the shell start more slowly. */
+  readonly program?: string;
+  /** It tells of the shell itself: in a pipeline a job passes on what it has printed here. */
+  readonly ofShell?: boolean;
+  /** What its operands are, for completion: paths unless it says otherwise, or `complete` does. */
+  readonly operands?: 'paths' | 'directories' | 'none';
   /** Values for the word after `words`, which begin with the name. */
   complete?(words: readonly string[], services: Services, shell: Shell): readonly string[];
   /** Answers the exit status. Throws CommandError, UsageError or SystemError. */

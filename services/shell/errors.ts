@@ -1,5 +1,5 @@
 /** How commands fail, and what the user reads then. */
-import { errorText } from '../../protocol/errno.ts';
+import { type ErrorName, errorText } from '../../protocol/errno.ts';
 import { systemCalls } from '../../protocol/syscall.ts';
 import { SystemError } from '../lib/index.ts';
 
@@ -9,10 +9,39 @@ export class CommandError extends Error {}
 /** A command was called wrongly. Exit status 2. */
 export class UsageError extends Error {}
 
+/** A service that a command needs does not run: it need not try its other operands. */
+export class MissingService extends CommandError {}
+
+/** Errors as those who use files know them. */
+const fileTexts: Partial<Readonly<Record<ErrorName, string>>> = {
+  ENOENT: 'no such file or directory',
+  EEXIST: 'file exists',
+  EBADF: 'bad file descriptor',
+  ENXIO: 'no such device',
+  EMFILE: 'too many open files',
+  EFBIG: 'file too large',
+  ENOSPC: 'no space left on device',
+  EROFS: 'read-only file system',
+  ENOTEMPTY: 'directory not empty',
+  ELOOP: 'too many levels of symbolic links',
+  EXDEV: 'invalid cross-device link',
+  ENAMETOOLONG: 'file name too long',
+};
+
+/** Errors that need no words of the server. */
+const plainErrors: ReadonlySet<ErrorName> = new Set(['ENOENT', 'EEXIST', 'ENOTDIR', 'EISDIR', 'ENOTEMPTY', 'EXDEV']);
+
 /** The reason in an error of the system: the server's words, or what the code means. */
 export function reasonOf(error: SystemError): string {
   const detail = error.message.slice(error.code.length + 2);
   return detail === '' || Object.hasOwn(systemCalls, detail) ? errorText(error.code) : detail;
+}
+
+/** The reason in an error of something done to a file. */
+export function fileReason(error: SystemError): string {
+  const text = fileTexts[error.code] ?? errorText(error.code);
+  const reason = reasonOf(error);
+  return plainErrors.has(error.code) || reason === errorText(error.code) ? text : reason;
 }
 
 /** Does something about `what`; an error of the system names it. */
@@ -21,6 +50,16 @@ export function about<T>(what: string, act: () => T): T {
     return act();
   } catch (error) {
     if (error instanceof SystemError) throw new CommandError(`${what}: ${reasonOf(error)}`);
+    throw error;
+  }
+}
+
+/** Does something to a file; an error of the system names its path. */
+export function aboutFile<T>(path: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof SystemError) throw new CommandError(`${path}: ${fileReason(error)}`);
     throw error;
   }
 }

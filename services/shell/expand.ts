@@ -1,8 +1,13 @@
 /**
- * Expands words: parameters, field splitting, removal of quotes. Read POSIX, Shell & Utilities, 2.5 (Parameters and Variables) and 2.6 (Word
- * Expansions). Fields are split at spaces, tabs and newlines (IFS is fixed); there are no patterns or `~`, which need a file system.
+ * Expands words: `~`, parameters, field splitting, patterns for names of files, removal of quotes. Read POSIX, Shell & Utilities, 2.5 (Parameters and Variables) and
+ * 2.6 (Word Expansions). Fields are split at spaces, tabs and newlines (IFS is fixed); the home directory is `/`.
  */
-import type { SimpleCommand, Word, WordPart } from './syntax.ts';
+import { CommandError } from './errors.ts';
+import { isPattern, quotePattern } from './patterns.ts';
+import type { RedirectionOperator, SimpleCommand, Word, WordPart } from './syntax.ts';
+
+/** What `~` stands for. */
+export const HOME_DIRECTORY = '/';
 
 /** Most characters (UTF-16 code units) that one command may expand to: variables that double each other grow fast. */
 export const MAX_EXPANDED_CHARACTERS = 256 * 1024;
@@ -24,6 +29,8 @@ export interface ExpansionContext {
   readonly pid: number;
   /** `$!`, pid of the last background command; null when there was none. */
   readonly backgroundPid: number | null;
+  /** Paths that match a pattern (patterns.ts), sorted. Throws CommandError. */
+  paths(pattern: string): readonly string[];
 }
 
 /** A command ready to run. */
@@ -31,6 +38,15 @@ export interface ExpandedCommand {
   readonly words: readonly string[];
   /** In the order written; a later one sees the earlier ones. */
   readonly assignments: readonly { readonly name: string; readonly value: string }[];
+  /** In the order written. */
+  readonly redirections: readonly ExpandedRedirection[];
+}
+
+/** A redirection whose target is known: a path, a text for `<<<`, a descriptor for `<&` and `>&`. */
+export interface ExpandedRedirection {
+  readonly descriptor: number;
+  readonly operator: RedirectionOperator;
+  readonly target: string;
 }
 
 /** Result of expanding a command. */
@@ -38,18 +54,28 @@ export type ExpansionResult =
   | { readonly kind: 'command'; readonly command: ExpandedCommand }
   | { readonly kind: 'error'; readonly message: string };
 
+/** A field; `pattern` is null when nothing in it is special outside quotes. */
+interface Field {
+  readonly text: string;
+  readonly pattern: string | null;
+}
+
 /** Collects fields. Counts what it collects and takes nothing more once that is too much. */
 class Fields {
-  readonly fields: string[] = [];
+  readonly fields: Field[] = [];
   overflow = false;
-  private current: string | null = null;
+  private text: string | null = null;
+  private pattern = '';
   private characters = 0;
 
   /** Text that stays in one field. */
-  append(text: string): void {
+  append(text: string, quoted: boolean): void {
     this.characters += text.length;
     if (this.characters > MAX_EXPANDED_CHARACTERS) this.overflow = true;
-    if (!this.overflow) this.current = (this.current ?? '') + text;
+    if (this.overflow) return;
+    this.text = (this.text ?? '') + text;
+    // Outside quotes a backslash comes from a value, where it is a character as any other.
+    this.pattern += quoted ? quotePattern(text) : text.replaceAll('\\', '\\\\');
   }
 
   /** Text that is split at blanks. */
@@ -57,17 +83,18 @@ class Fields {
     for (const piece of text.split(/([ \t\n]+)/)) {
       if (piece === '') continue;
       if (/^[ \t\n]/.test(piece)) this.end();
-      else this.append(piece);
+      else this.append(piece, false);
       if (this.overflow) return;
     }
   }
 
   /** Ends the field, if one has begun. */
   end(): void {
-    if (this.current === null) return;
+    if (this.text === null) return;
     if (this.fields.length >= MAX_FIELDS) this.overflow = true;
-    else this.fields.push(this.current);
-    this.current = null;
+    else this.fields.push({ text: this.text, pattern: isPattern(this.pattern) ? this.pattern : null });
+    this.text = null;
+    this.pattern = '';
   }
 }
 
@@ -90,7 +117,7 @@ class Expander {
       if (this.fields.overflow) return;
       if (part.kind === 'parameter') this.parameter(part);
       else if (splitText && !part.quoted && this.split) this.fields.appendSplit(part.text);
-      else this.fields.append(part.text);
+      else this.fields.append(part.text, part.quoted);
     }
   }
 
@@ -101,15 +128,15 @@ class Expander {
     if (replaces) {
       this.parts(part.word, true);
       // "${NAME:-}" is an empty field, not none.
-      if (part.quoted) this.fields.append('');
+      if (part.quoted) this.fields.append('', true);
       return;
     }
     if (part.operator?.endsWith('+') === true) {
-      if (part.quoted) this.fields.append('');
+      if (part.quoted) this.fields.append('', true);
       return;
     }
     if (this.split && (part.name === '@' || (part.name === '*' && !part.quoted))) this.allArguments(part.quoted);
-    else if (part.quoted || !this.split) this.fields.append(value ?? '');
+    else if (part.quoted || !this.split) this.fields.append(value ?? '', part.quoted);
     else this.fields.appendSplit(value ?? '');
   }
 
@@ -118,7 +145,7 @@ class Expander {
     for (const [index, argument] of this.context.arguments.entries()) {
       if (this.fields.overflow) return;
       if (index > 0) this.fields.end();
-      if (quoted) this.fields.append(argument);
+      if (quoted) this.fields.append(argument, true);
       else this.fields.appendSplit(argument);
     }
   }
@@ -146,35 +173,76 @@ class Expander {
   }
 }
 
-const tooLarge = {
-  kind: 'error',
-  message: `expands to more than ${MAX_EXPANDED_CHARACTERS} characters or ${MAX_FIELDS} words`,
-} as const;
+const tooLarge = `expands to more than ${MAX_EXPANDED_CHARACTERS} characters or ${MAX_FIELDS} words`;
 
-/** Expands the words of a command, then its assignments. An error when the result is too large. Never throws. */
-export function expandCommand(command: SimpleCommand, context: ExpansionContext): ExpansionResult {
-  const assigned = new Map<string, string>();
-  const expander = new Expander(context, true, assigned);
-  for (const word of command.words) {
-    expander.parts(word.parts, false);
-    expander.fields.end();
-    if (expander.fields.overflow) return tooLarge;
-  }
-  const assignments: { name: string; value: string }[] = [];
-  let characters = 0;
-  for (const { name, value: word } of command.assignments) {
-    const value = expandAssignment(word, context, assigned);
-    characters += value?.length ?? 0;
-    if (value === null || characters > MAX_EXPANDED_CHARACTERS) return tooLarge;
-    assigned.set(name, value);
-    assignments.push({ name, value });
-  }
-  return { kind: 'command', command: { words: expander.fields.fields, assignments } };
+/** `~` and `~/…` at the start of a word, unquoted. */
+function withHome({ parts }: Word): readonly WordPart[] {
+  const [first, ...rest] = parts;
+  if (first?.kind !== 'text' || first.quoted || !/^~(\/|$)/.test(first.text)) return parts;
+  if (first.text === '~' && rest.length > 0) return parts;
+  return [{ ...first, text: first.text === '~' ? HOME_DIRECTORY : first.text.slice(1) }, ...rest];
 }
 
-function expandAssignment(word: Word, context: ExpansionContext, assigned: ReadonlyMap<string, string>): string | null {
-  const expander = new Expander(context, false, assigned);
-  expander.parts(word.parts, false);
-  expander.fields.end();
-  return expander.fields.overflow ? null : (expander.fields.fields[0] ?? '');
+/** The fields of some words, or one of each word where `split` is false. */
+function fieldsOf(
+  words: readonly Word[],
+  context: ExpansionContext,
+  split: boolean,
+  assigned: ReadonlyMap<string, string>,
+): Field[] {
+  const expander = new Expander(context, split, assigned);
+  for (const word of words) {
+    expander.parts(withHome(word), false);
+    expander.fields.end();
+    if (expander.fields.overflow) throw new CommandError(tooLarge);
+  }
+  return expander.fields.fields;
+}
+
+/** Patterns become the paths they match; one that matches nothing stays as it is. */
+function withPaths(fields: readonly Field[], context: ExpansionContext): string[] {
+  const words: string[] = [];
+  for (const { text, pattern } of fields) {
+    const found = pattern === null ? [] : context.paths(pattern);
+    if (words.length + found.length > MAX_FIELDS) throw new CommandError(tooLarge);
+    if (found.length === 0) words.push(text);
+    else words.push(...found);
+  }
+  return words;
+}
+
+function assignmentsOf(command: SimpleCommand, context: ExpansionContext): ExpandedCommand['assignments'] {
+  const assigned = new Map<string, string>();
+  let characters = 0;
+  return command.assignments.map(({ name, value: word }) => {
+    const value = fieldsOf([word], context, false, assigned)[0]?.text ?? '';
+    characters += value.length;
+    if (characters > MAX_EXPANDED_CHARACTERS) throw new CommandError(tooLarge);
+    assigned.set(name, value);
+    return { name, value };
+  });
+}
+
+function redirectionsOf(command: SimpleCommand, context: ExpansionContext): ExpandedRedirection[] {
+  return command.redirections.map(({ descriptor, operator, target: word }) => {
+    const text = operator === '<<<';
+    const fields = fieldsOf([word], context, !text, new Map());
+    const targets = text ? fields.map((field) => field.text) : withPaths(fields, context);
+    const [target = ''] = targets;
+    if (!text && targets.length !== 1)
+      throw new CommandError(`${targets.join(' ')}: ambiguous target of '${operator}'`);
+    return { descriptor, operator, target };
+  });
+}
+
+/** Expands the words of a command, then its redirections and assignments. An error when the result is too large, or a target is not one path. */
+export function expandCommand(command: SimpleCommand, context: ExpansionContext): ExpansionResult {
+  try {
+    const words = withPaths(fieldsOf(command.words, context, true, new Map()), context);
+    const redirections = redirectionsOf(command, context);
+    return { kind: 'command', command: { words, redirections, assignments: assignmentsOf(command, context) } };
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    return { kind: 'error', message: error.message };
+  }
 }

@@ -7,8 +7,13 @@ import { parse } from './parser.ts';
 import { Services } from './services.ts';
 import { INTERRUPTED, type Session, USAGE } from './session.ts';
 import type { Terminal } from './terminal.ts';
+import { visibleText } from './width.ts';
 
-const PROMPT = 'vros$ ';
+/** The prompt says where the user is, unless that is the root. */
+function promptOf({ directory }: Session): string {
+  return directory === '/' ? 'vros$ ' : `vros:${visibleText(directory)}$ `;
+}
+
 const CONTINUATION = '> ';
 const HISTORY_KEY = 'history';
 
@@ -60,7 +65,7 @@ export class Prompt {
     this.session = session;
     this.history = history;
     this.editor = new LineEditor({
-      prompt: PROMPT,
+      prompt: promptOf(session),
       columns: terminal.size().columns,
       history,
       complete: (text, cursor) => this.complete(text, cursor),
@@ -79,7 +84,7 @@ export class Prompt {
   private command(): boolean {
     this.session.jobs?.forgetInterrupt();
     let source = '';
-    for (let prompt = PROMPT; ; prompt = CONTINUATION) {
+    for (let prompt = promptOf(this.session); ; prompt = CONTINUATION) {
       const line = this.readLine(prompt);
       if (line.kind === 'interrupt') {
         this.session.status = INTERRUPTED;

@@ -2,15 +2,20 @@
  * Jobs: commands that run as tasks of their own, in the foreground or behind it. Read POSIX, Shell & Utilities, 2.9.3.1 (Asynchronous
  * AND-OR Lists) and the utilities jobs, fg, bg and wait.
  */
-import type { Infer } from '../../protocol/schema.ts';
-import { type SignalName, signalName } from '../../protocol/signal.ts';
-import { kill, SystemError, spawn, waitpid } from '../lib/index.ts';
-import { CommandError, reasonOf } from './errors.ts';
-import { jobOrder, MAX_ORDER_BYTES } from './order-schema.ts';
+import { type SignalName, signalName, signals } from '../../protocol/signal.ts';
+import { CommandError } from './errors.ts';
+import {
+  ended,
+  endingLines,
+  type Process,
+  reap,
+  type Stages,
+  sendSignal,
+  startAll,
+  stateOf,
+  withDescendants,
+} from './processes.ts';
 import type { Terminal, TerminalEvent } from './terminal.ts';
-
-/** Name of the program that jobs run; the same bundle as the shell. */
-export const JOB_PROGRAM = 'job';
 
 /** Jobs at the same time. */
 const MAX_JOBS = 64;
@@ -18,21 +23,44 @@ const MAX_JOBS = 64;
 /** Status of a job that was stopped: 128 + SIGTSTP. */
 const STOPPED_STATUS = 148;
 
-const SIGINT = 2;
-
-/** What a job is told to do. */
-export type Order = Infer<typeof jobOrder>;
-
-/** One job. */
-export interface Job {
+/** One job: the processes of a pipeline. */
+export class Job {
   readonly number: number;
-  readonly pid: number;
   readonly text: string;
-  state: 'running' | 'stopped' | 'ended';
-  status: number;
-  signal: number;
+  readonly processes: readonly Process[];
   /** Whether the user has been told of its end. */
-  reported: boolean;
+  reported = false;
+
+  constructor(number: number, text: string, processes: readonly Process[]) {
+    this.number = number;
+    this.text = text;
+    this.processes = processes;
+  }
+
+  /** The last process, whose status is that of the job. */
+  private get last(): Process | undefined {
+    return this.processes.at(-1);
+  }
+
+  get pid(): number {
+    return this.last?.pid ?? 0;
+  }
+
+  get state(): Process['state'] {
+    return stateOf(this.processes);
+  }
+
+  get status(): number {
+    return this.last?.status ?? 0;
+  }
+
+  /** The state in words. */
+  get stateText(): string {
+    if (this.state === 'running') return 'Running';
+    if (this.state === 'stopped') return 'Stopped';
+    if (this.last !== undefined && this.last.signal !== 0) return `Ended by ${signalName(this.last.signal)}`;
+    return this.status === 0 ? 'Done' : `Done (${this.status})`;
+  }
 }
 
 /** The jobs of a shell. */
@@ -54,34 +82,35 @@ export class JobTable {
     return this.jobs;
   }
 
-  /** Starts a job. Throws CommandError. */
-  start(order: Order, text: string): Job {
-    if (this.jobs.length >= MAX_JOBS) throw new CommandError(`there are ${MAX_JOBS} jobs already`);
-    const argument = JSON.stringify(jobOrder.toWire(order, []));
-    if (Buffer.byteLength(argument) > MAX_ORDER_BYTES)
-      throw new CommandError('the command and the variables are too long for a job');
-    this.terminal.flush();
-    try {
-      const pid = spawn(JOB_PROGRAM, [argument], this.port);
-      const number = this.jobs.reduce((most, job) => Math.max(most, job.number), 0) + 1;
-      const job: Job = { number, pid, text, state: 'running', status: 0, signal: 0, reported: false };
-      this.jobs.push(job);
-      return job;
-    } catch (error) {
-      if (error instanceof SystemError) throw new CommandError(`the job cannot be started: ${reasonOf(error)}`);
-      throw error;
-    }
+  /** Runs stages in the foreground. Answers the status of the last. Throws CommandError. */
+  run(stages: Stages, text: string): number {
+    return this.foreground(this.start(stages, text));
   }
 
-  /** Starts a job behind the foreground. */
-  startBehind(order: Order, text: string): Job {
-    const job = this.start(order, text);
+  /** Starts a job. Throws CommandError. */
+  private start(stages: Stages, text: string): Job {
+    this.terminal.flush();
+    if (this.jobs.length >= MAX_JOBS) {
+      for (const stage of stages) if ('descriptors' in stage) stage.descriptors.close();
+      throw new CommandError(`there are ${MAX_JOBS} jobs already`);
+    }
+    const processes = startAll(stages, this.port);
+    const number = this.jobs.reduce((most, job) => Math.max(most, job.number), 0) + 1;
+    const job = new Job(number, text, processes);
+    this.jobs.push(job);
+    return job;
+  }
+
+  /** Starts a job behind the foreground. Throws CommandError. */
+  startBehind(stages: Stages, text: string): Job {
+    const job = this.start(stages, text);
     this.lastBackground = job.pid;
     return job;
   }
 
   /** Waits for a job in the foreground, passing signals from the keyboard on. Answers its status. */
   foreground(job: Job): number {
+    if (job.state === 'running') this.terminal.giveInput(withDescendants(job.processes.map(({ pid }) => pid)));
     while (job.state === 'running') {
       const event = this.terminal.event(true);
       if (event === undefined) break;
@@ -93,16 +122,19 @@ export class JobTable {
       return STOPPED_STATUS;
     }
     this.remove(job);
-    if (job.signal === SIGINT) this.terminal.print('\n');
-    else if (job.signal !== 0) this.terminal.print(`${job.text}: ended by ${signalName(job.signal)}\n`);
+    if (job.processes.some(({ signal }) => signal === signals.INT)) this.terminal.print('\n');
+    for (const line of endingLines(job.processes)) this.terminal.print(`${line}\n`);
     return job.status;
   }
 
   /** Lets a stopped job go on. */
   resume(job: Job): void {
-    if (job.state !== 'stopped') return;
-    this.send(job, 'CONT');
-    job.state = 'running';
+    if (job.state === 'stopped') this.send(job, 'CONT');
+  }
+
+  /** Sends a signal to all processes of a job. */
+  send(job: Job, signal: SignalName | number): void {
+    sendSignal(job.processes, signal);
   }
 
   /** Waits until these jobs have ended, or the user interrupts. False: interrupted. */
@@ -132,9 +164,9 @@ export class JobTable {
   /** Lines on the background jobs that have ended since the last time. */
   endings(): string[] {
     this.poll();
-    const ended = this.jobs.filter((job) => job.state === 'ended');
+    const over = this.jobs.filter((job) => job.state === 'ended');
     this.jobs = this.jobs.filter((job) => job.state !== 'ended');
-    return ended.filter(({ reported }) => !reported).map((job) => `[${job.number}]  ${stateText(job)}  ${job.text}`);
+    return over.filter(({ reported }) => !reported).map((job) => `[${job.number}]  ${job.stateText}  ${job.text}`);
   }
 
   /** `%3`, `%%`, `%+` or a pid; without a word the current job: the one stopped last, else the newest. Throws CommandError. */
@@ -146,7 +178,9 @@ export class JobTable {
       return current;
     }
     const number = Number(word.replace(/^%/, ''));
-    const found = this.jobs.find((job) => (word.startsWith('%') ? job.number === number : job.pid === number));
+    const isMeant = (job: Job): boolean =>
+      word.startsWith('%') ? job.number === number : job.processes.some(({ pid }) => pid === number && pid !== 0);
+    const found = this.jobs.find(isMeant);
     if (found === undefined) throw new CommandError(`${word}: there is no such job`);
     return found;
   }
@@ -159,41 +193,11 @@ export class JobTable {
   private handle(event: TerminalEvent): void {
     if (event.kind === 'signal' && event.signal !== 'TSTP') this.interrupted = true;
     if (event.kind !== 'exit') return;
-    const job = this.jobs.find(({ pid }) => pid === event.pid);
-    try {
-      waitpid(event.pid, 0);
-    } catch (error) {
-      // A notice may come twice.
-      if (!(error instanceof SystemError)) throw error;
-    }
-    if (job === undefined) return;
-    job.state = 'ended';
-    job.status = event.status & 0xff;
-    job.signal = event.signal;
+    reap(event.pid);
+    for (const job of this.jobs) ended(job.processes, event);
   }
 
   private signal(job: Job, signal: 'INT' | 'QUIT' | 'TSTP'): void {
-    if (job.state !== 'running') return;
-    if (signal === 'TSTP') {
-      this.send(job, 'STOP');
-      job.state = 'stopped';
-    } else this.send(job, signal);
+    if (job.state === 'running') this.send(job, signal === 'TSTP' ? 'STOP' : signal);
   }
-
-  private send(job: Job, signal: SignalName): void {
-    try {
-      kill(job.pid, signal);
-    } catch (error) {
-      // It has ended; its notice is on the way.
-      if (!(error instanceof SystemError) || error.code !== 'ESRCH') throw error;
-    }
-  }
-}
-
-/** The state of a job in words. */
-export function stateText(job: Job): string {
-  if (job.state === 'running') return 'Running';
-  if (job.state === 'stopped') return 'Stopped';
-  if (job.signal !== 0) return `Ended by ${signalName(job.signal)}`;
-  return job.status === 0 ? 'Done' : `Done (${job.status})`;
 }

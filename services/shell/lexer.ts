@@ -16,6 +16,7 @@ import {
 
 /** Operators, longest first; those that the parser does not accept are known here so that it can name them. */
 const operators = [
+  '<<<',
   '&&',
   '||',
   ';;',

@@ -4,10 +4,12 @@
  */
 import { bootArguments, exit, sleep, startInformation } from '../lib/index.ts';
 import { commands } from './commands/index.ts';
+import { Descriptors } from './descriptors.ts';
 import { KeptHistory, Prompt } from './interactive.ts';
-import { JOB_PROGRAM, JobTable } from './jobs.ts';
+import { JobTable } from './jobs.ts';
+import { JOB_PROGRAM } from './launch.ts';
 import { runOrder } from './order.ts';
-import { greet, keepVariables, recover } from './recovery.ts';
+import { greet, keep, recover } from './recovery.ts';
 import { Script, terminalSource, textSource } from './script.ts';
 import { Session } from './session.ts';
 import { Terminal } from './terminal.ts';
@@ -20,9 +22,9 @@ function shell(): void {
   const history = new KeptHistory();
   const jobs = new JobTable(terminal);
   const session: Session = new Session({
-    ...{ terminal, commands, jobs, interactive },
+    ...{ terminal, commands, jobs, interactive, descriptors: Descriptors.standard(terminal) },
     history: () => history.lines,
-    changed: () => keepVariables(session.variables),
+    changed: () => keep(session),
   });
   const left = recover(session);
   if (interactive) {

@@ -1,8 +1,7 @@
 /**
  * Parses shell input into lists of commands. Read POSIX, Shell & Utilities, 2.9 (Shell Commands) and 2.10 (Shell Grammar).
  *
- * Total: any input gives a program, a fault, or the remark that it is not complete yet. `|`, `<`, `>` and `>>` are part of the tree; whether they can be
- * carried out is the question `checkSupported` answers.
+ * Total: any input gives a program, a fault, or the remark that it is not complete yet.
  */
 import { lex, type Open, type Operator, type Token } from './lexer.ts';
 import {
@@ -13,6 +12,7 @@ import {
   type Pipeline,
   type Program,
   type Redirection,
+  redirectionOperators,
   type SimpleCommand,
   unexpected,
   type Word,
@@ -140,20 +140,22 @@ class Parser {
         if (assignment !== null) assignments.push(assignment);
         else words.push(token.word);
         this.next += 1;
-      } else if (this.at('<', '>', '>>')) {
+      } else if (this.at(...redirectionOperators)) {
         this.redirection(redirections);
       } else {
         break;
       }
     }
     if (!this.halted && assignments.length + words.length + redirections.length === 0) this.refuse();
-    return { assignments, words, redirections, start: first?.start ?? this.source.length };
+    const start = first?.start ?? this.source.length;
+    const text = this.source.slice(start, this.tokens[this.next - 1]?.end ?? start);
+    return { assignments, words, redirections, start, text };
   }
 
   private redirection(redirections: Redirection[]): void {
     const token = this.token;
-    const operator = this.at('<', '>', '>>');
-    if (token?.kind !== 'operator' || (operator !== '<' && operator !== '>' && operator !== '>>')) return;
+    const operator = redirectionOperators.find((each) => this.at(each));
+    if (token?.kind !== 'operator' || operator === undefined) return;
     this.next += 1;
     const target = this.token;
     if (target?.kind !== 'word') {
@@ -161,7 +163,7 @@ class Parser {
       return;
     }
     this.next += 1;
-    const descriptor = token.descriptor ?? (operator === '<' ? 0 : 1);
+    const descriptor = token.descriptor ?? (operator.startsWith('<') ? 0 : 1);
     redirections.push({ descriptor, operator, target: target.word, start: token.start });
   }
 }
@@ -196,18 +198,4 @@ export function parse(source: string): ParseResult {
   if (lexed.open !== null) return { kind: 'incomplete', reason: lexed.open };
   if (parser.wantsCommand) return { kind: 'incomplete', reason: 'command' };
   return { kind: 'program', program: { source, lists } };
-}
-
-/** The first pipe or redirection of a program as a fault; null when there is none. */
-export function checkSupported(program: Program): Fault | null {
-  const problem = 'redirection and pipes need a file system, which this version does not have';
-  for (const list of program.lists) {
-    for (const { pipeline } of list.items) {
-      const redirection = pipeline.commands.find((command) => command.redirections.length > 0)?.redirections[0];
-      const piped = pipeline.commands[1];
-      if (redirection !== undefined) return fault(program.source, redirection.start, redirection.operator, problem);
-      if (piped !== undefined) return fault(program.source, piped.start, '|', problem);
-    }
-  }
-  return null;
 }

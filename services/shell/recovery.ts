@@ -1,48 +1,71 @@
-/** What a new incarnation of the shell does with what it finds: it says why it is there, ends the jobs of its predecessor, takes variables and script over. */
-import { list, record, text } from '../../protocol/schema.ts';
+/** What a new incarnation of the shell does with what it finds: it says why it is there, ends the jobs of its predecessor, takes variables, working directory and script over. */
+import { list, nullable, record, type Schema, text } from '../../protocol/schema.ts';
+import { MAX_PATH_BYTES } from '../../protocol/vfs.ts';
 import { crashList, kill, log, SystemError, startInformation, storeGet, storePut, taskList } from '../lib/index.ts';
-import { JOB_PROGRAM } from './jobs.ts';
+import { jobPrograms } from './launch.ts';
 import { keptScript } from './script.ts';
 import type { Session } from './session.ts';
 import type { Terminal } from './terminal.ts';
 
 const VARIABLES_KEY = 'variables';
+const DIRECTORY_KEY = 'directory';
 const MAX_VARIABLES = 4096;
 const MAX_VARIABLE_BYTES = 256 * 1024;
 
 const variable = record({ name: text(MAX_VARIABLE_BYTES), value: text(MAX_VARIABLE_BYTES) });
 const variableList = list(variable, MAX_VARIABLES);
 
-let keptText = '[]';
+const directories = record({ directory: text(4 * MAX_PATH_BYTES), previous: nullable(text(4 * MAX_PATH_BYTES)) });
 
-/** Keeps the variables in the recovery store, if they have changed. */
-export function keepVariables(variables: ReadonlyMap<string, string>): void {
-  const entries = [...variables].map(([name, value]) => ({ name, value }));
-  const asText = JSON.stringify(entries);
-  if (asText === keptText) return;
-  keptText = asText;
+/** What the store holds, as text, by key. */
+const kept = new Map([
+  [VARIABLES_KEY, '[]'],
+  [DIRECTORY_KEY, '["/",null]'],
+]);
+
+function put(key: string, value: unknown): void {
+  const asText = JSON.stringify(value);
+  if (asText === kept.get(key)) return;
+  kept.set(key, asText);
   try {
-    storePut(VARIABLES_KEY, variableList.toWire(entries, []));
+    storePut(key, value);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    log(`variables not kept: ${error.message}`, 'warning');
+    log(`${key} not kept: ${error.message}`, 'warning');
   }
 }
 
-function takeVariables(variables: Map<string, string>): void {
-  const stored = storeGet(VARIABLES_KEY);
+/** Keeps variables and working directory in the recovery store, where they have changed. */
+export function keep({ variables, directory, previousDirectory }: Session): void {
+  const entries = [...variables].map(([name, value]) => ({ name, value }));
+  put(VARIABLES_KEY, variableList.toWire(entries, []));
+  put(DIRECTORY_KEY, directories.toWire({ directory, previous: previousDirectory }, []));
+}
+
+function take<T>(key: string, schema: Schema<T>, use: (value: T) => void): void {
+  const stored = storeGet(key);
   if (stored === undefined) return;
   try {
-    for (const { name, value } of variableList.fromWire(stored, [])) variables.set(name, value);
+    use(schema.fromWire(stored, []));
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    log(`variables dropped: ${error.message}`, 'warning');
+    log(`${key} dropped: ${error.message}`, 'warning');
   }
+}
+
+function takeKept(session: Session): void {
+  take(VARIABLES_KEY, variableList, (rows) => {
+    for (const { name, value } of rows) session.variables.set(name, value);
+  });
+  take(DIRECTORY_KEY, directories, ({ directory, previous }) => {
+    session.directory = directory;
+    session.previousDirectory = previous;
+  });
 }
 
 /** Jobs of a shell that is gone get SIGHUP, as at the end of a login session. Answers how many there were. */
 function endJobs(): number {
-  const left = taskList().filter(({ name, state }) => name === JOB_PROGRAM && state !== 'ZOMBIE');
+  const left = taskList().filter(({ name, state }) => jobPrograms.includes(name) && state !== 'ZOMBIE');
   for (const { pid } of left) {
     try {
       kill(pid, 'HUP');
@@ -60,7 +83,7 @@ export function recover(session: Session): { rest: string; line: number } | unde
   if (incarnation === 1) return undefined;
   const record = crashList().findLast((crash) => crash.name === name && crash.incarnation === incarnation - 1);
   const jobs = endJobs();
-  takeVariables(session.variables);
+  takeKept(session);
   const script = keptScript();
   session.flush();
   const why = record === undefined ? 'restarted' : `died: ${record.reason} (crash record ${record.number})`;

@@ -1,7 +1,7 @@
 /** Services as the shell's commands see them: found by name, with an error that says what is missing, and let go after the command. */
 import type { Client, Interface, Methods } from '../../protocol/interface.ts';
-import { client, type Handle, init, ipcFindPort, ipcRelease, SystemError } from '../lib/index.ts';
-import { CommandError } from './errors.ts';
+import { client, Files, type Handle, init, ipcFindPort, ipcRelease, SystemError, vfs } from '../lib/index.ts';
+import { MissingService } from './errors.ts';
 
 /** Longest wait for a service that should run, and for one that was just started, in milliseconds. */
 const FIND_MS = 3000;
@@ -13,8 +13,32 @@ const CALL_MS = 30_000;
 /** Rights to services, for the time of one command. */
 export class Services {
   private readonly ports = new Map<string, Handle>();
+  private readonly directory: string;
+  private session: Files | null = null;
 
-  /** A client of a service. Throws CommandError when it does not run. */
+  /** `directory` is the working directory. */
+  constructor(directory = '/') {
+    this.directory = directory;
+  }
+
+  /** The name space, seen from the working directory. Throws MissingService. */
+  get files(): Files {
+    this.session ??= this.openSession();
+    return this.session;
+  }
+
+  private openSession(): Files {
+    try {
+      const { session } = this.client(vfs, 'vfs').session({ directory: this.directory });
+      return new Files(session);
+    } catch (error) {
+      if (error instanceof SystemError && error.code === 'EIO')
+        throw new MissingService('vfs: the service does not answer');
+      throw error;
+    }
+  }
+
+  /** A client of a service. Throws MissingService when it does not run. */
   client<M extends Methods>(definition: Interface<M>, name: string, timeoutMs = CALL_MS): Client<M> {
     return client(definition, this.port(name), timeoutMs);
   }
@@ -25,7 +49,7 @@ export class Services {
     return client(definition, this.port(port, START_MS), CALL_MS);
   }
 
-  /** A send right to a named port. Throws CommandError. */
+  /** A send right to a named port. Throws MissingService. */
   port(name: string, waitMs = FIND_MS): Handle {
     const known = this.ports.get(name);
     if (known !== undefined) return known;
@@ -36,12 +60,14 @@ export class Services {
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       const why = error.code === 'EPERM' ? 'permission denied' : "the service is not running (see 'service list')";
-      throw new CommandError(`${name}: ${why}`);
+      throw new MissingService(`${name}: ${why}`);
     }
   }
 
   /** Lets go of everything. */
   release(): void {
+    this.session?.close();
+    this.session = null;
     for (const port of this.ports.values()) ipcRelease(port);
     this.ports.clear();
   }

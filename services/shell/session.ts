@@ -1,13 +1,23 @@
 /**
  * A shell session: carries out parsed programs. Read POSIX, Shell & Utilities, 2.8.2 (Exit Status for Commands) and 2.9 (Shell Commands).
+ *
+ * In the shell itself, commands that may take long and all stages of pipelines run as tasks of their own. In such a task (a job) commands run where they are,
+ * but for pipelines and what is another program.
  */
 import { init, SystemError, startInformation } from '../lib/index.ts';
-import type { Command, Shell } from './command.ts';
-import { CommandError, reasonOf, UsageError } from './errors.ts';
-import { expandCommand } from './expand.ts';
-import type { JobTable, Order } from './jobs.ts';
-import { checkSupported } from './parser.ts';
+import { Children } from './children.ts';
+import type { Command, CommandContext, Shell } from './command.ts';
+import type { Descriptors } from './descriptors.ts';
+import { CommandError, fileReason, UsageError } from './errors.ts';
+import { type ExpandedCommand, expandCommand } from './expand.ts';
+import type { JobTable } from './jobs.ts';
+import { JOB_PROGRAM, type Stage } from './launch.ts';
+import { nameSource } from './name-source.ts';
+import { pathsMatching } from './path-patterns.ts';
+import { listStages, pipelineStages, type StageMaker } from './pipelines.ts';
+import type { Stages } from './processes.ts';
 import { Services } from './services.ts';
+import { BROKEN_PIPE_STATUS, BrokenPipe, BufferedOutput } from './streams.ts';
 import type { AndOrList, Pipeline, Program, SimpleCommand } from './syntax.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -24,9 +34,17 @@ export interface SessionOptions {
   readonly jobs: JobTable | null;
   /** Tells the user about jobs. */
   readonly interactive: boolean;
+  /** What commands read and write unless they are told otherwise. */
+  readonly descriptors: Descriptors;
   history?(): readonly string[];
-  /** Called after each list: variables may have changed. */
+  /** Called after each list: variables or the working directory may have changed. */
   changed?(): void;
+}
+
+/** What a command is run with here. */
+interface Surroundings {
+  readonly descriptors: Descriptors;
+  readonly services: Services;
 }
 
 /** See the head of this file. */
@@ -35,18 +53,24 @@ export class Session implements Shell {
   readonly variables = new Map<string, string>();
   readonly jobs: JobTable | null;
   status = 0;
+  directory = '/';
+  previousDirectory: string | null = null;
   /** Set when the session is to end. */
   leaving = false;
   /** Set when init has been asked to end the machine. */
   machineEnding = false;
   private readonly terminal: Terminal;
   private readonly options: SessionOptions;
+  private readonly children: Children;
+  private current: Surroundings;
 
   constructor(options: SessionOptions) {
     this.options = options;
     this.terminal = options.terminal;
     this.jobs = options.jobs;
     this.commands = new Map(options.commands.map((command) => [command.name, command]));
+    this.children = new Children((line) => this.complain(line));
+    this.current = { descriptors: options.descriptors, services: new Services() };
   }
 
   columns(): number {
@@ -58,6 +82,7 @@ export class Session implements Shell {
   }
 
   flush(): void {
+    this.current.descriptors.flush();
     this.terminal.flush();
   }
 
@@ -77,12 +102,6 @@ export class Session implements Shell {
 
   /** Carries out a program. `before` is told what is left of the source before each list. False: the user interrupted it. */
   run(program: Program, before?: (rest: string) => void): boolean {
-    const fault = checkSupported(program);
-    if (fault !== null) {
-      this.complain(fault.message);
-      this.status = USAGE;
-      return true;
-    }
     let at = 0;
     for (const list of program.lists) {
       at = program.source.indexOf(list.text, at) + list.text.length;
@@ -95,43 +114,23 @@ export class Session implements Shell {
     return true;
   }
 
+  /** Runs a command of these words with what the command at hand reads and writes. */
   runWords(words: readonly string[]): number {
-    const [name = '', ...rest] = words;
-    const command = this.commands.get(name);
-    if (command === undefined) {
-      this.complain(`${name}: no such command; 'help' lists them`);
-      return NOT_FOUND;
-    }
-    const services = new Services();
-    try {
-      if (rest[0] === '--help') {
-        for (const line of helpOf(command)) this.terminal.print(`${line}\n`);
-        return 0;
-      }
-      const kind = typeof command.kind === 'string' ? command.kind : command.kind(rest);
-      if (kind === 'job' && this.jobs !== null) {
-        return this.jobs.foreground(this.jobs.start(this.order({ words }), words.join(' ')));
-      }
-      return command.run({
-        name,
-        words: rest,
-        shell: this,
-        services,
-        print: (text) => this.terminal.print(text),
-        lines: (...texts) => {
-          for (const text of texts) this.terminal.print(`${text}\n`);
-        },
-      });
-    } catch (error) {
-      return this.failed(name, command, error);
-    } finally {
-      services.release();
-    }
+    return this.execute(words, this.current);
+  }
+
+  /** Prints what a command of the shell has printed before, in a job of a pipeline. Answers the status. */
+  print(text: string, status: number): number {
+    const { descriptors } = this.options;
+    return this.guarded('', null, descriptors, () => {
+      descriptors.output.print(text);
+      return status;
+    });
   }
 
   /** Shows a message of the shell itself. */
   complain(message: string): void {
-    this.terminal.print(`${message}\n`);
+    printError(this.options.descriptors, message);
   }
 
   /** Whether the user pressed the interrupt key since the last look. */
@@ -146,7 +145,7 @@ export class Session implements Shell {
 
   private list(list: AndOrList): void {
     if (list.background) {
-      this.background(list.text);
+      this.background(list);
       return;
     }
     for (const { operator, pipeline } of list.items) {
@@ -157,14 +156,19 @@ export class Session implements Shell {
     }
   }
 
-  private background(text: string): void {
-    if (this.jobs === null) {
-      this.complain('&: a job cannot start jobs');
+  private background(list: AndOrList): void {
+    const { jobs } = this;
+    if (jobs === null) {
+      this.complain('&: a job has no jobs of its own');
       this.status = 1;
       return;
     }
+    const stages = this.withServices((services) =>
+      listStages(list, this.stageMaker(services), this.options.interactive),
+    );
+    if (stages === null) return;
     try {
-      const job = this.jobs.startBehind(this.order({ text }), text);
+      const job = jobs.startBehind(stages, list.text);
       if (this.options.interactive) this.complain(`[${job.number}] ${job.pid}`);
       this.status = 0;
     } catch (error) {
@@ -174,20 +178,69 @@ export class Session implements Shell {
     }
   }
 
-  private order(what: { words: readonly string[] } | { text: string }): Order {
-    const variables = [...this.variables].map(([name, value]) => ({ name, value }));
-    const todo = 'words' in what ? { words: [...what.words], text: null } : { words: null, text: what.text };
-    return { ...todo, variables, status: this.status };
-  }
-
   private pipeline({ commands, negated }: Pipeline): void {
-    const [command] = commands;
-    if (command === undefined) return;
-    this.command(command);
+    const [only, ...others] = commands;
+    if (only === undefined) return;
+    if (others.length === 0) this.withServices((services) => this.simple(only, services));
+    else {
+      const text = commands.map((command) => command.text).join(' | ');
+      const stages = this.withServices((services) =>
+        pipelineStages(commands, this.options.descriptors, this.stageMaker(services)),
+      );
+      if (stages !== null) this.guardedStatus(() => this.runStages(stages, text));
+    }
     if (negated && !this.leaving) this.status = this.status === 0 ? 1 : 0;
   }
 
-  private command(command: SimpleCommand): void {
+  /** Runs processes in the foreground. Throws CommandError. */
+  private runStages(stages: Stages, text: string): number {
+    return this.jobs === null ? this.children.run(stages) : this.jobs.run(stages, text);
+  }
+
+  /** Does something with rights to services, which are given up afterwards. Null, and status 1, when it fails. */
+  private withServices<T>(act: (services: Services) => T): T | null {
+    const services = new Services(this.directory);
+    try {
+      return act(services);
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      this.complain(error.message);
+      this.status = 1;
+      return null;
+    } finally {
+      services.release();
+    }
+  }
+
+  private guardedStatus(act: () => number): void {
+    try {
+      this.status = act();
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      this.complain(error.message);
+      this.status = 1;
+    }
+  }
+
+  /** Runs a command that is no pipeline. Throws CommandError. */
+  private simple(command: SimpleCommand, services: Services): void {
+    const expanded = this.expand(command, services);
+    if (expanded.words.length === 0) {
+      for (const { name, value } of expanded.assignments) this.variables.set(name, value);
+    }
+    const { descriptors: usual } = this.options;
+    const descriptors = usual.redirected(expanded.redirections, () => services.files);
+    try {
+      const run = (): number =>
+        expanded.words.length === 0 ? 0 : this.execute(expanded.words, { descriptors, services });
+      const status = this.assigned(expanded, run);
+      if (!this.leaving) this.status = status & 0xff;
+    } finally {
+      if (descriptors !== usual) descriptors.close();
+    }
+  }
+
+  private expand(command: SimpleCommand, services: Services): ExpandedCommand {
     const expanded = expandCommand(command, {
       variable: (name) => this.variables.get(name),
       commandName: 'vros',
@@ -195,39 +248,142 @@ export class Session implements Shell {
       status: this.status,
       pid: startInformation.pid,
       backgroundPid: this.jobs?.lastBackground ?? null,
+      paths: (pattern) => pathsMatching(pattern, nameSource(services.files)),
     });
-    if (expanded.kind === 'error') {
-      this.complain(expanded.message);
-      this.status = 1;
-      return;
-    }
-    const { words, assignments } = expanded.command;
+    if (expanded.kind === 'error') throw new CommandError(expanded.message);
+    return expanded.command;
+  }
+
+  /** Does something under the assignments that stand before a command, which hold for that command only. */
+  private assigned<T>({ words, assignments }: ExpandedCommand, act: () => T): T {
+    if (words.length === 0) return act();
     const before = new Map(this.variables);
     for (const { name, value } of assignments) this.variables.set(name, value);
-    if (words.length === 0) {
-      this.status = 0;
-      return;
-    }
-    const status = this.runWords(words);
-    if (!this.leaving) this.status = status & 0xff;
-    // Assignments before a command hold for that command.
-    for (const { name } of assignments) {
-      const value = before.get(name);
-      if (value === undefined) this.variables.delete(name);
-      else this.variables.set(name, value);
+    try {
+      return act();
+    } finally {
+      for (const { name } of assignments) {
+        const value = before.get(name);
+        if (value === undefined) this.variables.delete(name);
+        else this.variables.set(name, value);
+      }
     }
   }
 
-  private failed(name: string, command: Command, error: unknown): number {
-    if (error instanceof UsageError) {
-      this.complain(`${name}: ${error.message}`);
-      this.complain(`usage: ${usageOf(command)}`);
-      return USAGE;
+  /** How commands and lists become processes (pipelines.ts). */
+  private stageMaker(services: Services): StageMaker {
+    return {
+      usual: this.options.descriptors,
+      files: () => services.files,
+      expand: (command) => this.expand(command, services),
+      assigned: (expanded, act) => this.assigned(expanded, act),
+      command: (words, text, descriptors) => this.stageOf(words, text, { descriptors, services }),
+      list: (text, descriptors) => ({ text, program: JOB_PROGRAM, order: this.order({ text }), descriptors }),
+      complain: (message, descriptors) => printError(descriptors, message),
+    };
+  }
+
+  private order(
+    what: Partial<Pick<Stage['order'], 'words' | 'text' | 'printed'>>,
+    status = this.status,
+  ): Stage['order'] {
+    const variables = [...this.variables].map(([name, value]) => ({ name, value }));
+    return { words: null, text: null, printed: null, ...what, variables, status, directory: this.directory };
+  }
+
+  /** The process that is to run a command. */
+  private stageOf(words: readonly string[], text: string, surroundings: Surroundings): Stage {
+    const { descriptors } = surroundings;
+    const command = this.commands.get(words[0] ?? '');
+    const program = command?.program ?? JOB_PROGRAM;
+    if (command?.ofShell !== true || this.jobs === null)
+      return { text, program, order: this.order({ words: [...words] }), descriptors };
+    const pieces: Buffer[] = [];
+    const output = new BufferedOutput((bytes) => pieces.push(Buffer.from(bytes)), 65536);
+    const status = this.execute(words, {
+      ...surroundings,
+      descriptors: descriptors.with([[1, { kind: 'output', output }]]),
+    });
+    return { text, program, order: this.order({ printed: Buffer.concat(pieces).toString() }, status), descriptors };
+  }
+
+  /** Runs a command of these words. Answers its status. */
+  private execute(words: readonly string[], surroundings: Surroundings): number {
+    const { descriptors } = surroundings;
+    const [name = '', ...rest] = words;
+    const command = this.commands.get(name);
+    if (command === undefined) {
+      printError(descriptors, `${name}: no such command; 'help' lists them`);
+      return NOT_FOUND;
     }
-    if (error instanceof CommandError) this.complain(`${name}: ${error.message}`);
-    else if (error instanceof SystemError) this.complain(`${name}: ${reasonOf(error)}`);
-    else throw error;
-    return 1;
+    return this.guarded(name, command, descriptors, () => {
+      if (rest[0] === '--help') {
+        for (const line of helpOf(command)) descriptors.output.print(`${line}\n`);
+        return 0;
+      }
+      const kind = typeof command.kind === 'string' ? command.kind : command.kind(rest);
+      const elsewhere = command.program !== undefined && command.program !== startInformation.name;
+      if (elsewhere || (kind === 'job' && this.jobs !== null)) {
+        const text = words.join(' ');
+        return this.runStages([this.stageOf(words, text, surroundings)], text);
+      }
+      const before = this.current;
+      this.current = surroundings;
+      try {
+        return command.run(this.context(command, rest, surroundings));
+      } finally {
+        this.current = before;
+      }
+    });
+  }
+
+  private context(command: Command, words: readonly string[], { descriptors, services }: Surroundings): CommandContext {
+    const print = (text: string): void => descriptors.output.print(text);
+    return {
+      ...{ name: command.name, words, shell: this, services, descriptors, print },
+      get files() {
+        return services.files;
+      },
+      get input() {
+        return descriptors.input;
+      },
+      get output() {
+        return descriptors.output;
+      },
+      lines: (...texts) => {
+        for (const text of texts) print(`${text}\n`);
+      },
+      complain: (problem) => printError(descriptors, `${command.name}: ${problem}`),
+    };
+  }
+
+  /** Does what a command does, and sends what it has written. Its failures become a message and a status. */
+  private guarded(name: string, command: Command | null, descriptors: Descriptors, act: () => number): number {
+    try {
+      const status = act();
+      if (descriptors.output !== this.terminal) descriptors.flush();
+      return status;
+    } catch (error) {
+      if (error instanceof BrokenPipe) return BROKEN_PIPE_STATUS;
+      if (error instanceof UsageError && command !== null) {
+        printError(descriptors, `${name}: ${error.message}\nusage: ${usageOf(command)}`);
+        return USAGE;
+      }
+      if (error instanceof CommandError) printError(descriptors, `${name}: ${error.message}`);
+      else if (error instanceof SystemError) printError(descriptors, `${name}: ${fileReason(error)}`);
+      else throw error;
+      return 1;
+    }
+  }
+}
+
+/** Shows a message where errors go. If they can go nowhere, there is nobody to be told. */
+function printError(descriptors: Descriptors, message: string): void {
+  try {
+    descriptors.error.print(`${message}\n`);
+    descriptors.error.flush();
+  } catch (error) {
+    if (!(error instanceof CommandError || error instanceof BrokenPipe)) throw error;
   }
 }
 

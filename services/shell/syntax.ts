@@ -39,20 +39,25 @@ export interface Assignment {
   readonly value: Word;
 }
 
-/** `<`, `>` or `>>` with its target; `descriptor` is the number written before it, or the usual one. */
+/** What a redirection does: read, write, append, read a text that stands there (`<<<`), or be the same as another descriptor (`<&`, `>&`). */
+export const redirectionOperators = ['<', '>', '>|', '>>', '<<<', '<&', '>&'] as const;
+export type RedirectionOperator = (typeof redirectionOperators)[number];
+
+/** A redirection with its target; `descriptor` is the number written before it, or the usual one. */
 export interface Redirection {
   readonly descriptor: number;
-  readonly operator: '<' | '>' | '>>';
+  readonly operator: RedirectionOperator;
   readonly target: Word;
   readonly start: number;
 }
 
-/** Assignments, words and redirections; at least one of them. */
+/** Assignments, words and redirections; at least one of them. `text` is the source of the command. */
 export interface SimpleCommand {
   readonly assignments: readonly Assignment[];
   readonly words: readonly Word[];
   readonly redirections: readonly Redirection[];
   readonly start: number;
+  readonly text: string;
 }
 
 /** Commands joined by `|`; `negated` by a `!` before them. */

@@ -3,6 +3,7 @@
  *
  * Read: protocol/tty.ts, and POSIX, chapter 11.1.4 (Terminal Access Control) for the foreground.
  */
+import type { Client } from '../../protocol/interface.ts';
 import { kernelNotices } from '../../protocol/kernel.ts';
 import { MAX_TTY_BYTES } from '../../protocol/tty.ts';
 import {
@@ -16,12 +17,14 @@ import {
   ipcTryRecv,
   type Message,
   SystemError,
+  startInformation,
   tty,
   ttyEvent,
 } from '../lib/index.ts';
+import { BufferedOutput, type Output } from './streams.ts';
 
-/** Output collected before it is sent, in UTF-16 code units. */
-const BUFFER_CHARACTERS = 16384;
+/** Output collected before it is sent, in bytes. */
+const BUFFER_BYTES = 16384;
 
 /** Longest wait for the tty service, in milliseconds. */
 const FIND_MS = 10_000;
@@ -52,31 +55,43 @@ const modes = {
 } as const;
 
 /** See the head of this file. */
-export class Terminal {
-  private readonly tty = connect(tty, 'tty', FIND_MS);
-  private readonly encoder = new TextEncoder();
+export class Terminal implements Output {
+  private connection: Client<typeof tty.methods> | null = null;
+  private readonly output = new BufferedOutput((bytes) => this.send(bytes), BUFFER_BYTES);
   private port: Handle | null = null;
   private badge = 0;
   private current: TerminalMode | null = null;
-  private waiting = '';
+  private inputIsGiven = false;
 
-  /** Adds to the output. */
-  print(text: string): void {
-    this.waiting += text;
-    if (this.waiting.length >= BUFFER_CHARACTERS) this.flush();
+  /** Found when it is needed: most stages of a pipeline have nothing to do with the terminal. */
+  private get tty(): Client<typeof tty.methods> {
+    this.connection ??= connect(tty, 'tty', FIND_MS);
+    return this.connection;
   }
 
-  /** Sends what has been collected; returns when it is out. */
+  write(bytes: Uint8Array): void {
+    this.output.write(bytes);
+  }
+
+  print(text: string): void {
+    this.output.print(text);
+  }
+
   flush(): void {
-    if (this.waiting === '') return;
-    const bytes = this.encoder.encode(this.waiting);
-    this.waiting = '';
+    this.output.flush();
+  }
+
+  private send(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; at += MAX_TTY_BYTES) this.tty.write(bytes.subarray(at, at + MAX_TTY_BYTES));
   }
 
   /** Waits for input; no bytes are its end. Null: the window has another size. */
   read(): Uint8Array | null {
     this.flush();
+    if (this.inputIsGiven) {
+      this.tty.set_readers([startInformation.pid]);
+      this.inputIsGiven = false;
+    }
     for (let failures = 0; ; failures++) {
       try {
         return this.tty.read({ maxBytes: 4096 });
@@ -109,6 +124,12 @@ export class Terminal {
     this.badge += 1;
     this.tty.set_foreground({ port: ipcMint(this.port, this.badge) });
     return this.port;
+  }
+
+  /** Input goes to these tasks from now on, and not to this one, until it reads again. */
+  giveInput(pids: readonly number[]): void {
+    this.tty.set_readers([...pids]);
+    this.inputIsGiven = true;
   }
 
   /** The next event. Undefined: there is none now, and `wait` is false. */

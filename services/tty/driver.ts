@@ -5,8 +5,9 @@
  * What survives a restart: settings, unread input and the answer given last, so that a read that comes again gets what it was owed and nothing twice;
  * and how much of the write under way has gone out, so that it goes on there. The foreground registers again (it is told by `no_senders`).
  */
+import { MAX_TASKS } from '../../protocol/bounds.ts';
 import type { Reply } from '../../protocol/interface.ts';
-import { anything, bool, bytes, record, u16, u32, u53 } from '../../protocol/schema.ts';
+import { anything, bool, bytes, list, nullable, record, u16, u32, u53 } from '../../protocol/schema.ts';
 import { MAX_TTY_BYTES } from '../../protocol/tty.ts';
 import { type Deferred, type Handle, type LATER, type RequestContext, SystemError, type tty } from '../lib/index.ts';
 import type { DriverEffects } from './effects.ts';
@@ -38,6 +39,7 @@ const inputState = record({
   answer: bytes(MAX_TTY_BYTES),
   look: u53,
   foreground: bool,
+  allowed: nullable(list(u32, MAX_TASKS)),
   columns: u16,
   rows: u16,
 });
@@ -60,6 +62,8 @@ export class TerminalDriver {
   private readonly discipline = new LineDiscipline();
   private readonly output: OutputQueue;
   private readers: Reader[] = [];
+  /** Tasks that get input; null: all. */
+  private allowed: number[] | null = null;
   private lastRead: { sender: number; sequence: number; answer: Uint8Array } = {
     ...{ sender: 0, sequence: 0 },
     answer: new Uint8Array(0),
@@ -174,6 +178,13 @@ export class TerminalDriver {
     for (const signal of missed) this.signal(signal);
   }
 
+  /** Tasks that get input from now on. */
+  setReaders(pids: number[]): void {
+    this.allowed = pids;
+    this.save();
+    this.serve();
+  }
+
   flushInput(): void {
     this.discipline.flushInput();
     this.save();
@@ -211,13 +222,16 @@ export class TerminalDriver {
   /** Answers reads for which there is input. False when there was none. */
   private serve(): boolean {
     let served = false;
-    for (let reader = this.readers[0]; reader !== undefined && this.discipline.readable; reader = this.readers[0]) {
-      this.readers.shift();
+    while (this.discipline.readable) {
+      const index = this.readers.findIndex(({ sender }) => this.allowed?.includes(sender) !== false);
+      const reader = this.readers[index];
+      if (reader === undefined) break;
+      this.readers.splice(index, 1);
       // Input must not go to somebody who has died waiting for it.
       if (!this.effects.waits(reader.sender)) continue;
       const answer = this.discipline.read(reader.maxBytes);
       if (answer === null) {
-        this.readers.unshift(reader);
+        this.readers.splice(index, 0, reader);
         break;
       }
       this.lastRead = { sender: reader.sender, sequence: reader.sequence, answer };
@@ -248,7 +262,7 @@ export class TerminalDriver {
   private save(): void {
     const foreground = this.foreground !== null || this.missed !== null;
     const { columns, rows } = this.size;
-    const position = { look: this.looks, foreground, columns, rows };
+    const position = { look: this.looks, foreground, allowed: this.allowed, columns, rows };
     const state = { discipline: this.discipline.snapshot(), ...this.lastRead, ...position };
     this.effects.save(INPUT_KEY, inputState.toWire(state, []));
   }
@@ -257,10 +271,11 @@ export class TerminalDriver {
     const stored = this.effects.load(INPUT_KEY);
     if (stored !== undefined) {
       try {
-        const { discipline, sender, sequence, answer, look, foreground, columns, rows } = inputState.fromWire(
+        const { discipline, sender, sequence, answer, look, foreground, allowed, columns, rows } = inputState.fromWire(
           stored,
           [],
         );
+        this.allowed = allowed;
         this.discipline.restore(discipline);
         this.lastRead = { sender, sequence, answer: answer.slice() };
         this.looks = look;

@@ -74,6 +74,7 @@ run({
       window_size: () => driver.windowSize(),
       set_foreground: ({ port }) => driver.setForeground(port),
       flush_input: () => driver.flushInput(),
+      set_readers: (pids) => driver.setReaders(pids),
     }),
     offer(file, fileHandlers(driver, time)),
   ],

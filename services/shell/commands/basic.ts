@@ -102,6 +102,7 @@ const history: Command = {
   usage: '',
   about: 'Lists the lines entered before',
   kind: 'here',
+  ofShell: true,
   run: ({ words, shell, lines }) => {
     expectWords(words, 0, 0);
     lines(...shell.history().map((line, index) => `${String(index + 1).padStart(5)}  ${line}`));

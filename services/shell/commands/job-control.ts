@@ -1,7 +1,7 @@
 /** Job control: jobs, fg, bg, wait. Read the POSIX utilities of these names. */
 import { type Command, type CommandContext, expectWords } from '../command.ts';
 import { CommandError } from '../errors.ts';
-import { type JobTable, stateText } from '../jobs.ts';
+import type { JobTable } from '../jobs.ts';
 
 function jobsOf({ shell }: CommandContext): JobTable {
   if (shell.jobs === null) throw new CommandError('a job has no jobs of its own');
@@ -13,12 +13,13 @@ const jobs: Command = {
   usage: '',
   about: 'Lists the jobs',
   kind: 'here',
+  ofShell: true,
   run: (context) => {
     expectWords(context.words, 0, 0);
     const table = jobsOf(context);
     table.poll();
     for (const job of table.all) {
-      context.lines(`[${job.number}]  ${String(job.pid).padStart(4)}  ${stateText(job).padEnd(8)}  ${job.text}`);
+      context.lines(`[${job.number}]  ${String(job.pid).padStart(4)}  ${job.stateText.padEnd(8)}  ${job.text}`);
       job.reported ||= job.state === 'ended';
     }
     return 0;

@@ -53,7 +53,7 @@ const taskTests: Partial<Record<SystemCallName, Test>> = {
   },
   spawn: () =>
     refused(
-      ['EPERM', () => systemCall('spawn', { name: 'job', arguments: [], notify: 0, rights: [] })],
+      ['EPERM', () => systemCall('spawn', { name: 'shell', arguments: [], notify: 0, rights: [] })],
       ['EINVAL', () => systemCall('spawn', { name: '', arguments: [], notify: 0, rights: [] })],
     ),
   start_rights: () => {

@@ -56,11 +56,11 @@ const kill: Command = {
   details: [
     `Signals: ${Object.entries(signals)
       .map(([name, number]) => `${name} ${number}`)
-      .join(', ')}. Without one: TERM. %N stands for a job.`,
+      .join(', ')}. Without one: TERM. %N stands for a job with all its tasks.`,
   ],
   kind: 'here',
   complete: () => [...pids(), ...Object.keys(signals).map((name) => `-${name}`)],
-  run: ({ words, shell, lines }) => {
+  run: ({ words, shell, complain }) => {
     const [first = ''] = words;
     const named = first.startsWith('-') && first.length > 1;
     const signal = named ? signalOf(first.slice(1)) : signals.TERM;
@@ -69,11 +69,14 @@ const kill: Command = {
     for (const target of targets) {
       try {
         const job = target.startsWith('%') ? shell.jobs?.find(target) : undefined;
-        const pid = job?.pid ?? wholeNumber(target, 'PID', 1, MAX_PID);
-        about(target, () => sendSignal(pid, signal));
+        if (job !== undefined) shell.jobs?.send(job, signal);
+        else {
+          const pid = wholeNumber(target, 'PID', 1, MAX_PID);
+          about(target, () => sendSignal(pid, signal));
+        }
       } catch (error) {
         if (!(error instanceof CommandError)) throw error;
-        lines(`kill: ${error.message}`);
+        complain(error.message);
         status = 1;
       }
     }

@@ -18,6 +18,7 @@ const context: ExpansionContext = {
   status: 3,
   pid: 42,
   backgroundPid: null,
+  paths: () => [],
 };
 
 function expand(source: string, changes: Partial<ExpansionContext> = {}): ExpansionResult {
@@ -64,7 +65,8 @@ describe('words', () => {
     ['"${NONE:-}" ${NONE:-}', ['']],
     ['${A:+x y} ${EMPTY:+x} ${EMPTY+y} ${NONE+x} "${NONE:+x}"', ['x', 'y', 'y', '']],
     ['${#} $', ['2', '$']],
-    ['* ~ {a,b} [x]', ['*', '~', '{a,b}', '[x]']],
+    ['* {a,b} [x] "*" \\*', ['*', '{a,b}', '[x]', '*', '*']],
+    ['~ ~/x ~x "~" \\~ a~ ~"x" ~$A ~/$A ~/', ['/', '/x', '~x', '~', '~', 'a~', '~x', '~one', '/one', '/']],
   ] as [string, string[]][])('%s', (source, expected) => {
     expect(words(`echo ${source}`)).toEqual(['echo', ...expected]);
   });
@@ -86,6 +88,7 @@ describe('assignments', () => {
       kind: 'command',
       command: {
         words: ['echo'],
+        redirections: [],
         assignments: [
           { name: 'X', value: 'two  three' },
           { name: 'Y', value: 'atwo  threefirst second word' },
@@ -93,6 +96,55 @@ describe('assignments', () => {
         ],
       },
     });
+  });
+});
+
+describe('patterns', () => {
+  const asked: string[] = [];
+  const paths = (pattern: string): string[] => {
+    asked.push(pattern);
+    return pattern.startsWith('no') ? [] : ['a b', 'c*'];
+  };
+
+  it.each([
+    ['*.c "x"*[1-9] y', ['*.c', 'x*[1-9]'], ['a b', 'c*', 'a b', 'c*', 'y']],
+    ['"*"? \\[a]* "[a]*"', ['\\*?', '\\[a]*'], ['a b', 'c*', 'a b', 'c*', '[a]*']],
+    ['no* "no*"', ['no*'], ['no*', 'no*']],
+    ['$STAR "$STAR" $SLASHED', ['*', '\\\\*'], ['a b', 'c*', '*', 'a b', 'c*']],
+    ['${NONE:-*} "${NONE:-*}" ${NONE:-"*"}', ['*'], ['a b', 'c*', '*', '*']],
+    ['[a [] a]', ['[a', '[]'], ['a b', 'c*', 'a b', 'c*', 'a]']],
+    ['~/*', ['/*'], ['a b', 'c*']],
+  ] as [string, string[], string[]][])('%s asks for %j', (source, patterns, expected) => {
+    asked.length = 0;
+    const values: Readonly<Record<string, string>> = { STAR: '*', SLASHED: '\\*' };
+    const changes = { paths, variable: (name: string) => values[name] };
+    expect(words(`echo ${source}`, changes)).toEqual(['echo', ...expected]);
+    expect(asked).toEqual(patterns);
+  });
+
+  it('are not looked for in assignments', () => {
+    expect(expand('X=* Y=~/* Z="~"', { paths })).toMatchObject({
+      command: { assignments: [{ value: '*' }, { value: '/*' }, { value: '~' }] },
+    });
+  });
+});
+
+describe('redirections', () => {
+  const redirections = (source: string, changes: Partial<ExpansionContext> = {}): unknown => {
+    const result = expand(source, changes);
+    return result.kind === 'error' ? result.message : result.command.redirections.map(({ target }) => target);
+  };
+
+  it('have one path each', () => {
+    expect(redirections('echo <$A >"$B" 2>~/x 3>&1 <<<$B')).toEqual(['one', 'two  three', '/x', '1', 'two  three']);
+    expect(redirections('echo >f*', { paths: () => ['foo'] })).toEqual(['foo']);
+    expect(redirections('echo >f*')).toEqual(['f*']);
+  });
+
+  it('are refused when they have several or none', () => {
+    expect(redirections('echo >$B')).toBe("two three: ambiguous target of '>'");
+    expect(redirections('echo <*', { paths: () => ['a', 'b'] })).toBe("a b: ambiguous target of '<'");
+    expect(redirections('echo >>$NONE')).toBe(": ambiguous target of '>>'");
   });
 });
 

@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the braces are those of the shell
 /** The shell grammar: trees, faults, incomplete input, bounds; and random input, which must never throw. */
 import { describe, expect, it } from 'vitest';
-import { checkSupported, parse } from '../../../services/shell/parser.ts';
+import { parse } from '../../../services/shell/parser.ts';
 import type { Program, Word, WordPart } from '../../../services/shell/syntax.ts';
 
 function partText(part: WordPart): string {
@@ -74,6 +74,8 @@ describe('parse', () => {
     ['a <in >out 2>>log', ['a 0<in 1>out 2>>log']],
     ['a 2 >x 12>y "3">z', ['a,2,[3] 1>x 12>y 1>z']],
     ['>x', [' 1>x']],
+    ['a 2>&1 <&3 >|x 2>&- <<<"y z"', ['a 2>&1 0<&3 1>|x 2>&- 0<<<[y z]']],
+    ['a<x|b>y', ['a 0<x|b 1>y']],
     ['echo *.c ~ {a,b} a=b', ['echo,*.c,~,{a,b},a=b']],
     ['echo if then', ['echo,if,then']],
   ] as [string, string[]][])('%j', (source, tree) => {
@@ -148,23 +150,6 @@ describe('bounds', () => {
     expect(message(nested(16))).toBe('program');
     expect(message(nested(17))).toMatch('nested too deeply');
     expect(message(nested(5000))).toMatch('nested too deeply');
-  });
-});
-
-describe('checkSupported', () => {
-  const text = 'redirection and pipes need a file system, which this version does not have';
-
-  it.each([
-    ['a | b', `line 1, column 5: ${text}`],
-    ['a; b && c >x', `line 1, column 11: ${text}`],
-    ['<x a', `line 1, column 1: ${text}`],
-    ['a\nb 2>>x &', `line 2, column 3: ${text}`],
-  ])('refuses %j', (source, problem) => {
-    expect(checkSupported(program(source))?.message).toBe(problem);
-  });
-
-  it('lets everything else pass', () => {
-    expect(checkSupported(program('A=1 a && ! b || c & d; e "<" \\|'))).toBeNull();
   });
 });
 

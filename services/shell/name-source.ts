@@ -1,0 +1,22 @@
+/** The name space as patterns and completion look at it: what cannot be read has no entries. */
+import { type Files, SystemError } from '../lib/index.ts';
+import type { NameSource } from './path-patterns.ts';
+
+/** Answers `otherwise` when the system refuses. */
+function unlessRefused<T>(otherwise: T, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof SystemError) return otherwise;
+    throw error;
+  }
+}
+
+/** See the head of this file. */
+export function nameSource(files: Files): NameSource {
+  return {
+    entries: (directory) => unlessRefused([], () => [...files.entries(directory)]),
+    exists: (path) => unlessRefused(false, () => files.attributes(path, false) !== undefined),
+    isDirectory: (path) => unlessRefused(false, () => files.attributes(path === '' ? '.' : path).type === 'directory'),
+  };
+}
