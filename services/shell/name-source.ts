@@ -3,7 +3,7 @@ import { type Files, SystemError } from '../lib/index.ts';
 import type { NameSource } from './path-patterns.ts';
 
 /** Answers `otherwise` when the system refuses. */
-function unlessRefused<T>(otherwise: T, act: () => T): T {
+export function unlessRefused<T>(otherwise: T, act: () => T): T {
   try {
     return act();
   } catch (error) {

@@ -2,14 +2,14 @@
  * Matches regular expressions in time linear in the text, whatever the expression: a finite automaton whose deterministic states are made when they are first
  * needed. Read K. Thompson, "Regular Expression Search Algorithm" (1968), and R. Cox, "Regular Expression Matching Can Be Simple And Fast" (2007).
  */
-import { UsageError } from './errors.ts';
+import { UsageError } from '../errors.ts';
 import { type Assertion, type CharacterTest, type Expression, isWordCharacter } from './regular-expression.ts';
 
 /** Most states of the nondeterministic automaton: intervals multiply what they repeat. */
 const MAX_NODES = 20_000;
 
-/** Transitions kept; when there are more, all are forgotten and made again. */
-const MAX_TRANSITIONS = 100_000;
+/** Nodes and transitions kept in states; when there are more, all states are forgotten and made again. */
+const MAX_KEPT = 2_000_000;
 
 const ASCII = 128;
 
@@ -54,7 +54,7 @@ export class Matcher {
   private readonly nodes: Node[] = [{ kind: 'end' }];
   private readonly start: number;
   private states = new Map<string, State>();
-  private transitions = 0;
+  private kept = 0;
 
   /** Throws UsageError when the expressions are too large. `whole`: the text as a whole has to match. */
   constructor(expressions: readonly Expression[], whole = false) {
@@ -123,6 +123,11 @@ export class Matcher {
     const key = `${before}${nodes.join(',')}`;
     const known = this.states.get(key);
     if (known !== undefined) return known;
+    this.kept += nodes.length;
+    if (this.kept > MAX_KEPT) {
+      this.kept = 0;
+      this.states = new Map();
+    }
     const made: State = { nodes, before, ascii: [], others: new Map() };
     this.states.set(key, made);
     return made;
@@ -145,11 +150,7 @@ export class Matcher {
         behind,
       );
     }
-    this.transitions += 1;
-    if (this.transitions > MAX_TRANSITIONS) {
-      this.transitions = 0;
-      this.states = new Map();
-    }
+    this.kept += 1;
     const code = character.charCodeAt(0);
     if (code < ASCII) state.ascii[code] = next;
     else state.others.set(character, next);
