@@ -7,6 +7,7 @@
  *   dist/vros.cjs                 the command for disk images    (host/main.ts)
  *   dist/services/start.cjs       loader and service library      (services/lib/start.ts)
  *   dist/services/NAME.cjs        a service                       (services/NAME/main.ts)
+ *   dist/services/shell/NAME.cjs  what jobs of the shell run besides (services/shell/NAME/main.ts)
  *   dist/examples/NAME.cjs        a service shown in the docs     (examples/NAME/main.ts)
  *   dist/test-services/NAME.cjs   a service the tests need        (test/services/NAME/main.ts)
  *   dist/bench/NAME.cjs           a service the bench measures    (bench/services/NAME/main.ts)
@@ -105,6 +106,7 @@ async function removeAllBut(kept) {
 const programs = [
   ...fixedPrograms,
   ...(await programsIn('services', 'services')),
+  ...(await programsIn('services/shell', 'services/shell')),
   ...(await programsIn('examples', 'examples')),
   ...(await programsIn('test/services', 'test-services')),
   ...(await programsIn('bench/services', 'bench')),

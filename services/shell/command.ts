@@ -64,7 +64,7 @@ export interface Command {
   readonly details?: readonly string[];
   /** `here`: in the shell itself; `job`: a task of its own, because it may take long. It may depend on the words after the name. */
   readonly kind: CommandKind | ((words: readonly string[]) => CommandKind);
-  /** Program that runs it, where that is not the one of all jobs: it needs code that would make the shell start more slowly. */
+  /** Program that has `run`, where it is missing here: it needs code that would make the shell start more slowly. */
   readonly program?: string;
   /** It tells of the shell itself: in a pipeline a job passes on what it has printed here. */
   readonly ofShell?: boolean;
@@ -73,7 +73,7 @@ export interface Command {
   /** Values for the word after `words`, which begin with the name. */
   complete?(words: readonly string[], services: Services, shell: Shell): readonly string[];
   /** Answers the exit status. Throws CommandError, UsageError or SystemError. */
-  run(context: CommandContext): number;
+  run?(context: CommandContext): number;
 }
 
 /** The words, of which there have to be so many. Throws UsageError. */

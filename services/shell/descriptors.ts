@@ -116,16 +116,11 @@ export class Descriptors {
     return this.outputOf(2);
   }
 
-  /** Whether the output is a terminal, whose width counts. */
-  get outputIsTerminal(): boolean {
-    const target = this.targets.get(1);
+  /** Whether an output is a terminal, whose width counts. */
+  isTerminal(descriptor: 1 | 2): boolean {
+    const target = this.targets.get(descriptor);
     if (target?.kind === 'terminal') return this.terminal.size().terminal;
     return target?.kind === 'file' && target.file.type === 'character' && target.file.isTerminal();
-  }
-
-  /** Whether input comes from the terminal (or the pipe in its place). */
-  get readsTerminal(): boolean {
-    return this.targets.get(0)?.kind === 'terminal';
   }
 
   /** Sends what was written. Throws CommandError, BrokenPipe. */

@@ -27,6 +27,9 @@ export function listDevices(services: Services): DeviceDescription[] {
 /** Names of all devices, for completion. */
 export const deviceNames = (services: Services): string[] => listDevices(services).map(({ name }) => name);
 
+/** The name of a device that may be given as its file: `hda1` for `/dev/hda1`. */
+export const deviceName = (word: string): string => word.replace(/^\/dev\//, '');
+
 /** Opens a device. Throws CommandError. */
 export function openDevice(services: Services, name: string): OpenDevice {
   const { device, description } = about(name, () => services.client(block, DISK_SERVICE).open(name));

@@ -9,8 +9,11 @@ import { jobOrder, MAX_ARGUMENT_BYTES, MAX_ORDER_BYTES } from './order-schema.ts
 /** Name of the program that jobs run; the same bundle as the shell. */
 export const JOB_PROGRAM = 'job';
 
+/** Name of the program with the code of the formats of file systems (tools/main.ts). */
+export const TOOLS_PROGRAM = 'disktools';
+
 /** All programs that jobs run. */
-export const jobPrograms: readonly string[] = [JOB_PROGRAM];
+export const jobPrograms: readonly string[] = [JOB_PROGRAM, TOOLS_PROGRAM];
 
 export type Order = Infer<typeof jobOrder>;
 

@@ -322,8 +322,7 @@ export class Session implements Shell {
         return 0;
       }
       const kind = typeof command.kind === 'string' ? command.kind : command.kind(rest);
-      const elsewhere = command.program !== undefined && command.program !== startInformation.name;
-      if (elsewhere || (kind === 'job' && this.jobs !== null)) {
+      if (command.run === undefined || (kind === 'job' && this.jobs !== null)) {
         const text = words.join(' ');
         return this.runStages([this.stageOf(words, text, surroundings)], text);
       }

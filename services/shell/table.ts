@@ -1,4 +1,4 @@
-/** Text in columns, and figures as people read them. The dump of bytes has the canonical form of `hexdump -C`. */
+/** Text in columns, and figures as people read them. */
 import { textWidth, visibleText } from './width.ts';
 
 /** A column of a table. */
@@ -9,7 +9,6 @@ export interface TableColumn {
 
 const TABLE_GAP = ' ';
 const LIST_GAP = 2;
-const DUMP_BYTES = 16;
 
 function pad(text: string, width: number, align: 'left' | 'right'): string {
   const space = ' '.repeat(Math.max(0, width - textWidth(text)));
@@ -85,42 +84,4 @@ function significant(value: number): string {
   const decimals = size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2;
   const text = value.toFixed(decimals);
   return decimals > 0 ? text.replace(/\.?0+$/, '') : text;
-}
-
-function offsetText(offset: number): string {
-  return offset.toString(16).padStart(8, '0');
-}
-
-/**
- * Lines of `hexdump -C`: offset, 16 bytes in hexadecimal, the same as text. Lines equal to the one before are left out, with one `*` in their place; the last line is
- * the offset of the end. `offset` is that of the first byte. No bytes give no lines.
- */
-export function hexdump(bytes: Uint8Array, offset = 0): string[] {
-  if (bytes.length === 0) return [];
-  const lines: string[] = [];
-  let before = '';
-  for (let start = 0; start < bytes.length; start += DUMP_BYTES) {
-    const line = bytes.subarray(start, start + DUMP_BYTES);
-    const dump = dumpLine(line);
-    if (line.length === DUMP_BYTES && dump === before) {
-      if (lines.at(-1) !== '*') lines.push('*');
-    } else {
-      lines.push(offsetText(offset + start) + dump);
-    }
-    before = dump;
-  }
-  lines.push(offsetText(offset + bytes.length));
-  return lines;
-}
-
-function dumpLine(line: Uint8Array): string {
-  let numbers = '';
-  let text = '';
-  for (let index = 0; index < DUMP_BYTES; index += 1) {
-    if (index % 8 === 0) numbers += ' ';
-    const byte = line[index];
-    numbers += byte === undefined ? '   ' : ` ${byte.toString(16).padStart(2, '0')}`;
-    if (byte !== undefined) text += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.';
-  }
-  return `${numbers}  |${text}|`;
 }

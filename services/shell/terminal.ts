@@ -120,7 +120,11 @@ export class Terminal implements Output {
 
   /** Becomes the foreground: signals from the keyboard and ends of jobs come as events from now on. Returns the port for the latter. */
   takeForeground(): Handle {
-    this.port ??= ipcCreatePort();
+    if (this.port === null) {
+      this.port = ipcCreatePort();
+      // An earlier incarnation may have given it to a job that is no more.
+      this.inputIsGiven = startInformation.incarnation > 1;
+    }
     this.badge += 1;
     this.tty.set_foreground({ port: ipcMint(this.port, this.badge) });
     return this.port;

@@ -76,8 +76,6 @@ describe('commands from --exec', () => {
     const open = await runCommands('echo "never closed');
     expect(open.status).toBe(2);
     expect(open.stdout).toMatch(/line 1: .*unexpected end of input/);
-    const pipe = await runCommands('echo a | cat');
-    expect([pipe.status, pipe.stdout]).toEqual([2, expect.stringContaining('need a file system')]);
   });
 
   it('explains every command, and refuses wrong arguments with 2', async () => {
@@ -92,7 +90,7 @@ describe('commands from --exec', () => {
     const each = await runCommands(names.map((name) => `${name} --help || echo DOES NOT HELP`).join('\n'));
     expect(each.stdout).not.toContain('DOES NOT HELP');
     for (const name of names) expect(each.stdout).toMatch(new RegExp(`^usage: ${name}\\b`, 'm'));
-    const wrong = ['ps x', 'kill', 'kill -NONE 1', 'sleep long', 'hexdump', 'service dance', 'exit 256', 'dmesg -n 0'];
+    const wrong = ['ps x', 'kill', 'kill -NONE 1', 'sleep long', 'mkdir', 'service dance', 'exit 256', 'dmesg -n 0'];
     const refused = await runCommands(wrong.map((line) => `${line}; echo "status $?"`).join('\n'));
     expect(refused.stdout.match(/^status .*/gm)).toEqual(wrong.map(() => 'status 2'));
     expect(refused.stdout.match(/^usage: /gm)).toHaveLength(wrong.length);

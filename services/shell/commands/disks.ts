@@ -1,77 +1,48 @@
-/** Commands on disks: lsblk, hexdump, atadrv. */
-import { MAX_REQUEST_SECTORS, SECTOR_BYTES } from '../../../protocol/block.ts';
+/** Commands on disks and their driver: fdisk, atadrv. */
+import { SECTOR_BYTES } from '../../../protocol/block.ts';
 import { block, init } from '../../lib/index.ts';
-import { type Command, expectWords, wholeNumber } from '../command.ts';
-import { DISK_SERVICE, deviceNames, listDevices, openDevice } from '../disks.ts';
-import { about, CommandError } from '../errors.ts';
-import { hexdump as dumpLines, formatBytes, formatTable, type TableColumn } from '../table.ts';
+import { type Command, expectWords } from '../command.ts';
+import { DISK_SERVICE, deviceName, deviceNames, listDevices } from '../disks.ts';
+import { CommandError, UsageError } from '../errors.ts';
+import { parseOptions } from '../options.ts';
+import { formatBytes, formatTable, type TableColumn } from '../table.ts';
 
 const right = (title: string): TableColumn => ({ title, align: 'right' });
 const left = (title: string): TableColumn => ({ title, align: 'left' });
 
-/** Above so many sectors a dump is a job. */
-const SHORT_DUMP_SECTORS = 64;
-
-const DUMP_LINE_BYTES = 16;
-
-const lsblk: Command = {
-  name: 'lsblk',
-  usage: '',
-  about: 'Lists disks and partitions',
-  details: ["TYPE: 'disk', or the partition's type in hexadecimal. START: first sector of the partition on its disk."],
-  kind: 'here',
-  run: ({ words, services, lines }) => {
-    expectWords(words, 0, 0);
-    const columns = [
-      ...[left('NAME'), left('TYPE'), right('START'), right('SECTORS'), right('SIZE'), left('RO')],
-      ...[left('MODEL'), left('SERIAL')],
-    ];
-    const devices = listDevices(services);
-    if (devices.length === 0) {
-      lines('no disk');
-      return 0;
-    }
-    const rows = devices.map((row) => [
-      ...[row.name, row.kind, String(row.firstSector), String(row.sectors), formatBytes(row.sectors * SECTOR_BYTES)],
-      ...[row.readOnly ? 'yes' : 'no', row.kind === 'disk' ? row.model : '', row.kind === 'disk' ? row.serial : ''],
-    ]);
-    lines(...formatTable(columns, rows));
-    return 0;
-  },
+/** Types of partitions that one meets. */
+const typeNames: Readonly<Record<string, string>> = {
+  ...{ '01': 'FAT12', '04': 'FAT16', '05': 'extended', '06': 'FAT16', '07': 'NTFS or exFAT', '0b': 'FAT32' },
+  ...{ '0c': 'FAT32', '0e': 'FAT16', '0f': 'extended', '7f': 'VROS', '82': 'Linux swap', '83': 'Linux' },
+  ...{ '85': 'extended', ee: 'GPT', ef: 'EFI' },
 };
 
-const hexdump: Command = {
-  name: 'hexdump',
-  usage: 'DEVICE [SECTOR [COUNT]]',
-  about: 'Shows sectors of a disk in hexadecimal and as text',
-  details: ['SECTOR: the first one, 0 unless given. COUNT: how many, 1 unless given.'],
-  kind: ([, , count = '1']) => (Number(count) > SHORT_DUMP_SECTORS ? 'job' : 'here'),
-  complete: (words, services) => (words.length === 1 ? deviceNames(services) : []),
+const fdisk: Command = {
+  name: 'fdisk',
+  usage: '-l [DISK …]',
+  about: 'Shows the partition tables of disks',
+  details: ['Sectors have 512 bytes. The tables are made on the host.'],
+  kind: 'here',
+  complete: (_words, services) => deviceNames(services),
   run: ({ words, services, lines }) => {
-    const [name = '', sectorWord = '0', countWord = '1'] = expectWords(words, 1, 3);
-    const sector = wholeNumber(sectorWord, 'SECTOR', 0, Number.MAX_SAFE_INTEGER);
-    const count = wholeNumber(countWord, 'COUNT', 1, Number.MAX_SAFE_INTEGER);
-    const { description, disk, close } = openDevice(services, name);
-    try {
-      const end = sector + count;
-      if (end > description.sectors)
-        throw new CommandError(`${name}: sector ${end - 1}: the last one is ${description.sectors - 1}`);
-      let before: Uint8Array = new Uint8Array(0);
-      let star = false;
-      for (let at = sector; at < end; ) {
-        const part = Math.min(MAX_REQUEST_SECTORS, end - at);
-        const data = about(`${name}: sector ${at}`, () => disk.read({ sector: at, count: part }));
-        // The last line of the piece before tells whether the first one here repeats it.
-        const offset = at * SECTOR_BYTES - before.length;
-        const dump = dumpLines(Buffer.concat([before, data]), offset).slice(before.length === 0 ? 0 : 1);
-        at += part;
-        const last = at < end ? dump.slice(0, -1) : dump;
-        lines(...(star && last[0] === '*' ? last.slice(1) : last));
-        star = last.at(-1) === '*';
-        before = data.subarray(data.length - DUMP_LINE_BYTES);
-      }
-    } finally {
-      close();
+    const { flags, operands } = parseOptions(words, { flags: 'l' });
+    if (!flags.has('l')) throw new UsageError('-l is missing: tables can only be shown');
+    const devices = listDevices(services);
+    const names = operands.map(deviceName);
+    for (const name of names)
+      if (!devices.some((device) => device.name === name && device.kind === 'disk'))
+        throw new CommandError(`${name}: there is no such disk`);
+    const disks = devices.filter(({ name, kind }) => kind === 'disk' && (names.length === 0 || names.includes(name)));
+    for (const [index, disk] of disks.entries()) {
+      const size = formatBytes(disk.sectors * SECTOR_BYTES);
+      lines(...(index > 0 ? [''] : []), `${disk.name}: ${disk.model}, ${size}, ${disk.sectors} sectors`);
+      const parts = devices.filter(({ name, kind }) => kind !== 'disk' && name.startsWith(disk.name));
+      const columns = [left('DEVICE'), ...['START', 'END', 'SECTORS', 'SIZE'].map(right), left('TYPE'), left('NAME')];
+      const rows = parts.map(({ name, kind, firstSector, sectors }) => [
+        ...[name, String(firstSector), String(firstSector + sectors - 1), String(sectors)],
+        ...[formatBytes(sectors * SECTOR_BYTES), kind, typeNames[kind] ?? ''],
+      ]);
+      lines(...(rows.length === 0 ? ['no partitions'] : formatTable(columns, rows)));
     }
     return 0;
   },
@@ -118,4 +89,4 @@ const atadrv: Command = {
   },
 };
 
-export const diskCommands: readonly Command[] = [lsblk, hexdump, atadrv];
+export const diskCommands: readonly Command[] = [fdisk, atadrv];

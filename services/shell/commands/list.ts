@@ -28,7 +28,7 @@ class Lister {
   constructor(context: CommandContext, flags: ReadonlySet<string>) {
     this.context = context;
     this.flags = flags;
-    this.columns = context.descriptors.outputIsTerminal ? context.shell.columns() : null;
+    this.columns = context.descriptors.isTerminal(1) ? context.shell.columns() : null;
   }
 
   /** Lists operands: first what is no directory. */

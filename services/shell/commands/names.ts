@@ -1,11 +1,11 @@
 /** Commands that make and remove files and names: touch, write, rm, ln. Read the POSIX utilities of these names. */
 import { SystemError, time } from '../../lib/index.ts';
-import { type Command, type CommandContext, expectWords } from '../command.ts';
+import { type Command, expectWords } from '../command.ts';
+import { removeTree } from '../copying.ts';
 import { aboutFile, CommandError, UsageError } from '../errors.ts';
 import { unlessRefused } from '../name-source.ts';
 import { baseName, forEachOperand, joined } from '../operands.ts';
 import { parseOptions } from '../options.ts';
-import { walk } from '../walk.ts';
 
 const touch: Command = {
   name: 'touch',
@@ -39,18 +39,6 @@ const write: Command = {
     return 0;
   },
 };
-
-/** Removes a directory and everything below it. Throws CommandError when something is left; what and why has been told. */
-function removeTree(context: CommandContext, path: string): boolean {
-  const { files } = context;
-  return walk(context, path, {
-    after: ({ path: inside, type }, complete) => {
-      if (type !== 'directory') files.unlink(inside);
-      // A directory in which something had to stay cannot go either.
-      else if (complete) files.removeDirectory(inside);
-    },
-  });
-}
 
 const rm: Command = {
   name: 'rm',

@@ -1,6 +1,7 @@
 /** Tables, columns, figures and dumps. */
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatColumns, formatMilliseconds, formatTable, hexdump } from '../../../services/shell/table.ts';
+import { formatBytes, formatColumns, formatMilliseconds, formatTable } from '../../../services/shell/table.ts';
+import { hexdump } from '../../../services/shell/text/dump.ts';
 
 describe('formatTable', () => {
   it('aligns columns by the cells their texts take', () => {
@@ -70,7 +71,8 @@ describe('figures', () => {
 
 describe('hexdump', () => {
   it('has the canonical form', () => {
-    expect(hexdump(new TextEncoder().encode('Hello, world\n~\x7f\x80 rest'))).toEqual([
+    const text = new TextEncoder().encode('Hello, world\n~\x7f\x80 rest');
+    expect([...hexdump([text])]).toEqual([
       '00000000  48 65 6c 6c 6f 2c 20 77  6f 72 6c 64 0a 7e 7f c2  |Hello, world.~..|',
       '00000010  80 20 72 65 73 74                                 |. rest|',
       '00000016',
@@ -80,15 +82,20 @@ describe('hexdump', () => {
   it('leaves out lines equal to the one before', () => {
     const bytes = new Uint8Array(84);
     bytes[48] = 1;
-    expect(hexdump(bytes, 512)).toEqual([
-      '00000200  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|',
-      '*',
-      '00000230  01 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|',
-      '00000240  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|',
-      '00000250  00 00 00 00                                       |....|',
-      '00000254',
-    ]);
-    expect(hexdump(new Uint8Array(0))).toEqual([]);
-    expect(hexdump(Uint8Array.of(65), 2 ** 36).at(-1)).toBe('1000000001');
+    for (const cut of [1, 16, 17, 50, 84]) {
+      const pieces = Array.from({ length: Math.ceil(84 / cut) }, (_, index) =>
+        bytes.subarray(index * cut, (index + 1) * cut),
+      );
+      expect([...hexdump(pieces, 512)]).toEqual([
+        '00000200  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|',
+        '*',
+        '00000230  01 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|',
+        '00000240  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|',
+        '00000250  00 00 00 00                                       |....|',
+        '00000254',
+      ]);
+    }
+    expect([...hexdump([new Uint8Array(0)])]).toEqual([]);
+    expect([...hexdump([Uint8Array.of(65)], 2 ** 36)].at(-1)).toBe('1000000001');
   });
 });
