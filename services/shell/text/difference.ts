@@ -8,16 +8,24 @@ export interface Difference {
   readonly ended: 'first' | 'second' | null;
 }
 
+const nothing: Uint8Array = new Uint8Array(0);
+
+/** The next piece that has bytes; none at the end. */
+function nextPiece(pieces: Iterator<Uint8Array>): Uint8Array {
+  for (let next = pieces.next(); next.done !== true; next = pieces.next()) if (next.value.length > 0) return next.value;
+  return nothing;
+}
+
 /** Compares pieces, however they are cut. Null: all is the same. */
 export function firstDifference(first: Iterable<Uint8Array>, second: Iterable<Uint8Array>): Difference | null {
   const [left, right] = [first[Symbol.iterator](), second[Symbol.iterator]()];
-  let a = new Uint8Array(0) as Uint8Array;
-  let b = a;
+  let a = nothing;
+  let b = nothing;
   let at = 0;
   let line = 1;
   for (;;) {
-    if (a.length === 0) a = left.next().value ?? a;
-    if (b.length === 0) b = right.next().value ?? b;
+    if (a.length === 0) a = nextPiece(left);
+    if (b.length === 0) b = nextPiece(right);
     if (a.length === 0 || b.length === 0) {
       if (a.length === b.length) return null;
       return { at, line, ended: a.length === 0 ? 'first' : 'second' };

@@ -82,9 +82,7 @@ class ExpressionParser {
   }
 
   whole(): Expression {
-    const parsed = this.choice();
-    if (this.at < this.tokens.length) this.refuse(`'${this.tokens[this.at] ?? ''}' closes nothing`);
-    return parsed;
+    return this.choice();
   }
 
   private refuse(problem: string): never {
@@ -115,8 +113,10 @@ class ExpressionParser {
 
   private atom(token: string, first: boolean): Expression {
     this.at += 1;
-    const { open, repeats, interval } = this.notation;
+    const { open, close, repeats, interval } = this.notation;
     if (token === open) return this.group();
+    // An extended expression takes it as a character, as everybody does.
+    if (token === close && !this.options.extended) this.refuse(`'${close}' closes nothing`);
     if (token === '[') return { kind: 'character', test: this.bracket() };
     if (token === '.') return { kind: 'character', test: () => true };
     if (token === '^' && (this.options.extended || first)) return { kind: 'assertion', assertion: 'line start' };

@@ -5,7 +5,6 @@
  */
 import { CommandError, UsageError } from '../errors.ts';
 import { formatBytes } from '../table.ts';
-import { linesOf, withoutNewline } from './lines.ts';
 
 /** Most bytes and lines that are sorted; all of them are in memory. */
 const MAX_BYTES = 32 * 1024 * 1024;
@@ -38,7 +37,7 @@ export function parseKey(text: string): { first: number; last: number | null; nu
 /** The part of a line that is compared. */
 function keyOf(line: string, { key, separator }: SortOptions): string {
   if (key === null) return line;
-  const fields = separator === null ? (line.match(/[ \t]*[^ \t]+/g) ?? []) : line.split(separator);
+  const fields = separator === null ? (line.match(/[ \t]*[^ \t]+|[ \t]+$/g) ?? []) : line.split(separator);
   return fields.slice(key.first - 1, key.last ?? undefined).join(separator ?? '');
 }
 
@@ -48,15 +47,19 @@ function numberOf(text: string): number {
   return Number.parseFloat(number) || 0;
 }
 
-/** The lines of some pieces, for `sortLines`. Throws CommandError when they are too many. */
+/** Adds the lines of some pieces to `lines`, for `sortLines`. Throws CommandError when they are too many. */
 export function collectLines(pieces: Iterable<Uint8Array>, lines: string[] = []): string[] {
-  let bytes = lines.reduce((sum, line) => sum + line.length, 0);
-  for (const line of linesOf(pieces)) {
-    bytes += line.length;
-    if (bytes > MAX_BYTES || lines.length >= MAX_LINES)
+  let bytes = lines.reduce((sum, line) => sum + line.length + 1, 0);
+  let rest = '';
+  for (const piece of pieces) {
+    bytes += piece.length;
+    const found = (rest + Buffer.from(piece.buffer, piece.byteOffset, piece.length).toString('latin1')).split('\n');
+    rest = found.pop() ?? '';
+    if (bytes > MAX_BYTES || lines.length + found.length > MAX_LINES)
       throw new CommandError(`more than ${formatBytes(MAX_BYTES)} or ${MAX_LINES} lines cannot be sorted`);
-    lines.push(Buffer.from(withoutNewline(line)).toString('latin1'));
+    for (const line of found) lines.push(line);
   }
+  if (rest !== '') lines.push(rest);
   return lines;
 }
 
