@@ -126,15 +126,15 @@ describe('an expression', () => {
   });
 });
 
-/** A random expression that means the same to the engine of the language. */
-function randomExpression(random: Random, depth: number): string {
+/** A random expression that means the same to the engine of the language. `assertions` are those it may have. */
+function randomExpression(random: Random, depth: number, assertions: readonly string[]): string {
   const atom = (): string => {
     const kind = random.below(depth > 0 ? 9 : 6);
     if (kind < 3) return random.pick(['a', 'b', 'c']);
     if (kind === 3) return '.';
     if (kind === 4) return random.pick(['[ab]', '[^a]', '[a-c]']);
-    if (kind === 5) return random.pick(['a', '\\b', '^', '$', '\\B']);
-    return `(${randomExpression(random, depth - 1)})`;
+    if (kind === 5) return random.pick(['a', ...assertions]);
+    return `(${randomExpression(random, depth - 1, assertions)})`;
   };
   const part = (): string => {
     const one = atom();
@@ -152,7 +152,7 @@ describe('random expressions', () => {
   it('find what the engine of the language finds', () => {
     const random = new Random();
     for (let round = 0; round < 1500; round += 1) {
-      const pattern = randomExpression(random, 2);
+      const pattern = randomExpression(random, 2, ['^', '$', '\\b', '\\B']);
       const ignoreCase = random.below(4) === 0;
       const matches = searcher(pattern, { ...extended, ignoreCase });
       const engine = new RegExp(pattern, ignoreCase ? 'i' : '');
@@ -169,7 +169,8 @@ describe('random expressions', () => {
     const random = new Random();
     for (let round = 0; round < 60; round += 1) {
       const lines = Array.from({ length: 60 }, () => randomLine(random));
-      const pattern = randomExpression(random, 2);
+      // GNU's grep errs about \b in repeated groups.
+      const pattern = randomExpression(random, 2, ['^', '$']);
       const [flag, options, written] = random.pick([
         ['-E', extended, pattern],
         ['-Ei', { ...extended, ignoreCase: true }, pattern],
