@@ -194,7 +194,7 @@ export interface FormatOptions {
   readonly label?: string;
   /** Of FAT: bits of a table entry, 12, 16 or 32. */
   readonly fatBits?: 12 | 16 | 32;
-  /** Of ext2: bytes of a block. */
+  /** Of ext2: bytes of a block; of FAT: bytes of a cluster. */
   readonly blockBytes?: number;
   /** Number of nodes, where the format fixes it. */
   readonly nodes?: number;

@@ -1,10 +1,11 @@
 /** All formats, in the order in which a device is asked which one it holds. */
 import { SystemError } from '../protocol/errno.ts';
 import type { BlockDevice } from './block-device.ts';
+import { fat } from './fat/index.ts';
 import type { Format } from './file-system.ts';
 import { vrfs } from './vrfs/index.ts';
 
-export const formats: readonly Format[] = [vrfs];
+export const formats: readonly Format[] = [vrfs, fat];
 
 /** The format of a name. Throws SystemError EINVAL, which lists them. */
 export function formatNamed(name: string): Format {

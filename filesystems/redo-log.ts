@@ -66,6 +66,12 @@ export interface RedoLogOptions {
   readonly volume: string;
 }
 
+/** Whether an earlier incarnation of this process had a file system open, and did not close it. */
+export function isResumable(keeper: Keeper, volume: string): boolean {
+  const head = keeper.get(HEAD_KEY);
+  return Array.isArray(head) && head[0] === VERSION && head[1] === volume;
+}
+
 /** See the head of this file. */
 export class RedoLog {
   /** Whether an earlier incarnation of this process had the same file system open, and did not close it. */
@@ -107,9 +113,8 @@ export class RedoLog {
   }
 
   private takeUp(keeper: Keeper): boolean {
-    const head = keeper.get(HEAD_KEY);
-    if (!Array.isArray(head) || head[0] !== VERSION || head[1] !== this.volume) return false;
-    const [, , serial, noted, changes, parts, runs] = head as Head;
+    if (!isResumable(keeper, this.volume)) return false;
+    const [, , serial, noted, changes, parts, runs] = keeper.get(HEAD_KEY) as Head;
     this.serial = serial;
     this.parts = keeper.keys().filter((key) => key.startsWith(PART_PREFIX));
     this.noted = noted.map(([sender = 0, sequence = 0, ...result]) => ({ request: { sender, sequence }, result }));
