@@ -326,6 +326,8 @@ class RamFileSystem implements FileSystem {
   }
 
   commit(): void {
+    const sets = [this.changed, this.removed, this.newChunks, this.dropped];
+    if (!this.store.isNoted && sets.every((set) => set.size === 0)) return;
     const changes = {
       nodes: [...this.changed],
       removed: [...this.removed],
@@ -338,7 +340,7 @@ class RamFileSystem implements FileSystem {
       this.load();
       throw error;
     }
-    for (const set of [this.changed, this.removed, this.newChunks, this.dropped]) set.clear();
+    for (const set of sets) set.clear();
   }
 
   /** There is no medium below. */

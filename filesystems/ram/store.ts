@@ -103,6 +103,11 @@ export class RamStore {
     this.pending.push({ request, result });
   }
 
+  /** A request is noted for the next commit. */
+  get isNoted(): boolean {
+    return this.pending.length > 0;
+  }
+
   /** The result of a request of one of the newest commits. */
   completed({ sender, sequence }: RequestNumber): RequestResult | undefined {
     return this.noted.find(({ request }) => request.sender === sender && request.sequence === sequence)?.result;

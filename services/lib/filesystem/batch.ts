@@ -6,7 +6,7 @@
  * answered from the note. One that comes again is never put together with others: if it is what kills this process, the kernel has to see which one it was.
  */
 import type { FileSystem, RequestResult } from '../../../filesystems/file-system.ts';
-import { SystemError } from '../../../protocol/errno.ts';
+import { errno, errorName, SystemError } from '../../../protocol/errno.ts';
 import { LATER } from '../../../protocol/interface.ts';
 import type { Deferred, Gathering, RequestContext } from '../index.ts';
 
@@ -15,7 +15,7 @@ export const MAX_BATCH = 16;
 
 /** What a request does. */
 export interface Work<A> {
-  /** Carries out the change that is asked for and answers what was done, in numbers; null: there was nothing to change. Left out for what never changes anything. */
+  /** Carries out the change that is asked for and answers what was done, in one number or none; null: there was nothing to change. Left out for what never changes anything. */
   readonly change?: () => RequestResult | null;
   /** Makes the answer, when the change is permanent: from those numbers, for this can be another incarnation. */
   readonly answer: (result: RequestResult | null) => A;
@@ -35,6 +35,15 @@ type Core = Pick<FileSystem, 'note' | 'completed' | 'commit' | 'sync'>;
 
 /** Answers a request whose work threw something that is no error: a path that leads out, for example. What it does not know it throws. */
 export type Elsewhere<A> = (thrown: unknown) => A | typeof LATER;
+
+/** First number of the note of a request that was refused; the errno follows. No result has two numbers. */
+const REFUSED = 0;
+
+function answerKnown<A>(known: RequestResult, work: Work<A>): A {
+  const [, refusal] = known;
+  if (refusal !== undefined) throw new SystemError(errorName(refusal));
+  return work.answer(known);
+}
 
 interface Item {
   readonly core: Core | null;
@@ -75,20 +84,25 @@ export class Batch implements Gathering {
     if (caller.retry || (this.opening && work.removes === true)) this.finish();
     try {
       const known = caller.retry && work.change !== undefined ? core.completed(caller) : undefined;
-      const result = known ?? work.change?.() ?? null;
-      const changed = known === undefined && result !== null;
-      if (changed) {
-        core.note({ sender: caller.sender, sequence: caller.sequence }, result);
-        this.changed.add(core);
-      }
+      if (known !== undefined) return answerKnown(known, work);
+      const result = work.change?.() ?? null;
+      if (result !== null) this.note(core, caller, result);
       const sync = work.sync === true;
       if (!sync && !this.changed.has(core)) return work.answer(result);
       if (work.opens === true) this.opening = true;
-      this.alone ||= caller.retry;
-      return this.put(core, caller, { changed, sync }, () => work.answer(result), elsewhere);
+      return this.put(core, caller, { changed: result !== null, sync }, () => work.answer(result), elsewhere);
     } catch (thrown) {
-      return elsewhere(thrown);
+      // A refusal, too, can be due to what is not permanent yet.
+      if (!(thrown instanceof SystemError && this.changed.has(core))) return elsewhere(thrown);
+      if (work.change !== undefined) this.note(core, caller, [REFUSED, errno[thrown.code]]);
+      return this.put(core, caller, { changed: true, sync: false }, () => rethrow(thrown), rethrow);
     }
+  }
+
+  private note(core: Core, { sender, sequence, retry }: Caller, result: RequestResult): void {
+    core.note({ sender, sequence }, result);
+    this.changed.add(core);
+    this.alone ||= retry;
   }
 
   /** Answers a request when no other message waits. */

@@ -41,7 +41,7 @@ export function mapPlaces<Q extends PathRequest>(request: Q, map: (place: Place)
 }
 
 const MODE_BITS = 0o7777;
-const NOTHING_DONE: RequestResult = [];
+const NOTHING_TO_TELL: RequestResult = [];
 
 function refuse(code: ErrorName, detail?: string): never {
   throw new SystemError(code, detail);
@@ -57,7 +57,7 @@ function changing(change: () => void, removes = false): Work<void> {
   return {
     change: () => {
       change();
-      return NOTHING_DONE;
+      return NOTHING_TO_TELL;
     },
     answer: () => undefined,
     removes,
@@ -152,14 +152,12 @@ function open(
     found = node;
     const truncates = (flags & TRUNCATE) !== 0 && volume.core.attributes(node).size > 0;
     if (truncates) volume.core.truncate(node, 0);
-    return made || truncates ? [node] : null;
+    return made || truncates ? NOTHING_TO_TELL : null;
   };
   return {
     ...((flags & (CREATE | TRUNCATE)) === 0 ? {} : { change }),
-    answer: (result) => {
-      const node = result?.[0] ?? found ?? existingNode(volume, place, flags);
-      return volume.open(node, flags, place.path, caller);
-    },
+    // An earlier incarnation may have made it: the path still leads there, for nothing that takes names away is carried out before this is answered. Its number may be another.
+    answer: () => volume.open(found ?? existingNode(volume, place, flags), flags, place.path, caller),
     opens: true,
   };
 }

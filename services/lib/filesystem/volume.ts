@@ -187,12 +187,24 @@ export class Volume {
     const { type, size } = this.core.attributes(node);
     const { sender, sequence } = caller;
     const known = caller.retry ? this.files.openedBy(sender, sequence) : undefined;
-    const opened = known ?? this.files.add({ node, flags, sender, sequence, path: way });
-    if (known === undefined) this.core.retain(node);
+    const opened = known ?? this.enter({ node, flags, sender, sequence, path: way });
     try {
       return { file: this.settings.mint(opened.badge), type, size, stream: false };
     } catch (error) {
       this.drop(opened.badge);
+      throw error;
+    }
+  }
+
+  /** Retained first, and that permanent: a file in the table has a node, whatever happens to its name. */
+  private enter(file: Omit<OpenFile, 'badge'>): OpenFile {
+    this.files.checkRoom(file.sender);
+    this.core.retain(file.node);
+    try {
+      this.core.commit();
+      return this.files.add(file);
+    } catch (error) {
+      this.core.release(file.node);
       throw error;
     }
   }

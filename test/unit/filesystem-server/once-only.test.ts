@@ -3,6 +3,7 @@
  * the same after every round, and so are the open files.
  */
 import { describe, expect, it } from 'vitest';
+import { fat } from '../../../filesystems/fat/index.ts';
 import type { Format } from '../../../filesystems/file-system.ts';
 import { vrfs } from '../../../filesystems/vrfs/index.ts';
 import { openFlags } from '../../../protocol/vfs.ts';
@@ -144,8 +145,9 @@ function onFormat(format: Format, sectors: number): Simulation {
 
 /** Kinds of services, with the runs and rounds that are worth their time. */
 const subjects: readonly (readonly [name: string, make: () => Simulation, runs: number, rounds: number])[] = [
-  ['ramfs', () => new Simulation(), 15, 40],
-  ['VRFS', () => onFormat(vrfs, 4096), 6, 40],
+  ['ramfs', () => new Simulation(), 10, 40],
+  ['FAT', () => onFormat(fat, 4096), 4, 40],
+  ['VRFS', () => onFormat(vrfs, 4096), 4, 40],
 ];
 
 describe('a file system service that dies again and again', () => {

@@ -62,6 +62,7 @@ export class Simulation {
   readonly store = new MemoryKeeper();
   /** Absolute requests that were handed back. */
   readonly handedBack: [name: string, request: unknown][] = [];
+  /** Commits of ramfs that changed something. */
   commits = 0;
   syncs = 0;
   deaths = 0;
@@ -116,7 +117,10 @@ export class Simulation {
   protected start(): Volume {
     const keeper = {
       get: (key: string) => this.store.get(key),
-      put: (key: string, value: unknown) => this.effect(() => this.store.put(key, value)),
+      put: (key: string, value: unknown) => {
+        if (key === 'core.ramfs.commit') this.commits++;
+        this.effect(() => this.store.put(key, value));
+      },
       delete: (key: string) => this.effect(() => this.store.delete(key)),
       keys: () => this.store.keys(),
     };
@@ -129,18 +133,10 @@ export class Simulation {
       flush: () => this.effect(() => disk.flush()),
     };
     const core = this.mount({ keeper: partOf(keeper, 'core.'), device });
-    const commit = core.commit.bind(core);
     const sync = core.sync.bind(core);
-    core.commit = () => {
-      this.commits++;
-      commit();
-    };
     core.sync = () => {
-      const { commits } = this;
       this.syncs++;
       sync();
-      // A core's own commit for it is part of it.
-      this.commits = commits;
     };
     this.batch = new Batch();
     this.volume = new Volume({
