@@ -15,6 +15,7 @@ import { Compiler } from './peers.ts';
 import { root } from './program.ts';
 import type { Bench, Row, RowResult } from './row.ts';
 import { bootRow } from './rows/boot.ts';
+import { appendSync, cachedRead, manyFiles, memory, mountAfterCrash, sequentialFile } from './rows/files.ts';
 import { growth } from './rows/growth.ts';
 import { nullCall } from './rows/null-call.ts';
 import { recovery } from './rows/recovery.ts';
@@ -22,7 +23,10 @@ import { largeRpc, pageRpc, smallRpc } from './rows/rpc.ts';
 import { sequentialRead } from './rows/sequential-read.ts';
 import { heading, text } from './table.ts';
 
-const rows: readonly Row[] = [smallRpc, pageRpc, largeRpc, nullCall, bootRow, recovery, sequentialRead, growth];
+const rows: readonly Row[] = [
+  ...[smallRpc, pageRpc, largeRpc, nullCall, bootRow, recovery, sequentialRead, growth],
+  ...[sequentialFile, cachedRead, manyFiles, appendSync, mountAfterCrash, memory],
+];
 
 /** What was measured where. */
 function surroundings() {
