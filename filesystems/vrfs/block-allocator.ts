@@ -147,8 +147,8 @@ export class BlockAllocator {
     }
   }
 
-  /** Puts a run that lies in one bitmap block into quarantine. */
-  private hold({ start, count }: Run): void {
+  /** Puts a free run that lies in one bitmap block into quarantine. */
+  hold({ start, count }: Run): void {
     const index = Math.floor(start / BITS_PER_BLOCK);
     let held = this.quarantine.get(index);
     if (held === undefined) {
@@ -175,11 +175,6 @@ export class BlockAllocator {
       held[at] = (held[at] ?? 0) & ~(1 << (bit & 7));
     }
     this.quarantined -= count;
-  }
-
-  /** Puts a free block into quarantine that the journal has an image of: at mount. */
-  holdFree(block: number): void {
-    if (this.isFree(block)) this.hold({ start: block, count: 1 });
   }
 
   /** Marks the present for `rollBack`. */

@@ -7,7 +7,8 @@ import { damaged, kind } from './metadata.ts';
 import { DIRECT, FANOUT, LEVELS, type Node } from './node.ts';
 import type { Space } from './space.ts';
 
-const LEVEL = 12;
+/** Place of the level in an indirect block. */
+export const LEVEL = 12;
 const POINTERS = 16;
 
 /** Where the pointer to a block of a file is. */
@@ -34,11 +35,12 @@ function locate(index: number): Place {
   return { slot: DIRECT + level - 1, level, offset };
 }
 
-function pointerAt(bytes: Buffer, index: number): number {
+/** A pointer in an indirect block. */
+export function readPointer(bytes: Buffer, index: number): number {
   return bytes.readUInt32LE(POINTERS + 4 * index);
 }
 
-function setPointerAt(bytes: Buffer, index: number, block: number): void {
+export function writePointer(bytes: Buffer, index: number, block: number): void {
   bytes.writeUInt32LE(block, POINTERS + 4 * index);
 }
 
@@ -81,7 +83,7 @@ export class BlockMap {
       const within = offset % FANOUT;
       const end = Math.min(FANOUT, within + count - blocks.length);
       const leaf = this.leaf(node, slot, level, offset);
-      for (let at = within; at < end; at++) blocks.push(leaf === undefined ? 0 : this.checked(pointerAt(leaf, at)));
+      for (let at = within; at < end; at++) blocks.push(leaf === undefined ? 0 : this.checked(readPointer(leaf, at)));
     }
     return blocks;
   }
@@ -97,7 +99,7 @@ export class BlockMap {
     for (let at = level; block !== 0; at--) {
       const bytes = this.read(node, block, at);
       if (at === 1) return bytes;
-      block = pointerAt(bytes, Math.floor(offset / span(at - 1)) % FANOUT);
+      block = readPointer(bytes, Math.floor(offset / span(at - 1)) % FANOUT);
     }
     return undefined;
   }
@@ -115,7 +117,7 @@ export class BlockMap {
       const within = offset % FANOUT;
       const end = Math.min(FANOUT, within + blocks.length - done);
       const leaf = this.leafForChange(node, slot, level, offset);
-      for (let at = within; at < end; at++) setPointerAt(leaf, at, blocks[done++] ?? 0);
+      for (let at = within; at < end; at++) writePointer(leaf, at, blocks[done++] ?? 0);
     }
   }
 
@@ -127,10 +129,10 @@ export class BlockMap {
     }
     for (let at = level; at > 1; at--) {
       const index = Math.floor(offset / span(at - 1)) % FANOUT;
-      let child = pointerAt(this.read(node, block, at), index);
+      let child = readPointer(this.read(node, block, at), index);
       if (child === 0) {
         child = this.create(node, at - 1);
-        setPointerAt(this.change(node, block, at), index, child);
+        writePointer(this.change(node, block, at), index, child);
       }
       block = child;
     }
@@ -174,7 +176,7 @@ export class BlockMap {
     let at = FANOUT;
     let stopped = false;
     while (at > first && !stopped) {
-      const pointer = pointerAt(bytes, at - 1);
+      const pointer = readPointer(bytes, at - 1);
       if (pointer === 0) at--;
       else if (!goOn()) stopped = true;
       else if (level === 1) at = this.giveRun(node, bytes, at, first);
@@ -196,8 +198,9 @@ export class BlockMap {
   /** Frees the longest run of data blocks that ends before pointer `end` and does not begin before `first`. Answers where it begins. */
   private giveRun(node: Node, bytes: Buffer, end: number, first: number): number {
     let at = end - 1;
-    while (at > first && pointerAt(bytes, at - 1) !== 0 && pointerAt(bytes, at - 1) + 1 === pointerAt(bytes, at)) at--;
-    this.space.giveData(node, { start: pointerAt(bytes, at), count: end - at });
+    while (at > first && readPointer(bytes, at - 1) !== 0 && readPointer(bytes, at - 1) + 1 === readPointer(bytes, at))
+      at--;
+    this.space.giveData(node, { start: readPointer(bytes, at), count: end - at });
     return at;
   }
 

@@ -115,7 +115,7 @@ function write(device: BlockDevice, geometry: Geometry, identity: Buffer, label:
   };
   for (const generation of [0, 1]) {
     writeHeader(device, geometry, seals, {
-      ...{ generation, tail: 0, clean: true, previous: 0, durable: 0, state },
+      ...{ generation, tail: 0, clean: true, previous: 0, durable: 0, next: 0, state },
       boot: Buffer.alloc(BOOT_BYTES),
       notes: new Notes(),
     });

@@ -1,7 +1,7 @@
 /** VRFS, the crash-proof file system of VROS. Its format and guarantees are in docs/vrfs.md. */
-import { SystemError } from '../../protocol/errno.ts';
 import type { BlockDevice } from '../block-device.ts';
 import type { Format } from '../file-system.ts';
+import { checkDevice } from './check.ts';
 import { formatDevice } from './format.ts';
 import { kind, MAGIC, readBlocks, SECTORS_PER_BLOCK } from './metadata.ts';
 import { mountDevice } from './mount.ts';
@@ -13,7 +13,5 @@ export const vrfs: Format = {
   },
   mount: mountDevice,
   format: formatDevice,
-  check: () => {
-    throw new SystemError('EOPNOTSUPP', 'VRFS cannot be checked');
-  },
+  check: checkDevice,
 };

@@ -13,7 +13,8 @@ const TAIL = 16;
 const CLEAN = 20;
 const PREVIOUS = 24;
 const DURABLE = 32;
-const BOOT = 40;
+const NEXT = 40;
+const BOOT = 48;
 const STATE: number = BOOT + BOOT_BYTES;
 const NOTE_COUNT: number = STATE + STATE_BYTES;
 const NOTES: number = NOTE_COUNT + 4;
@@ -29,6 +30,8 @@ export interface JournalHeader {
   readonly previous: number;
   /** See JournalRecord. */
   readonly durable: number;
+  /** Records written after this header have this number or a higher one; all others in the area have lower ones. */
+  readonly next: number;
   readonly boot: Buffer;
   /** As it was at the tail. */
   readonly state: VolumeState;
@@ -48,6 +51,7 @@ export function writeHeader(device: BlockDevice, geometry: Geometry, seals: Seal
   bytes.writeUInt32LE(header.clean ? 1 : 0, CLEAN);
   writeU53(bytes, PREVIOUS, header.previous);
   writeU53(bytes, DURABLE, header.durable);
+  writeU53(bytes, NEXT, header.next);
   header.boot.copy(bytes, BOOT);
   writeState(bytes, STATE, header.state);
   bytes.writeUInt32LE(header.notes.size, NOTE_COUNT);
@@ -70,6 +74,7 @@ function decode(bytes: Buffer, block: number, geometry: Geometry, seals: Seals):
     clean: bytes.readUInt32LE(CLEAN) === 1,
     previous: readU53(bytes, PREVIOUS),
     durable: readU53(bytes, DURABLE),
+    next: readU53(bytes, NEXT),
     boot: Buffer.from(bytes.subarray(BOOT, BOOT + BOOT_BYTES)),
     state: readState(bytes, STATE),
   };

@@ -57,8 +57,8 @@ export class Journal {
     this.live = position.live;
     this.last = position.last;
     this.durable = position.durable;
-    // Behind the last record there may be others that were not accepted; none of them can have a number as high as the next one.
-    this.next = position.last + this.capacity + 1;
+    // There may be records that were not accepted. Since the last header at most as many were written as there is room for.
+    this.next = Math.max(position.last, header.next + this.capacity) + 1;
   }
 
   /** Blocks of the longest record that fits into an empty journal. */
@@ -105,8 +105,17 @@ export class Journal {
   }
 
   /**
-   * Makes sure that no record follows the last one, by overwriting what begins where the next one could. Not on the medium before a flush. EIO.
+   * Before the first record of this mount: makes sure that nothing recovery has not accepted is ever taken for a record behind the last one, and that what it has
+   * accepted cannot be lost any more. EIO.
    */
+  begin(): void {
+    this.invalidate();
+    this.flush();
+    this.writeDurable();
+    this.device.flush();
+  }
+
+  /** Makes sure that no record follows the last one, by overwriting what begins where the next one could. Not on the medium before a flush. EIO. */
   invalidate(): void {
     const { head, tail, capacity } = this;
     const wrapped = this.live > 0 && head <= tail;
@@ -143,7 +152,8 @@ export class Journal {
   }
 
   private write(change: Partial<JournalHeader>): void {
-    const header = { ...this.header, ...change, generation: this.header.generation + 1 };
+    const { next } = this;
+    const header = { ...this.header, next, ...change, generation: this.header.generation + 1 };
     writeHeader(this.device, this.geometry, this.seals, header);
     this.header = header;
   }

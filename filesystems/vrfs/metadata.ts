@@ -59,6 +59,17 @@ export function damaged(what: string): SystemError {
   return new SystemError('EUCLEAN', what);
 }
 
+/** Calls `work`; answers what it found damaged, '' if nothing. Other errors of it are thrown. */
+export function damageOf(work: () => void): string {
+  try {
+    work();
+    return '';
+  } catch (error) {
+    if (!(error instanceof SystemError) || error.code !== 'EUCLEAN') throw error;
+    return error.message;
+  }
+}
+
 /** Makes and checks the checks of one file system. */
 export class Seals {
   private readonly seed: number;

@@ -45,6 +45,5 @@ export function mountDevice(device: BlockDevice, options: MountOptions): FileSys
   });
   const { live } = recovery.position;
   if (live > 0) options.log(`recovered ${live} transactions from the journal`, 'info');
-  if (!volume.readOnly) volume.settle();
   return new Vrfs(volume, superblock.label, options);
 }

@@ -102,6 +102,12 @@ function decode(bytes: Buffer, block: number, deviceBlocks: number): Superblock 
   };
 }
 
+/** Whether a block has the superblock of this file system. EIO. */
+export function superblockIsSound(device: BlockDevice, block: number, identity: Buffer): boolean {
+  const bytes = readBlocks(device, block, 1);
+  return identityOf(bytes).equals(identity) && new Seals(identity).holds(bytes, block, kind.SUPERBLOCK);
+}
+
 /** Reads the superblock, or its copy if that is damaged. EINVAL: not VRFS; EUCLEAN: damaged; EOPNOTSUPP; EIO. */
 export function readSuperblock(device: BlockDevice): Superblock {
   const deviceBlocks = Math.floor(device.sectors / SECTORS_PER_BLOCK);

@@ -6,7 +6,8 @@ import { INLINE_TARGET_BYTES, type Node } from './node.ts';
 import type { Space } from './space.ts';
 
 const TARGET = 16;
-const TARGET_BYTES: number = BLOCK_BYTES - TARGET;
+/** Bytes of a target in one block. */
+export const TARGET_BYTES: number = BLOCK_BYTES - TARGET;
 
 /** See the head of this file. */
 export class Symlinks {

@@ -15,7 +15,7 @@ import type { Geometry } from './geometry.ts';
 import { Journal } from './journal.ts';
 import type { JournalHeader } from './journal-header.ts';
 import { type Changes, DATA, differences, type Extent, type Image, type Patch } from './journal-record.ts';
-import { BLOCK_BYTES, kind, type Seals, writeBlocks } from './metadata.ts';
+import { BLOCK_BYTES, damageOf, kind, type Seals, writeBlocks } from './metadata.ts';
 import { NodeTable } from './node-table.ts';
 import { MAX_NOTES_BYTES, Notes } from './notes.ts';
 import type { Recovery } from './recovery.ts';
@@ -79,6 +79,8 @@ export class Volume {
   private readonly pendingNotes = new Notes();
   /** Data blocks written since the last flush. */
   private unverified = 0;
+  /** The journal has been made ready for records of this mount. */
+  private hasBegun = false;
   /** The header on the disk says that the file system was unmounted, and it is true. */
   private isClean: boolean;
   /** Operations were lost between two calls of `commit`; the next one says so. */
@@ -135,27 +137,25 @@ export class Volume {
       this.cache.pin(block, bytes, this.verifierOf(blockKind));
     if (this.isReadOnly) return;
     const { dataStart } = this.geometry;
-    for (const block of recovery.blocks.keys()) {
-      if (block < dataStart || !this.allocator.isFree(block)) continue;
-      this.cache.forget(block);
-      this.allocator.holdFree(block);
-    }
+    for (const block of recovery.blocks.keys())
+      if (block >= dataStart && this.holdIfFree(block)) this.cache.forget(block);
     for (const [start, count] of recovery.extents)
-      for (let block = start; block < start + count; block++) this.allocator.holdFree(block);
+      for (let block = start; block < start + count; block++) this.holdIfFree(block);
+  }
+
+  /** Puts a block into quarantine if it is free. One whose bitmap is damaged cannot be allocated anyway. */
+  private holdIfFree(block: number): boolean {
+    let isFree = false;
+    damageOf(() => {
+      isFree = this.allocator.isFree(block);
+    });
+    if (isFree) this.allocator.hold({ start: block, count: 1 });
+    return isFree;
   }
 
   private verifierOf(blockKind: number): Verify | undefined {
     for (const [verify, known] of this.kinds) if (known === blockKind) return verify;
     return undefined;
-  }
-
-  /** After a mount for writing: makes sure that what recovery accepted cannot be lost any more, and what it did not accept never comes back. EIO. */
-  settle(): void {
-    if (this.isClean) return;
-    this.journal.invalidate();
-    this.journal.flush();
-    this.journal.writeDurable();
-    this.device.flush();
   }
 
   get readOnly(): boolean {
@@ -238,7 +238,13 @@ export class Volume {
 
   /** Whether operations have changed something since the last commit. */
   get hasChanges(): boolean {
-    return this.cache.changedCount > 0 || this.pendingNotes.size > 0;
+    const { state, committedState: before } = this;
+    const isSame =
+      state.freeBlocks === before.freeBlocks &&
+      state.freeNodes === before.freeNodes &&
+      state.tableBlocks === before.tableBlocks &&
+      state.orphans === before.orphans;
+    return this.cache.changedCount > 0 || this.pendingNotes.size > 0 || !isSame;
   }
 
   /** Writes what the operations since the last commit have changed. EIO: none of it has been done. */
@@ -250,13 +256,13 @@ export class Volume {
     const { fresh } = this.space;
     const count = fresh.size;
     try {
+      this.begin();
       if (this.unverified + count > MAX_UNVERIFIED) this.flush();
       let changes = this.collect();
       if (!this.journal.hasRoom(changes)) {
         this.checkpoint(false);
         changes = this.collect();
       }
-      this.isClean = false;
       this.journal.append({ ...changes, extents: this.writeFresh() });
     } catch (error) {
       throw this.fail(error, 'a commit');
@@ -269,6 +275,14 @@ export class Volume {
     this.committedState = { ...this.state };
     this.notes.addAll(this.pendingNotes);
     this.pendingNotes.clear();
+  }
+
+  /** Before the first write of this mount. */
+  private begin(): void {
+    if (this.hasBegun) return;
+    this.journal.begin();
+    this.hasBegun = true;
+    this.isClean = false;
   }
 
   /** What the record will say. The extents are made up, of the right length, until the data is written. */
@@ -332,6 +346,7 @@ export class Volume {
 
   /** Writes what is committed to its place. What is not committed stays as it is. */
   private checkpoint(clean: boolean): void {
+    this.begin();
     this.flush();
     if (!this.journal.isEmpty) {
       this.journal.writeDurable();
