@@ -3,23 +3,49 @@
 import { type Cable, NO_CABLE } from './cable.ts';
 import { DatagramCable } from './dgram.ts';
 import type { NetworkPlug } from './options.ts';
+import { RecordedCable } from './pcap.ts';
+import { TapCable } from './tap.ts';
+import { UserCable } from './user/cable.ts';
 
-/** Opens what the options ask for. Rejects with an Error for people when the host does not let us. */
-export async function openCable(plug: NetworkPlug): Promise<Cable> {
+/**
+ * Opens what the options ask for. Rejects with an Error for people when the host does not let us.
+ *
+ * @param pcapFile where to record the frames, if anywhere
+ */
+export async function openCable(plug: NetworkPlug, pcapFile?: string): Promise<Cable> {
+  const cable = await explain(`the network ${plug.kind} cannot be opened`, () => open(plug));
+  if (pcapFile === undefined) return cable;
   try {
-    return await open(plug);
+    return await explain('the network cannot be recorded', () => new RecordedCable(cable, pcapFile, wallClock()));
   } catch (error) {
-    throw new Error(
-      `the network ${plug.kind} cannot be opened: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    await cable.close();
+    throw error;
   }
 }
 
-async function open(plug: NetworkPlug): Promise<Cable> {
+async function explain<T>(what: string, act: () => T | Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    throw new Error(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function open(plug: NetworkPlug): Cable | Promise<Cable> {
   switch (plug.kind) {
+    case 'none':
+      return NO_CABLE;
+    case 'user':
+      return UserCable.open(plug.forwards, plug.restricted);
     case 'dgram':
       return DatagramCable.open(plug.local, plug.remote);
-    default:
-      return NO_CABLE;
+    case 'tap':
+      return new TapCable(plug.interfaceName);
   }
+}
+
+/** Nanoseconds since 1970, which go on evenly whatever becomes of the host's wall clock. */
+function wallClock(): () => bigint {
+  const offset = BigInt(Date.now()) * 1_000_000n - process.hrtime.bigint();
+  return () => offset + process.hrtime.bigint();
 }

@@ -1,0 +1,159 @@
+/** The host's sockets and name servers, as Node.js has them. */
+
+import { createSocket } from 'node:dgram';
+import fs from 'node:fs';
+import net from 'node:net';
+import type { Endpoint } from '../options.ts';
+import type { Host, HostDatagrams, HostDatagramsHandler, HostStream, HostStreamHandler } from './host.ts';
+
+const RESOLVER_CONFIGURATION = '/etc/resolv.conf';
+const RESOLVER_CONFIGURATION_LIMIT = 64 * 1024;
+/** The configuration is read anew after this time. */
+const RESOLVER_LIFETIME_MS = 5000;
+/** Datagrams that wait for their socket to be connected, or for the host to take them. */
+const DATAGRAM_QUEUE = 64;
+
+export class NodeHost implements Host {
+  readonly #after: () => void;
+  #servers: readonly string[] = [];
+  #serversRead = Number.NEGATIVE_INFINITY;
+
+  /** @param after called when a socket has called its handler */
+  constructor(after: () => void) {
+    this.#after = after;
+  }
+
+  connectStream(to: Endpoint, handler: HostStreamHandler): HostStream {
+    const socket = net.connect({ host: to.address, port: to.port, allowHalfOpen: true });
+    return new NodeStream(socket, handler, this.#after);
+  }
+
+  /** Ties a connection that came to one of our ports to its handler. */
+  takeStream(socket: net.Socket, handler: HostStreamHandler): HostStream {
+    return new NodeStream(socket, handler, this.#after);
+  }
+
+  connectDatagrams(to: Endpoint, handler: HostDatagramsHandler): HostDatagrams {
+    return new NodeDatagrams(to, handler, this.#after);
+  }
+
+  nameServers(): readonly string[] {
+    const now = performance.now();
+    if (now - this.#serversRead > RESOLVER_LIFETIME_MS) {
+      this.#serversRead = now;
+      this.#servers = readNameServers();
+    }
+    return this.#servers;
+  }
+}
+
+class NodeStream implements HostStream {
+  readonly #socket: net.Socket;
+  #handler: HostStreamHandler | null;
+
+  constructor(socket: net.Socket, handler: HostStreamHandler, after: () => void) {
+    this.#socket = socket;
+    this.#handler = handler;
+    const tell = (event: (handler: HostStreamHandler) => void): void => {
+      if (this.#handler === null) return;
+      event(this.#handler);
+      after();
+    };
+    // Whoever sends has decided already what goes together.
+    socket.setNoDelay(true);
+    socket.on('connect', () => tell((each) => each.connected()));
+    socket.on('data', (bytes) => tell((each) => each.data(bytes)));
+    socket.on('end', () => tell((each) => each.ended()));
+    socket.on('error', (error) => {
+      tell((each) => each.failed(codeOf(error)));
+      this.#handler = null;
+    });
+    socket.on('close', () => tell((each) => each.closed()));
+    this.#drained = () => tell((each) => each.drained());
+  }
+
+  readonly #drained: () => void;
+
+  get pending(): number {
+    return this.#socket.writableLength;
+  }
+
+  write(bytes: Buffer): void {
+    this.#socket.write(bytes, this.#drained);
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  destroy(): void {
+    this.#handler = null;
+    if (this.#socket.connecting) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
+  }
+}
+
+class NodeDatagrams implements HostDatagrams {
+  readonly #socket;
+  /** Until it is connected. */
+  #waiting: Buffer[] | null = [];
+  #closed = false;
+
+  constructor(to: Endpoint, handler: HostDatagramsHandler, after: () => void) {
+    const socket = createSocket(net.isIPv6(to.address) ? 'udp6' : 'udp4');
+    this.#socket = socket;
+    const tell = (event: () => void): void => {
+      if (this.#closed) return;
+      event();
+      after();
+    };
+    socket.on('message', (data) => tell(() => handler.data(data)));
+    socket.on('error', (error) => tell(() => handler.failed(codeOf(error))));
+    socket.on('connect', () => {
+      const waiting = this.#waiting ?? [];
+      this.#waiting = null;
+      for (const data of waiting) this.send(data);
+    });
+    socket.connect(to.port, to.address);
+  }
+
+  send(data: Buffer): void {
+    if (this.#closed) return;
+    if (this.#waiting !== null) {
+      if (this.#waiting.length < DATAGRAM_QUEUE) this.#waiting.push(data);
+    } else if (this.#socket.getSendQueueCount() < DATAGRAM_QUEUE) {
+      // What the host cannot send is lost, as on any network; what it says about it comes as an error of the socket.
+      this.#socket.send(data, () => {});
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#socket.close();
+  }
+}
+
+function codeOf(error: Error & { readonly code?: unknown }): string {
+  return typeof error.code === 'string' ? error.code : 'EIO';
+}
+
+/** The addresses after `nameserver` (resolv.conf(5)); none when there is no such file. */
+function readNameServers(): readonly string[] {
+  let text: string;
+  try {
+    text = fs.readFileSync(RESOLVER_CONFIGURATION, 'latin1').slice(0, RESOLVER_CONFIGURATION_LIMIT);
+  } catch {
+    return [];
+  }
+  const words = [...text.matchAll(/^[ \t]*nameserver[ \t]+(\S+)/gm)].map((match) => match[1] ?? '');
+  return words.filter((word) => net.isIP(word) !== 0);
+}

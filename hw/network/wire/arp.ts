@@ -1,0 +1,48 @@
+/**
+ * ARP for IPv4 over Ethernet.
+ *
+ * Read: RFC 826.
+ */
+
+import { type Ipv4Address, LINK_ADDRESS_BYTES } from './address.ts';
+
+const PACKET_BYTES = 28;
+/** Hardware type Ethernet, protocol type IPv4, lengths of their addresses. */
+const ETHERNET_AND_IPV4 = 0x0001_0800;
+const LENGTHS = 0x0604;
+
+export const ARP_REQUEST = 1;
+export const ARP_REPLY = 2;
+
+export interface ArpPacket {
+  readonly operation: number;
+  readonly senderLink: Uint8Array;
+  readonly sender: Ipv4Address;
+  readonly targetLink: Uint8Array;
+  readonly target: Ipv4Address;
+}
+
+/** Takes a packet apart. Null for one that is too short, or for other kinds of addresses. */
+export function parseArp(bytes: Buffer): ArpPacket | null {
+  if (bytes.length < PACKET_BYTES) return null;
+  if (bytes.readUInt32BE(0) !== ETHERNET_AND_IPV4 || bytes.readUInt16BE(4) !== LENGTHS) return null;
+  return {
+    operation: bytes.readUInt16BE(6),
+    senderLink: bytes.subarray(8, 8 + LINK_ADDRESS_BYTES),
+    sender: bytes.readUInt32BE(14),
+    targetLink: bytes.subarray(18, 18 + LINK_ADDRESS_BYTES),
+    target: bytes.readUInt32BE(24),
+  };
+}
+
+export function buildArp(packet: ArpPacket): Buffer {
+  const bytes = Buffer.alloc(PACKET_BYTES);
+  bytes.writeUInt32BE(ETHERNET_AND_IPV4, 0);
+  bytes.writeUInt16BE(LENGTHS, 4);
+  bytes.writeUInt16BE(packet.operation, 6);
+  bytes.set(packet.senderLink, 8);
+  bytes.writeUInt32BE(packet.sender, 14);
+  bytes.set(packet.targetLink, 18);
+  bytes.writeUInt32BE(packet.target, 24);
+  return bytes;
+}

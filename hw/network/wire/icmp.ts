@@ -1,0 +1,52 @@
+/**
+ * ICMP messages: echo, and errors that quote the packet they are about.
+ *
+ * Read: RFC 792; RFC 1122, 3.2.2.
+ */
+
+import { checksum } from './checksum.ts';
+import { IPV4_HEADER_BYTES } from './ipv4.ts';
+
+const HEADER_BYTES = 8;
+/** Of the packet's payload an error quotes this much: the ports of a transport protocol are in it. */
+export const QUOTED_PAYLOAD_BYTES = 8;
+
+export const ICMP = { ECHO_REPLY: 0, UNREACHABLE: 3, ECHO_REQUEST: 8, TIME_EXCEEDED: 11 } as const;
+
+/** Codes of ICMP.UNREACHABLE. */
+export const UNREACHABLE = { NETWORK: 0, HOST: 1, PROTOCOL: 2, PORT: 3, PROHIBITED: 13 } as const;
+
+export interface IcmpMessage {
+  readonly type: number;
+  readonly code: number;
+  /** The four bytes after the check sum: identifier and sequence number of an echo. */
+  readonly rest: number;
+  readonly data: Buffer;
+}
+
+/** Takes a message apart. Null when it is too short or its check sum is wrong. */
+export function parseIcmp(bytes: Buffer): IcmpMessage | null {
+  if (bytes.length < HEADER_BYTES || checksum(bytes) !== 0) return null;
+  return {
+    type: bytes.readUInt8(0),
+    code: bytes.readUInt8(1),
+    rest: bytes.readUInt32BE(4),
+    data: bytes.subarray(HEADER_BYTES),
+  };
+}
+
+export function buildIcmp(message: IcmpMessage): Buffer {
+  const bytes = Buffer.alloc(HEADER_BYTES + message.data.length);
+  bytes.writeUInt8(message.type, 0);
+  bytes.writeUInt8(message.code, 1);
+  bytes.writeUInt32BE(message.rest, 4);
+  bytes.set(message.data, HEADER_BYTES);
+  bytes.writeUInt16BE(checksum(bytes), 2);
+  return bytes;
+}
+
+/** The part of a packet that an error about it quotes: its header and the beginning of its payload. */
+export function quote(packet: Buffer): Buffer {
+  const headerBytes = ((packet[0] ?? 0) & 0x0f) * 4;
+  return Buffer.from(packet.subarray(0, Math.max(IPV4_HEADER_BYTES, headerBytes) + QUOTED_PAYLOAD_BYTES));
+}
