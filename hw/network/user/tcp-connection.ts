@@ -52,13 +52,13 @@ export interface TcpSettings {
 const OWN_SEGMENT_SIZE = 1460;
 const LEAST_SEGMENT_SIZE = 64;
 const SYN_RETRIES = 5;
-const DATA_RETRIES = 8;
+const DATA_RETRIES = 12;
 /** After this silence the guest is asked whether it is still there, so many times, so far apart. */
 const KEEP_ALIVE_IDLE_MS = 300_000;
 const KEEP_ALIVE_RETRIES = 5;
 const KEEP_ALIVE_INTERVAL_MS = 15_000;
-/** Twice the time that a segment can live between us and the guest. */
-const TIME_WAIT_MS = 2000;
+/** How long the last acknowledgement can be asked for again: between us and the guest nothing lives longer. */
+const TIME_WAIT_MS = 30_000;
 /** Answers to segments outside of the window, at most so many a second (RFC 5961, 7). */
 const CHALLENGES_A_SECOND = 10;
 const NO_DATA = Buffer.alloc(0);
@@ -201,6 +201,8 @@ export class TcpConnection {
   #receiveSynchronized(segment: TcpSegment, now: number): void {
     const reset = (segment.flags & FLAG.RST) !== 0;
     if (!this.#receiver.acceptable(segment)) {
+      // The guest's FIN again: our acknowledgement was lost.
+      if (this.#state === 'time-wait' && (segment.flags & FLAG.FIN) !== 0) this.#waitForStragglers(now);
       if (!reset) this.#challenge(now);
       return;
     }
@@ -312,6 +314,11 @@ export class TcpConnection {
   }
 
   #keepAlive(now: number): void {
+    if (this.#sender.retransmitAt !== Infinity) {
+      // The guest is being asked already.
+      this.#keepAliveAt = now + KEEP_ALIVE_IDLE_MS;
+      return;
+    }
     this.#keepAliveProbes++;
     if (this.#keepAliveProbes > KEEP_ALIVE_RETRIES) {
       this.#giveUp();

@@ -131,7 +131,10 @@ export class TcpNat {
         this.#wake = Math.min(this.#wake, flow.nextTimeout);
       },
       guestEnded: () => this.#byEnds.delete(key),
-      ended: () => this.#flows.delete(flow),
+      ended: () => {
+        this.#flows.delete(flow);
+        if (this.#flows.size === 0) this.#wake = Infinity;
+      },
       refused,
     });
     this.#byEnds.set(key, flow);
