@@ -5,6 +5,8 @@ import fs from 'node:fs';
 import type { DiskBackend } from '../hw/disk/backend.ts';
 import { DiskImageError } from '../hw/disk/image.ts';
 import { createMachine, type Machine } from '../hw/machine.ts';
+import type { Cable } from '../hw/network/cable.ts';
+import { CableError, openCable } from '../hw/network/open.ts';
 import { HostTerminal } from '../hw/terminal.ts';
 import packageDescription from '../package.json' with { type: 'json' };
 import { ConfigurationError, type Manifest } from './config.ts';
@@ -40,10 +42,13 @@ async function main(): Promise<number> {
   };
   let spawner = start();
   let disks: (DiskBackend | null)[] = [];
+  let cable: Cable;
   try {
     disks = await openDisks(options);
+    cable = await openCable(options.network.plug, options.pcap);
   } catch (error) {
     spawner.close();
+    await closeDisks(disks);
     throw error;
   }
   const terminal = new HostTerminal({ input: process.stdin, output: process.stdout });
@@ -52,9 +57,11 @@ async function main(): Promise<number> {
     startSeconds: Math.floor((Date.now() - time.now()) / 1000),
     serialLine: terminal,
     disks,
+    cable,
+    stationAddress: options.network.stationAddress,
   });
   terminal.onResize((columns, rows) => machine.consoleSize.set(columns, rows));
-  greet(options, manifests, spawner, disks, machine, terminal, log);
+  greet(options, manifests, spawner, disks, cable, machine, terminal, log);
 
   let outcome: Outcome = { status: 0, reboot: true };
   for (let boot = 0; outcome.reboot; boot++) {
@@ -71,6 +78,7 @@ async function main(): Promise<number> {
     }
   }
 
+  await cable.close();
   const errors = await closeDisks(disks);
   await terminal.close();
   for (const error of errors) process.stderr.write(`vros: ${error}\n`);
@@ -102,6 +110,7 @@ function greet(
   manifests: readonly Manifest[],
   spawner: Spawner,
   disks: readonly (DiskBackend | null)[],
+  cable: Cable,
   machine: Machine,
   terminal: HostTerminal,
   log: KernelLog,
@@ -115,6 +124,7 @@ function greet(
     `VROS ${version}: ${options.cpus} CPU${options.cpus === 1 ? '' : 's'}, policy ${options.policy}, ${manifests.length} programs`,
     `sandbox: ${spawner.describe()}`,
     `disks: ${names.length === 0 ? 'none' : names.join(', ')}`,
+    `network: ${cable.description}`,
   ];
   for (const line of lines) log.info(line);
   if (terminal.isTerminal && !options.quiet) terminal.print(lines.map((line) => `${line}\r\n`).join(''));
@@ -126,7 +136,7 @@ main().then(
   (status) => leave(status),
   (error: unknown) => {
     if (error instanceof UsageError) process.stderr.write(`vros: ${error.message}\n\n${usage}`);
-    else if (error instanceof ConfigurationError || error instanceof DiskImageError)
+    else if (error instanceof ConfigurationError || error instanceof DiskImageError || error instanceof CableError)
       process.stderr.write(`vros: ${error.message}\n`);
     else process.stderr.write(`vros: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
     leave(error instanceof UsageError || error instanceof ConfigurationError ? 64 : 66);

@@ -1,6 +1,7 @@
 /** The command line. Option names follow QEMU where it has them. */
 import os from 'node:os';
 import { parseArgs } from 'node:util';
+import { DEFAULT_NETWORK, type NetworkOptions, parseNetwork } from '../hw/network/options.ts';
 import { defaultConfiguration } from './paths.ts';
 import { isPolicyName, type PolicyName, policyNames } from './sched/index.ts';
 import { type SandboxLayer, sandboxLayers } from './task/sandbox.ts';
@@ -19,6 +20,10 @@ export interface Options {
   readonly disks: readonly (string | undefined)[];
   readonly noDisk: boolean;
   readonly readOnly: boolean;
+  /** What the network card is plugged into. */
+  readonly network: NetworkOptions;
+  /** Where to record what goes over the cable. */
+  readonly pcap: string | undefined;
   readonly cpus: number;
   readonly policy: PolicyName;
   /** Commands for the shell instead of the terminal. */
@@ -36,6 +41,12 @@ export const usage = `usage: npm start -- [options]
   --hda FILE … --hdd FILE  disk images (raw); without any, .vros/hda.img is made and used
   --no-disk                start without a disk
   --read-only              open the images for reading only
+  --netdev NETWORK         user (default): router, DHCP and DNS at 10.0.2.2 and .3, out through the host's sockets;
+                             user,hostfwd=tcp:127.0.0.1:8080-:80 leads a port of the host in, and so on with udp
+                           dgram,local=PORT,remote=PORT: frames in UDP datagrams, to QEMU or another machine
+                           tap,ifname=NAME: a device of the host (npm run tap-setup makes one)
+                           none; and with each of them mac=ADDRESS for the card
+  --pcap FILE              record every frame in a file for tshark
   --smp N                  CPUs (1 to 64; default: the host's, at most ${DEFAULT_CPUS})
   --sched NAME             scheduling policy: ${policyNames.join(', ')}
   --exec 'COMMANDS'        run these shell commands without a prompt, then end with their status
@@ -65,6 +76,8 @@ export function parseOptions(words: readonly string[]): Options {
     disks,
     noDisk: values['no-disk'],
     readOnly: values['read-only'],
+    network: network(values.netdev),
+    pcap: values.pcap,
     cpus,
     policy,
     exec: values.exec ?? null,
@@ -86,6 +99,8 @@ function parse(words: readonly string[]) {
     hdd: text,
     'no-disk': flag,
     'read-only': flag,
+    netdev: text,
+    pcap: text,
     smp: text,
     sched: text,
     exec: text,
@@ -101,6 +116,15 @@ function parse(words: readonly string[]) {
     return parseArgs({ args: [...words], options, strict: true, allowPositionals: false }).values;
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function network(text: string | undefined): NetworkOptions {
+  if (text === undefined) return DEFAULT_NETWORK;
+  try {
+    return parseNetwork(text);
+  } catch (error) {
+    throw new UsageError(`--netdev ${text}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

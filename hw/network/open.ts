@@ -7,8 +7,11 @@ import { RecordedCable } from './pcap.ts';
 import { TapCable } from './tap.ts';
 import { UserCable } from './user/cable.ts';
 
+/** The host does not let us have the network that was asked for; the message says why. */
+export class CableError extends Error {}
+
 /**
- * Opens what the options ask for. Rejects with an Error for people when the host does not let us.
+ * Opens what the options ask for. Rejects with a CableError when the host does not let us.
  *
  * @param pcapFile where to record the frames, if anywhere
  */
@@ -27,7 +30,7 @@ async function explain<T>(what: string, act: () => T | Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (error) {
-    throw new Error(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new CableError(`${what}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -33,7 +33,7 @@ function record(act: (bench: UserBench) => void): Buffer[] {
 function honest(random: Random): Buffer[] {
   const to = random.pick(REMOTES);
   const port = random.pick([53, 67, 80, random.below(65_536)]);
-  const data = random.bytes(random.below(random.pick([4, 100, 1400, 4000])));
+  const data = random.bytes(random.below(random.pick([4, 4, 50, 50, 100, 1400, random.pick([100, 4000])])));
   return record((bench) => {
     switch (random.below(6)) {
       case 0:
@@ -133,13 +133,13 @@ export function fuzzNetwork(random: Random, count: number): void {
     if (stream !== undefined) disturb(stream, random);
     const socket = sockets[random.below(sockets.length)];
     if (socket?.closed === false) socket.handler.data(random.bytes(random.below(100)));
-    if (random.below(50) === 0) bench.wait(random.below(2000));
+    if (random.below(100) === 0) bench.wait(random.below(1000));
     if (bench.frames.length > 10_000) expect.fail(`${label}: ${bench.frames.length} frames at once`);
     bench.frames.length = 0;
     if (streams.length > 2000) streams.splice(0, streams.length, ...streams.filter((each) => !each.destroyed));
     if (sockets.length > 2000) sockets.splice(0, sockets.length, ...sockets.filter((each) => !each.closed));
-    for (const each of streams) each.written.length = 0;
-    for (const each of sockets) each.sent.length = 0;
+    if (stream !== undefined) stream.written.length = 0;
+    if (socket !== undefined) socket.sent.length = 0;
   }
   const { tcp, udp } = bench.network.flows;
   expect(tcp, label).toBeLessThanOrEqual(LIVE_TCP);
