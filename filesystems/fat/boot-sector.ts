@@ -97,7 +97,7 @@ export function looksLikeBootSector(bytes: Uint8Array): boolean {
 }
 
 /**
- * Reads a boot sector. The number of clusters decides between FAT12 and FAT16; FAT32 is told by its layout (no 16-bit table size), as Linux, mtools and dosfstools do.
+ * Reads a boot sector. The number of clusters decides between FAT12 and FAT16; FAT32 is told by its layout (no 16-bit table size), as Linux and dosfstools do.
  *
  * Throws SystemError: EINVAL: not FAT; EOPNOTSUPP: sectors of another size than 512 bytes; EUCLEAN: fields that contradict one another or the size of the device.
  */
