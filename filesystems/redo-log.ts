@@ -246,13 +246,7 @@ export class RedoLog {
       this.finish();
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
-      this.cache.operation(() => {
-        for (const [block, bytes] of originals) {
-          this.cache.keep(block, bytes);
-          this.cache.change(block);
-        }
-      });
-      this.cache.taken();
+      for (const [block, bytes] of originals) this.cache.pin(block, bytes);
     }
   }
 

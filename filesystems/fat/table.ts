@@ -60,9 +60,14 @@ export class TableCode {
     return number === (BAD & this.mask) ? DEFECTIVE : number;
   }
 
+  /** The number in an entry that says `meaning`. */
+  numberOf(meaning: number): number {
+    return meaning === LAST ? END & this.mask : meaning === DEFECTIVE ? BAD & this.mask : meaning;
+  }
+
   /** The bytes of an entry from `offset` on that says `meaning`; `old` are those that are there, since bits of them may belong to others. */
   bytes(cluster: number, meaning: number, old: (offset: number) => number): number[] {
-    const number = meaning === LAST ? END & this.mask : meaning === DEFECTIVE ? BAD & this.mask : meaning;
+    const number = this.numberOf(meaning);
     const at = this.offset(cluster);
     if (this.bits === 32)
       return [number & 0xff, (number >> 8) & 0xff, (number >> 16) & 0xff, (number >>> 24) | (old(at + 3) & 0xf0)];
@@ -156,6 +161,14 @@ export class Table {
   /** Sets an entry, within an operation. */
   set(cluster: number, meaning: number): void {
     const at = this.code.offset(cluster);
+    if (this.geometry.bits !== 12) {
+      const sector = this.cache.change(this.geometry.table + Math.floor(at / SECTOR_BYTES));
+      const within = at % SECTOR_BYTES;
+      const number = this.code.numberOf(meaning);
+      if (this.geometry.bits === 16) sector.writeUInt16LE(number, within);
+      else sector.writeInt32LE((sector.readInt32LE(within) & ~this.code.mask) | number, within);
+      return;
+    }
     for (const [index, byte] of this.code.bytes(cluster, meaning, this.byte).entries()) {
       const offset = at + index;
       this.cache.change(this.geometry.table + Math.floor(offset / SECTOR_BYTES))[offset % SECTOR_BYTES] = byte;
@@ -168,6 +181,9 @@ export class Table {
   allocate(count: number, previous: number): Extent[] {
     const extents: { cluster: number; count: number }[] = [];
     let last = previous;
+    this.cache.undo(() => {
+      for (const extent of extents) for (let at = 0; at < extent.count; at++) this.count(extent.cluster + at, 1);
+    });
     for (let taken = 0; taken < count; taken++) {
       const near = last + 1;
       const cluster = last !== 0 && this.isUsable(near) ? near : this.find(this.next);
@@ -175,7 +191,6 @@ export class Table {
       if (last !== 0) this.set(last, cluster);
       this.set(cluster, LAST);
       this.count(cluster, -1);
-      this.cache.undo(() => this.count(cluster, 1));
       const extent = extents.at(-1);
       if (extent !== undefined && extent.cluster + extent.count === cluster) extent.count++;
       else extents.push({ cluster, count: 1 });
@@ -192,21 +207,21 @@ export class Table {
    */
   release(first: number, sectors: number): number {
     const touched = new Set<number>();
+    const freed: number[] = [];
+    this.cache.undo(() => {
+      for (const cluster of freed) this.held.delete(cluster);
+    });
     for (let cluster = first; isCluster(this.geometry, cluster); ) {
       const value = this.get(cluster);
       if (value === FREE || value === DEFECTIVE) return 0;
       touched.add(Math.floor(this.code.offset(cluster) / SECTOR_BYTES));
       if (touched.size > sectors) return cluster;
-      this.hold(cluster, value);
+      this.set(cluster, FREE);
+      this.held.set(cluster, value);
+      freed.push(cluster);
       cluster = value;
     }
     return 0;
-  }
-
-  private hold(cluster: number, value: number): void {
-    this.set(cluster, FREE);
-    this.held.set(cluster, value);
-    this.cache.undo(() => this.held.delete(cluster));
   }
 
   /** Everything since the last commit is permanent: what was freed can be given away. */
