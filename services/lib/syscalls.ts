@@ -91,6 +91,15 @@ export const yieldCpu = (): void => systemCall('yield', undefined);
 export const sleep = (milliseconds: number): void => systemCall('sleep', { milliseconds });
 export const taskList = (): TaskRow[] => systemCall('task_list', undefined);
 export const taskCapabilities = (pid: number): CapabilityRow[] => systemCall('task_capabilities', { pid });
+/** Whether a task that has asked for something still waits: it holds a right to do so, and a dead one holds nothing. */
+export function isTaskAlive(pid: number): boolean {
+  try {
+    return taskCapabilities(pid).length > 0;
+  } catch (error) {
+    if (error instanceof SystemError && error.code === 'ESRCH') return false;
+    throw error;
+  }
+}
 export const signalPort = (port: Handle): void => systemCall('signal_port', undefined, port);
 /** Answers the scheduling policy and its figures; a name other than '' changes it. */
 export const scheduler = (policy = ''): Result<'scheduler'> => systemCall('scheduler', { policy });

@@ -8,6 +8,7 @@ import {
   type Handle,
   ioVector,
   ipcRelease,
+  isTaskAlive,
   log,
   offer,
   post,
@@ -15,7 +16,6 @@ import {
   run,
   SystemError,
   storeGet,
-  taskCapabilities,
   time,
   tty,
   ttyEvent,
@@ -38,21 +38,11 @@ function toForeground(right: Handle, send: (events: ReturnType<typeof eventsOf>)
 
 const eventsOf = (right: Handle) => poster(ttyEvent, right);
 
-/** A task that waits for an answer of this port holds a right to it; a dead one holds nothing. */
-function waits(pid: number): boolean {
-  try {
-    return taskCapabilities(pid).length > 0;
-  } catch (error) {
-    if (error instanceof SystemError && error.code === 'ESRCH') return false;
-    throw error;
-  }
-}
-
 const driver = new TerminalDriver({
   vector: ioVector,
   save: (key, value) => post('store_put', { key, value }),
   load: storeGet,
-  waits,
+  waits: isTaskAlive,
   signal: (right, signal) => toForeground(right, (events) => events.signal({ signal })),
   resized: (right, { columns, rows }) => toForeground(right, (events) => events.resize({ columns, rows })),
   release: ipcRelease,

@@ -69,9 +69,13 @@ function* mountReadOnly(
 function* look(world: MountWorld, format: Format, disk: Disk): Work<'format' | 'blank' | 'other'> {
   try {
     const device = yield* world.device(disk.name);
-    if ((yield* probe(device, [format])) !== undefined) return 'format';
-    const own = disk.kind === OWN_PARTITION_TYPE && !disk.readOnly;
-    return own && (yield* isBlank(device)) ? 'blank' : 'other';
+    try {
+      if ((yield* probe(device, [format])) !== undefined) return 'format';
+      const own = disk.kind === OWN_PARTITION_TYPE && !disk.readOnly;
+      return own && (yield* isBlank(device)) ? 'blank' : 'other';
+    } finally {
+      device.close();
+    }
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     world.log(`${disk.name} cannot be looked at: ${error.message}`, 'warning');

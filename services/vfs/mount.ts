@@ -1,9 +1,13 @@
 /** What is mounted somewhere: a file system in this process, one in a process of its own, or a place that is not known yet. */
 import { SystemError } from '../../protocol/errno.ts';
+import type { filesystem } from '../../protocol/filesystem.ts';
+import type { Reply, Request } from '../../protocol/interface.ts';
 import type { Handle } from '../../protocol/schema.ts';
 import type { MountRow } from '../../protocol/vfs.ts';
 import type { Volume } from '../lib/filesystem/index.ts';
+import type { LATER, RequestContext } from '../lib/index.ts';
 import type { Mounted } from './mount-table.ts';
+import type { Work } from './work.ts';
 
 /** Requests that may wait at a place. */
 export const MAX_WAITING = 256;
@@ -30,10 +34,20 @@ export class Gate {
   }
 }
 
+type Open = (typeof filesystem.methods)['open'];
+
 /** A file system in this process. */
 export interface MemoryMount extends Mounted {
   readonly kind: 'memory';
   readonly volume: Volume;
+  /** Opens its files, where that is more than to enter them as open. `goOn` gets the request when the path leads out. */
+  open?(
+    request: Request<Open>,
+    context: RequestContext,
+    goOn: (request: Request<Open>) => Reply<Open> | typeof LATER,
+  ): Reply<Open> | typeof LATER;
+  /** What has to be found out before a path in it is looked up; null: nothing. */
+  prepare?(inner: string): Work<void> | null;
 }
 
 /** A file system in a process of its own. */

@@ -139,8 +139,13 @@ export class Mounts {
       if (names.includes(wanted)) return wanted;
       throw new SystemError('EINVAL', `there is no type ${wanted}: ${names.join(', ')}`);
     }
-    const found = yield* probe(yield* this.world.device(device), this.formats);
-    if (found !== undefined) return found.name;
+    const opened = yield* this.world.device(device);
+    try {
+      const found = yield* probe(opened, this.formats);
+      if (found !== undefined) return found.name;
+    } finally {
+      opened.close();
+    }
     throw new SystemError('EINVAL', `${device} holds no file system of a known type (${names.join(', ')})`);
   }
 

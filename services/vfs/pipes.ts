@@ -91,6 +91,13 @@ export class Pipes {
     return this.pipes.size;
   }
 
+  /** Badges of all ends that are open. */
+  get badges(): number[] {
+    return [...this.pipes.values()].flatMap((pipe) =>
+      (['reader', 'writer'] as const).filter((end) => pipe.state[end]).map((end) => badge(pipe, end)),
+    );
+  }
+
   /** Takes up a pipe of an earlier incarnation. Throws SystemError EINVAL. */
   restore(state: unknown): void {
     const pipe = { state: kept.fromWire(state, []), reads: [], writes: [] };

@@ -20,6 +20,8 @@ const BLANK_SECTORS = 128;
 export interface SlowDevice {
   readonly sectors: number;
   read(sector: number, count: number): Step<Uint8Array>;
+  /** Gives it up. */
+  close(): void;
 }
 
 /** Thrown out of a look at sectors that are not here yet. */

@@ -42,6 +42,11 @@ export class Sessions {
     return this.sessions.size;
   }
 
+  /** Badges of all sessions. */
+  get badges(): number[] {
+    return [...this.sessions.values()].map(badgeFor);
+  }
+
   /** Takes up the sessions of an earlier incarnation. Throws SystemError EINVAL. */
   restore(states: Iterable<unknown>): void {
     for (const state of states) {

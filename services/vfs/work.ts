@@ -3,7 +3,7 @@
  * that would run promises; so steps end by calling back.
  */
 import { SystemError } from '../../protocol/errno.ts';
-import type { Outcome } from '../lib/index.ts';
+import { LATER, type Outcome, type RequestContext } from '../lib/index.ts';
 
 /** Something that ends later, or at once, by calling `done` once. */
 export type Step<T> = (done: (outcome: Outcome<T>) => void) => void;
@@ -49,4 +49,14 @@ function advance<R>(work: Work<R>, outcome?: Outcome<unknown>): Outcome<R> | { r
     if (!(error instanceof SystemError)) throw error;
     return { ok: false, error };
   }
+}
+
+/** Answers a request with what work comes to. The work may have handed the request on: then it answers LATER. */
+export function answerLater<R>(context: RequestContext, work: Work<R | typeof LATER>): typeof LATER {
+  return context.later<R>((deferred) => {
+    start(work, (outcome) => {
+      if (!outcome.ok) deferred.fail(outcome.error);
+      else if (outcome.value !== LATER) deferred.reply(outcome.value as R);
+    });
+  });
 }
