@@ -90,7 +90,9 @@ export class Mounts {
     this.table = table;
     this.records = records;
     this.formats = formats;
-    for (const known of records.all) if (known.stage !== 'mounting') table.add(this.diskMount(known, null, false));
+    for (const known of records.all) {
+      if (known.stage !== 'mounting') table.add(this.diskMount(known, null, known.stage === 'unmounting'));
+    }
   }
 
   /** Everything that comes again has come: what was begun and nobody asks for any more is brought to an end. */
@@ -235,9 +237,9 @@ export class Mounts {
     }
     yield* this.attempt(`uncover ${known.path}`, this.world.cover(known.path, false));
     if (mount !== undefined) this.table.remove(mount);
-    this.records.remove(known, { sender, sequence });
     if (mount?.kind === 'disk') mount.gate.open();
     yield* this.attempt(`stop ${service}`, this.world.stopService(service));
+    this.records.remove(known, { sender, sequence });
     this.world.log(`${known.device} is unmounted from ${known.path}`, 'info');
   }
 

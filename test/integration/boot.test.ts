@@ -33,7 +33,8 @@ describe('disks', () => {
     const file = path.join(machine.folder, '.vros/hda.img');
     const before = fs.statSync(file);
     expect(before.size).toBe(64 * 1024 * 1024);
-    expect(before.blocks * 512).toBeLessThan(1024 * 1024);
+    // It is sparse: there is a file system on it, and nothing in that.
+    expect(before.blocks * 512).toBeLessThan(8 * 1024 * 1024);
   });
 
   it('refuses an empty image with a sentence', async () => {
