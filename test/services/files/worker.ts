@@ -11,6 +11,7 @@ import {
   openFlags,
   SystemError,
 } from '../../../services/lib/index.ts';
+import { digest } from './digest.ts';
 import { Expected } from './expected.ts';
 import type { WorkerOrder, WorkerResult } from './order.ts';
 import { Random } from './random.ts';
@@ -330,13 +331,6 @@ const names = (entries: readonly { name: string }[]): string =>
     .map(({ name }) => name)
     .sort()
     .join('/');
-
-/** Length and a sum of all bytes and their places. */
-function digest(data: Uint8Array): string {
-  let sum = 0x811c9dc5;
-  for (const byte of data) sum = Math.imul(sum ^ byte, 0x01000193);
-  return `${data.length} ${(sum >>> 0).toString(16)}`;
-}
 
 /** What answers nothing. */
 function nothing(work: () => void): () => null {
