@@ -1,8 +1,10 @@
 /** The prompt: lines from the line editor to the session, until the input ends. */
 import { log, SystemError, storeGet, storePut } from '../lib/index.ts';
 import { complete } from './completion.ts';
+import { CommandError } from './errors.ts';
 import { History } from './history.ts';
 import { type Completion, LineEditor } from './line-editor.ts';
+import { pathsFor } from './name-source.ts';
 import { parse } from './parser.ts';
 import { Services } from './services.ts';
 import { INTERRUPTED, type Session, USAGE } from './session.ts';
@@ -147,20 +149,28 @@ export class Prompt {
 
   private complete(text: string, cursor: number): Completion {
     const { session } = this;
-    const services = new Services();
-    const completers = [...session.commands.values()].map((command) => {
-      const values = (words: readonly string[]): readonly string[] => {
-        try {
-          return command.complete?.(words, services, session) ?? [];
-        } catch {
-          // Nothing is proposed when the service that knows it does not answer.
-          return [];
-        }
-      };
-      return [command.name, values] as const;
+    const services = new Services(session.directory);
+    /** Nothing is proposed when the service that knows it does not answer. */
+    const proposed = (propose: () => readonly string[]): readonly string[] => {
+      try {
+        return propose();
+      } catch (error) {
+        if (error instanceof SystemError || error instanceof CommandError) return [];
+        throw error;
+      }
+    };
+    const commands = [...session.commands.values()];
+    const completers = commands.map(({ name, complete: values }) => {
+      if (values === undefined) return [name, null] as const;
+      return [name, (words: readonly string[]) => proposed(() => values(words, services, session))] as const;
     });
     try {
-      return complete(text, cursor, { commands: new Map(completers), variables: [...session.variables.keys()] });
+      return complete(text, cursor, {
+        commands: new Map(completers),
+        operands: new Map(commands.flatMap(({ name, operands }) => (operands === undefined ? [] : [[name, operands]]))),
+        variables: [...session.variables.keys()],
+        paths: (typed, directoriesOnly) => proposed(() => pathsFor(services.files, typed, directoriesOnly)),
+      });
     } finally {
       services.release();
     }

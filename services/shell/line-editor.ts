@@ -374,7 +374,9 @@ export class LineEditor {
   }
 
   private list(candidates: readonly string[]): void {
-    const lines = formatColumns(candidates.slice(0, MAX_LISTED).map(visibleText), this.columns);
+    // Of paths the last component.
+    const shown = candidates.slice(0, MAX_LISTED).map((candidate) => visibleText(candidate.replace(/^.*\/(?=.)/s, '')));
+    const lines = formatColumns(shown, this.columns);
     if (candidates.length > MAX_LISTED) lines.push(`… and ${candidates.length - MAX_LISTED} more`);
     this.draw();
     this.output += this.display.leave('') + lines.map((line) => `${line}\r\n`).join('');

@@ -20,3 +20,17 @@ export function nameSource(files: Files): NameSource {
     isDirectory: (path) => unlessRefused(false, () => files.attributes(path === '' ? '.' : path).type === 'directory'),
   };
 }
+
+/** Paths for completion: what is in the directory that `typed` names so far. Names with a dot in front only if one is typed. */
+export function pathsFor(files: Files, typed: string, directoriesOnly: boolean): string[] {
+  const directory = /^.*\//s.exec(typed)?.[0] ?? '';
+  const begun = typed.slice(directory.length);
+  const { entries, isDirectory } = nameSource(files);
+  return entries(directory === '' ? '.' : directory)
+    .filter(({ name }) => name.startsWith(begun) && (begun.startsWith('.') || !name.startsWith('.')))
+    .flatMap(({ name, type }) => {
+      const path = directory + name;
+      if (type === 'directory' || (type === 'symlink' && isDirectory(path))) return [`${path}/`];
+      return directoriesOnly ? [] : [path];
+    });
+}

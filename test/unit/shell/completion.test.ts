@@ -59,13 +59,57 @@ describe('complete', () => {
     ['service $X', [8]],
     ['service $X ', [11, 'a\\$b', 'ata', "it\\'s", 'my\\ service', 'tty']],
     ['ps # s', [6]],
-    ['ps > s', [6]],
+    ['ps > s', [5]],
     ['ps > s s', [7]],
     ['> f s', [4, 'sched', 'service']],
     ['echo $(s', [8]],
     ['if s', [3]],
   ] as [string, [number, ...string[]]][])('%j', (text, expected) => {
     expect(completed(text)).toEqual(expected);
+  });
+
+  const names = ['dir/', 'data', "it's", 'a b', 'my dir/', '.hidden'];
+  const withPaths = {
+    ...source,
+    operands: new Map([
+      ['cd', 'directories'],
+      ['ps', 'none'],
+    ] as const),
+    commands: new Map([...commands, ['cd', null] as const]),
+    paths: (typed: string, directoriesOnly: boolean) => {
+      const directory = /^.*\//s.exec(typed)?.[0] ?? '';
+      return names.filter((name) => !directoriesOnly || name.endsWith('/')).map((name) => directory + name);
+    },
+  };
+
+  it.each([
+    ['echo d', [5, 'data', 'dir/']],
+    ['echo x | echo d', [14, 'data', 'dir/']],
+    ['echo dir/d', [5, 'dir/data', 'dir/dir/']],
+    ['echo /d', [5, '/data', '/dir/']],
+    ['echo ~/d', [5, '~/data', '~/dir/']],
+    ['echo "~/d', [5, '"~/data"', '"~/dir/']],
+    ['echo a', [5, 'a\\ b']],
+    ['echo "my', [5, '"my dir/']],
+    ["echo 'my", [5, "'my dir/"]],
+    ['echo my', [5, 'my\\ dir/']],
+    ['echo "my dir/d', [5, '"my dir/data"', '"my dir/dir/']],
+    ["echo 'i", [5, "it\\'s"]],
+    ['cd ', [3, 'dir/', 'my\\ dir/']],
+    ['ps d', [3]],
+    ['service s', [8, 'start', 'stop']],
+    ['echo -d', [5]],
+    ['ps > d', [5, 'data', 'dir/']],
+    ['ps 2>>d', [6, 'data', 'dir/']],
+    ['<d', [1, 'data', 'dir/']],
+    ['ps 2>&d', [7]],
+    ['ps <<<d', [7]],
+    ['d', [0]],
+    ['~/d', [0]],
+    ['unknown d', [8, 'data', 'dir/']],
+  ] as [string, [number, ...string[]]][])('%j with paths', (text, expected) => {
+    const { start, candidates } = complete(text, text.length, withPaths);
+    expect([start, ...candidates]).toEqual(expected);
   });
 
   it('leaves out values with control characters and doubles', () => {

@@ -169,8 +169,8 @@ describe('random expressions', () => {
     const random = new Random();
     for (let round = 0; round < 60; round += 1) {
       const lines = Array.from({ length: 60 }, () => randomLine(random));
-      // GNU's grep errs about \b in repeated groups.
-      const pattern = randomExpression(random, 2, ['^', '$']);
+      // GNU's grep errs about anchors in repeated groups.
+      const pattern = `${random.pick(['', '^'])}(${randomExpression(random, 2, [])})${random.pick(['', '$'])}`;
       const [flag, options, written] = random.pick([
         ['-E', extended, pattern],
         ['-Ei', { ...extended, ignoreCase: true }, pattern],
