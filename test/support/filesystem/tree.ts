@@ -133,11 +133,14 @@ export function readTree(fs: FileSystem, options: TreeOptions = wholeTree): stri
   return treeText(names, options);
 }
 
+/** Characters of a line that are shown. */
+const MAX_LINE = 160;
+
 /** The lines in which two texts differ, for people. */
 export function treeDifference(expected: string, actual: string): string {
   const wanted = new Set(expected.split('\n'));
   const found = new Set(actual.split('\n'));
-  const missing = [...wanted].filter((line) => !found.has(line)).map((line) => `- ${line}`);
-  const surplus = [...found].filter((line) => !wanted.has(line)).map((line) => `+ ${line}`);
+  const missing = [...wanted].filter((line) => !found.has(line)).map((line) => `- ${line.slice(0, MAX_LINE)}`);
+  const surplus = [...found].filter((line) => !wanted.has(line)).map((line) => `+ ${line.slice(0, MAX_LINE)}`);
   return [...missing, ...surplus].join('\n');
 }
