@@ -6,6 +6,7 @@ import { type Geometry, looksLikeBootSector, readBootSector, typeName } from './
 import { checkFat } from './check.ts';
 import { FatFileSystem } from './fat.ts';
 import { makeFat } from './make.ts';
+import { TableCopies } from './table-copies.ts';
 import { isMarkedDirty, Volume, volumeName } from './volume.ts';
 
 /** Findings of a check that are written to the log one by one. */
@@ -14,7 +15,8 @@ const LOGGED_FINDINGS = 20;
 function mount(device: BlockDevice, options: MountOptions): FileSystem {
   const geometry = readBootSector(device.read(0, 1), device.sectors);
   const { keeper, readOnly } = options;
-  const dirty = isMarkedDirty((sector) => device.read(sector, 1), geometry);
+  const copies = new TableCopies(device, geometry);
+  const dirty = isMarkedDirty((sector) => copies.read(sector, 1), geometry);
   const resumed = keeper !== null && isResumable(keeper, volumeName(geometry));
   let reason = '';
   if (dirty && !resumed) {

@@ -11,7 +11,7 @@ import { MemoryDevice } from '../support/memory-device.ts';
 import { MemoryKeeper } from '../support/memory-keeper.ts';
 import { Random } from '../support/random.ts';
 import { missingTools, outcomeOf, run } from '../support/tools.ts';
-import { made, mounted, picture, problemsOf } from '../unit/fat/volume.ts';
+import { below, made, mounted, picture, problemsOf } from '../unit/fat/volume.ts';
 import { Workload } from '../unit/fat/workload.ts';
 import { fatPicture, hostPicture, makeTree, pathsIn } from './fat-host.ts';
 
@@ -92,7 +92,7 @@ describe.skipIf(missing !== '')(`FAT made by others ${missing}`.trim(), () => {
     const workload = new Workload(random, { maxFileBytes: 20_000, maxNodes: 30 });
     const own = writable.makeDirectory(writable.root, 'own', 0o755);
     for (let step = 0; step < 100; step++) {
-      const { text, got, wanted } = workload.step(within(writable, own));
+      const { text, got, wanted } = workload.step(below(writable, own));
       expect(got, `${message}, step ${step}: ${text}`).toBe(wanted);
     }
     expect(picture(writable, own), message).toEqual(workload.picture());
@@ -133,17 +133,6 @@ describe.skipIf(missing !== '')(`FAT made by others ${missing}`.trim(), () => {
     expect(fileSystem.lookup(root, 'alongn~2.txt')).toBe(fileSystem.lookup(root, 'a long name 2.txt'));
   });
 });
-
-/** The part of a file system below a directory. */
-function within(fileSystem: FileSystem, root: number): FileSystem {
-  return new Proxy(fileSystem, {
-    get(target, key) {
-      if (key === 'root') return root;
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
-}
 
 /** Deletes, renames and makes things, on the host and with mtools. */
 function changeBoth(random: Random, tree: string, image: string): void {

@@ -81,3 +81,14 @@ export function picture(fs: FileSystem, directory = fs.root, path = ''): string[
 export function problemsOf(device: MemoryDevice): readonly string[] {
   return fat.check(device, false).problems;
 }
+
+/** The part of a file system below a directory. */
+export function below(fs: FileSystem, root: number): FileSystem {
+  return new Proxy(fs, {
+    get(target, key) {
+      if (key === 'root') return root;
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
