@@ -185,7 +185,8 @@ describe('configuration', () => {
     const served = new Set(manifests.flatMap(({ serves }) => serves));
     for (const { name, looksUp, dependsOn, maySpawn } of manifests) {
       for (const other of [...dependsOn, ...maySpawn]) expect(names.has(other), `${name}: ${other}`).toBe(true);
-      for (const port of looksUp) expect(served.has(port), `${name} looks up ${port}`).toBe(true);
+      // The name of a template stands for those of its instances.
+      for (const port of looksUp) expect(served.has(port) || names.has(port), `${name} looks up ${port}`).toBe(true);
     }
   });
 });
