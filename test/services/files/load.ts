@@ -1,12 +1,17 @@
 /** Starts workers, lets them work until enough services have been killed, and looks at what they share. */
+import type { Client } from '../../../protocol/interface.ts';
+import { service } from '../../../protocol/service.ts';
 import {
   bootArguments,
+  client,
   connect,
   Files,
   type Handle,
   init,
   ipcCreatePort,
+  ipcFindPort,
   log,
+  SystemError,
   sleep,
   spawn,
   taskList,
@@ -17,6 +22,9 @@ import type { DiskOrder, DiskResult, LoadOrder, WorkerOrder, WorkerResult } from
 
 /** Name of the program that workers are tasks of. */
 export const WORKER_PROGRAM = 'files-worker';
+
+/** How long a service is waited for at a time. */
+const PATIENCE_MS = 1000;
 
 const STOP_FILE = '/stop';
 const RACES = 100_000;
@@ -33,8 +41,11 @@ export function load(): void {
   for (const disk of order.disks)
     for (let i = 0; i < disk.workers; i++) pids.set(start(order, disk, pids.size, port), disk);
   log('the load has begun');
-  const before = incarnations(order.victims);
-  while (incarnations(order.victims) - before < order.kills && taskList().some(({ pid }) => pids.has(pid))) sleep(50);
+  const watch = new Watch(order.victims);
+  while (watch.deaths() < order.kills && taskList().some(({ pid }) => pids.has(pid))) {
+    watch.report();
+    sleep(20);
+  }
   files.write(STOP_FILE, new Uint8Array(0));
   for (const pid of pids.keys()) {
     const { status } = waitpid(pid, 60_000);
@@ -63,9 +74,54 @@ function start(order: LoadOrder, disk: DiskOrder, number: number, port: Handle):
   return spawn(WORKER_PROGRAM, [JSON.stringify(worker)], port);
 }
 
-/** How often services have been started, all together. */
-function incarnations(names: readonly string[]): number {
-  return taskList().reduce((sum, { name, incarnation }) => sum + (names.includes(name) ? incarnation : 0), 0);
+/** Watches the services that are killed. */
+class Watch {
+  private readonly names: readonly string[];
+  private readonly servers = new Map<string, Client<typeof service.methods>>();
+  /** Host processes of the incarnations that have answered. */
+  private readonly serving = new Map<string, number>();
+  private readonly before: number;
+
+  constructor(names: readonly string[]) {
+    this.names = names;
+    for (const name of names) this.servers.set(name, client(service, ipcFindPort(name, 10_000), PATIENCE_MS));
+    this.before = this.incarnations();
+  }
+
+  /** How often services have been started anew. */
+  deaths(): number {
+    return this.incarnations() - this.before;
+  }
+
+  private incarnations(): number {
+    return taskList().reduce((sum, { name, incarnation }) => sum + (this.names.includes(name) ? incarnation : 0), 0);
+  }
+
+  /** Tells which process of each service answers, whenever that has changed. */
+  report(): void {
+    const told = JSON.stringify([...this.serving]);
+    for (const name of this.names) {
+      const host = this.hostOf(name);
+      if (host !== undefined && host !== this.serving.get(name) && this.answers(name) && this.hostOf(name) === host) {
+        this.serving.set(name, host);
+      }
+    }
+    if (JSON.stringify([...this.serving]) !== told) log(`SERVING ${JSON.stringify(Object.fromEntries(this.serving))}`);
+  }
+
+  private hostOf(name: string): number | undefined {
+    return taskList().find((row) => row.name === name && row.state !== 'ZOMBIE' && row.state !== 'STARTING')?.host;
+  }
+
+  private answers(name: string): boolean {
+    try {
+      this.servers.get(name)?.ping();
+      return true;
+    } catch (error) {
+      if (error instanceof SystemError) return false;
+      throw error;
+    }
+  }
 }
 
 /** Compares what workers say with what they have left together. */
