@@ -84,7 +84,7 @@ describe('the example of the protocol', () => {
 describe('every page', () => {
   it.each(names.map((name) => [name]))('%s names only scripts and options that exist', (name) => {
     const text = read(name);
-    for (const [, script = ''] of text.matchAll(/\bnpm run (?:--silent )?([a-z:]+)/g))
+    for (const [, script = ''] of text.matchAll(/\bnpm run (?:--silent )?([a-z:-]+)/g))
       expect(Object.keys(packageDescription.scripts)).toContain(script);
     const known = new Set([...usage.matchAll(/--[a-z-]+/g)].map(([option]) => option));
     // hdb and hdc stand between hda and hdd, and these belong to other programs.
