@@ -152,7 +152,7 @@ const subjects: readonly (readonly [name: string, make: () => Simulation, runs: 
 
 describe('a file system service that dies again and again', () => {
   for (const [name, make, runs, rounds] of subjects) {
-    it(`does on ${name} what one does that never dies`, () => {
+    it(`does on ${name} what one does that never dies`, { timeout: 60_000 }, () => {
       const { seed } = new Random();
       let deaths = 0;
       for (let index = 0; index < runs; index++) deaths += run(seed + index, rounds, make);
