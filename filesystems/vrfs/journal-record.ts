@@ -82,11 +82,25 @@ export interface JournalRecord extends Changes {
 /** What the journal adds to changes. */
 export type Link = Pick<JournalRecord, 'sequence' | 'previous' | 'durable' | 'boot'>;
 
+/** The words of a block, or an empty list if it lies in memory so that they cannot be had. */
+function wordsOf(bytes: Buffer): Uint32Array {
+  const { buffer, byteOffset } = bytes;
+  return byteOffset % 4 === 0 ? new Uint32Array(buffer, byteOffset, BLOCK_BYTES / 4) : new Uint32Array(0);
+}
+
 /** What differs in `after`; null: so much that the whole block is better. */
 export function differences(before: Buffer, after: Buffer): Buffer | null {
+  const [wordsBefore, wordsAfter] = [wordsOf(before), wordsOf(after)];
+  const words = Math.min(wordsBefore.length, wordsAfter.length);
   const parts: Buffer[] = [];
   let total = 0;
   for (let at = 0; at < BLOCK_BYTES; ) {
+    if (at % 4 === 0) {
+      let word = at / 4;
+      while (word < words && wordsBefore[word] === wordsAfter[word]) word++;
+      at = Math.max(at, word * 4);
+    }
+    if (at === BLOCK_BYTES) break;
     if (before[at] === after[at]) {
       at++;
       continue;
