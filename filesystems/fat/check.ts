@@ -75,8 +75,9 @@ class Check {
   run(): CheckReport {
     const { volume, findings } = this;
     const wasDirty = volume.dirty;
-    this.checkBackup();
+    // Before anything is changed: that begins with a mark in the first sector of all tables.
     this.checkStart();
+    this.checkBackup();
     this.checkCopies();
     const tree = new TreeCheck(findings, (owned) => this.progress?.((WALK_SHARE * owned) / this.geometry.clusters));
     tree.run();
@@ -120,9 +121,10 @@ class Check {
     const { table, media, copies } = this.geometry;
     if (this.isStart(this.device.read(table, 1))) return;
     for (const copy of copies) {
-      if (!this.isStart(this.device.read(copy, 1))) continue;
+      const start = Buffer.from(this.device.read(copy, 1));
+      if (!this.isStart(start)) continue;
       this.findings.found('the table does not begin as it has to, but a copy of it does, and is used', () =>
-        this.takeCopy(copy),
+        this.takeCopy(copy, start),
       );
       return;
     }
@@ -147,11 +149,13 @@ class Check {
     return sector[0] === media && high && higher;
   }
 
-  private takeCopy(copy: number): void {
+  /** Makes a copy the table; `start` is its first sector. */
+  private takeCopy(copy: number, start: Buffer): void {
     const { table, tableSectors } = this.geometry;
     for (let at = 0; at < tableSectors; at += COMPARED_SECTORS) {
       const count = Math.min(COMPARED_SECTORS, tableSectors - at);
       const bytes = Buffer.from(this.device.read(copy + at, count));
+      if (at === 0) bytes.set(start);
       this.volume.device.write(table + at, bytes);
       for (let sector = 0; sector < count; sector++)
         this.volume.cache.keep(table + at + sector, bytes.subarray(sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES));
