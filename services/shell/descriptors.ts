@@ -6,7 +6,7 @@ import type { File, Files, Handle } from '../lib/index.ts';
 import { ipcDuplicate } from '../lib/index.ts';
 import { aboutFile, CommandError } from './errors.ts';
 import type { ExpandedRedirection } from './expand.ts';
-import { type Input, inputFrom, type Output, outputTo, TextInput } from './streams.ts';
+import { BrokenPipe, type Input, inputFrom, type Output, outputTo, TextInput } from './streams.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Highest number of a descriptor. */
@@ -67,10 +67,10 @@ export class Descriptors {
   }
 
   /**
-   * The same with redirections, from left to right; what is owned here is owned there from now on. Throws CommandError; then nothing stays open that was opened for
-   * them.
+   * The same with redirections, from left to right; what is owned here is owned there from now on. Null when one cannot be made, which has been told where errors go
+   * by then; then nothing stays open that was opened for them.
    */
-  redirected(redirections: readonly ExpandedRedirection[], files: () => Files): Descriptors {
+  redirected(redirections: readonly ExpandedRedirection[], files: () => Files): Descriptors | null {
     if (redirections.length === 0) return this;
     const targets = new Map(this.targets);
     const opened: File[] = [];
@@ -86,8 +86,10 @@ export class Descriptors {
         }
       }
     } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      new Descriptors(this.terminal, targets).complain(error.message);
       for (const file of opened) file.close();
-      throw error;
+      return null;
     }
     // What a later redirection has taken the place of is closed: the end of a pipe, or a file that was made all the same.
     const kept = new Set(fileTargets(targets).map(({ file }) => file));
@@ -121,6 +123,16 @@ export class Descriptors {
     const target = this.targets.get(descriptor);
     if (target?.kind === 'terminal') return this.terminal.size().terminal;
     return target?.kind === 'file' && target.file.type === 'character' && target.file.isTerminal();
+  }
+
+  /** Shows a message where errors go. If they can go nowhere, there is nobody to be told. */
+  complain(message: string): void {
+    try {
+      this.error.print(`${message}\n`);
+      this.error.flush();
+    } catch (error) {
+      if (!(error instanceof CommandError || error instanceof BrokenPipe)) throw error;
+    }
   }
 
   /** Sends what was written. Throws CommandError, BrokenPipe. */

@@ -18,7 +18,6 @@ export interface StageMaker {
   assigned<T>(expanded: ExpandedCommand, act: () => T): T;
   command(words: readonly string[], text: string, descriptors: Descriptors): Stage;
   list(text: string, descriptors: Descriptors): Stage;
-  complain(message: string, descriptors: Descriptors): void;
 }
 
 /** The processes of a background list: those of its pipeline, or one for all of it. */
@@ -61,18 +60,21 @@ function makePipes(count: number, maker: StageMaker): { reader: File; writer: Fi
 
 /** One stage. What goes wrong with its words or redirections is its own failure: the others run. */
 function stageOf(command: SimpleCommand, ends: Descriptors, maker: StageMaker): Stage | FailedStage {
-  let descriptors = ends;
+  const { text } = command;
+  let descriptors: Descriptors | null = ends;
   try {
     const expanded = maker.expand(command);
     descriptors = ends.redirected(expanded.redirections, () => maker.files());
-    if (expanded.words.length > 0)
-      return maker.assigned(expanded, () => maker.command(expanded.words, command.text, descriptors));
-    descriptors.close();
-    return { text: command.text, status: 0 };
+    if (descriptors !== null && expanded.words.length > 0) {
+      const given = descriptors;
+      return maker.assigned(expanded, () => maker.command(expanded.words, text, given));
+    }
+    (descriptors ?? ends).close();
+    return { text, status: descriptors === null ? 1 : 0 };
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    maker.complain(error.message, ends);
-    descriptors.close();
-    return { text: command.text, status: 1 };
+    ends.complain(error.message);
+    (descriptors ?? ends).close();
+    return { text, status: 1 };
   }
 }

@@ -62,7 +62,8 @@ export class Session implements Shell {
   private readonly terminal: Terminal;
   private readonly options: SessionOptions;
   private readonly children: Children;
-  private current: Surroundings;
+  /** Those of the command at hand. */
+  private current: Surroundings | null = null;
 
   constructor(options: SessionOptions) {
     this.options = options;
@@ -70,7 +71,6 @@ export class Session implements Shell {
     this.jobs = options.jobs;
     this.commands = new Map(options.commands.map((command) => [command.name, command]));
     this.children = new Children((line) => this.complain(line));
-    this.current = { descriptors: options.descriptors, services: new Services() };
   }
 
   columns(): number {
@@ -82,7 +82,7 @@ export class Session implements Shell {
   }
 
   flush(): void {
-    this.current.descriptors.flush();
+    (this.current ?? this.options).descriptors.flush();
     this.terminal.flush();
   }
 
@@ -116,7 +116,9 @@ export class Session implements Shell {
 
   /** Runs a command of these words with what the command at hand reads and writes. */
   runWords(words: readonly string[]): number {
-    return this.execute(words, this.current);
+    if (this.current !== null) return this.execute(words, this.current);
+    const { descriptors } = this.options;
+    return this.withServices((services) => this.execute(words, { descriptors, services })) ?? 1;
   }
 
   /** Prints what a command of the shell has printed before, in a job of a pipeline. Answers the status. */
@@ -130,7 +132,7 @@ export class Session implements Shell {
 
   /** Shows a message of the shell itself. */
   complain(message: string): void {
-    printError(this.options.descriptors, message);
+    this.options.descriptors.complain(message);
   }
 
   /** Whether the user pressed the interrupt key since the last look. */
@@ -230,6 +232,10 @@ export class Session implements Shell {
     }
     const { descriptors: usual } = this.options;
     const descriptors = usual.redirected(expanded.redirections, () => services.files);
+    if (descriptors === null) {
+      this.status = 1;
+      return;
+    }
     try {
       const run = (): number =>
         expanded.words.length === 0 ? 0 : this.execute(expanded.words, { descriptors, services });
@@ -279,7 +285,6 @@ export class Session implements Shell {
       assigned: (expanded, act) => this.assigned(expanded, act),
       command: (words, text, descriptors) => this.stageOf(words, text, { descriptors, services }),
       list: (text, descriptors) => ({ text, program: JOB_PROGRAM, order: this.order({ text }), descriptors }),
-      complain: (message, descriptors) => printError(descriptors, message),
     };
   }
 
@@ -313,7 +318,7 @@ export class Session implements Shell {
     const [name = '', ...rest] = words;
     const command = this.commands.get(name);
     if (command === undefined) {
-      printError(descriptors, `${name}: no such command; 'help' lists them`);
+      descriptors.complain(`${name}: no such command; 'help' lists them`);
       return NOT_FOUND;
     }
     return this.guarded(name, command, descriptors, () => {
@@ -352,7 +357,7 @@ export class Session implements Shell {
       lines: (...texts) => {
         for (const text of texts) print(`${text}\n`);
       },
-      complain: (problem) => printError(descriptors, `${command.name}: ${problem}`),
+      complain: (problem) => descriptors.complain(`${command.name}: ${problem}`),
     };
   }
 
@@ -365,24 +370,14 @@ export class Session implements Shell {
     } catch (error) {
       if (error instanceof BrokenPipe) return BROKEN_PIPE_STATUS;
       if (error instanceof UsageError && command !== null) {
-        printError(descriptors, `${name}: ${error.message}\nusage: ${usageOf(command)}`);
+        descriptors.complain(`${name}: ${error.message}\nusage: ${usageOf(command)}`);
         return USAGE;
       }
-      if (error instanceof CommandError) printError(descriptors, `${name}: ${error.message}`);
-      else if (error instanceof SystemError) printError(descriptors, `${name}: ${fileReason(error)}`);
+      if (error instanceof CommandError) descriptors.complain(`${name}: ${error.message}`);
+      else if (error instanceof SystemError) descriptors.complain(`${name}: ${fileReason(error)}`);
       else throw error;
       return 1;
     }
-  }
-}
-
-/** Shows a message where errors go. If they can go nowhere, there is nobody to be told. */
-function printError(descriptors: Descriptors, message: string): void {
-  try {
-    descriptors.error.print(`${message}\n`);
-    descriptors.error.flush();
-  } catch (error) {
-    if (!(error instanceof CommandError || error instanceof BrokenPipe)) throw error;
   }
 }
 
