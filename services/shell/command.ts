@@ -53,6 +53,9 @@ export interface CommandContext {
 /** Where a command runs. */
 export type CommandKind = 'here' | 'job';
 
+/** What a command does. Answers the exit status. Throws CommandError, UsageError or SystemError. */
+export type Run = (context: CommandContext) => number;
+
 /** A command. */
 export interface Command {
   readonly name: string;
@@ -72,8 +75,7 @@ export interface Command {
   readonly operands?: 'paths' | 'directories' | 'none';
   /** Values for the word after `words`, which begin with the name. */
   complete?(words: readonly string[], services: Services, shell: Shell): readonly string[];
-  /** Answers the exit status. Throws CommandError, UsageError or SystemError. */
-  run?(context: CommandContext): number;
+  readonly run?: Run;
 }
 
 /** The words, of which there have to be so many. Throws UsageError. */

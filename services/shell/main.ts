@@ -1,14 +1,9 @@
-/**
- * shell: the command line. As the service `shell` it talks to the user, or runs a script and ends the machine with its status; as the program `job` it
- * runs what a shell has ordered.
- */
-import { bootArguments, exit, sleep, startInformation } from '../lib/index.ts';
+/** shell: the command line. It talks to the user, or runs a script and ends the machine with its status. What it orders to be done in tasks of their own is in job/ and tools/. */
+import { bootArguments, sleep } from '../lib/index.ts';
 import { commands } from './commands/index.ts';
 import { Descriptors } from './descriptors.ts';
 import { KeptHistory, Prompt } from './interactive.ts';
 import { JobTable } from './jobs.ts';
-import { JOB_PROGRAM } from './launch.ts';
-import { runOrder } from './order.ts';
 import { greet, keep, recover } from './recovery.ts';
 import { Script, terminalSource, textSource } from './script.ts';
 import { Session } from './session.ts';
@@ -40,5 +35,4 @@ function shell(): void {
   for (;;) sleep(0x7fffffff);
 }
 
-if (startInformation.name === JOB_PROGRAM) exit(runOrder(new Terminal(), commands));
-else shell();
+shell();

@@ -1,12 +1,13 @@
 /** A job: carries out what a shell has ordered (launch.ts), in a task of its own. */
-import { File, startInformation, startRights } from '../lib/index.ts';
-import type { Command } from './command.ts';
+import { exit, File, startInformation, startRights } from '../lib/index.ts';
+import type { Run } from './command.ts';
+import { commands } from './commands/index.ts';
 import { Descriptors, type Target } from './descriptors.ts';
 import type { Order } from './launch.ts';
 import { jobOrder } from './order-schema.ts';
 import { parse } from './parser.ts';
 import { Session } from './session.ts';
-import type { Terminal } from './terminal.ts';
+import { Terminal } from './terminal.ts';
 
 function descriptorsOf({ targets }: Order, terminal: Terminal): Descriptors {
   const rights = targets.some(({ file }) => file !== null) ? startRights() : [];
@@ -24,11 +25,16 @@ function descriptorsOf({ targets }: Order, terminal: Terminal): Descriptors {
   return new Descriptors(terminal, new Map(entries));
 }
 
-/** Carries out the order in the arguments of this task. Answers the exit status. */
-export function runOrder(terminal: Terminal, commands: readonly Command[]): number {
+/** Carries out the order in the arguments of this task, which ends with its status. `runs` are commands that this program runs besides those of the shell. */
+export function runOrder(runs: Readonly<Record<string, Run>>): never {
+  const terminal = new Terminal();
   const order = jobOrder.fromWire(JSON.parse(startInformation.arguments.join('')), []);
   const descriptors = descriptorsOf(order, terminal);
-  const session = new Session({ terminal, commands, jobs: null, interactive: false, descriptors });
+  const known = commands.map((command) => {
+    const run = command.run === undefined && Object.hasOwn(runs, command.name) ? runs[command.name] : undefined;
+    return run === undefined ? command : { ...command, run };
+  });
+  const session = new Session({ terminal, commands: known, jobs: null, interactive: false, descriptors });
   session.directory = order.directory;
   for (const { name, value } of order.variables) session.variables.set(name, value);
   session.status = order.status;
@@ -39,5 +45,5 @@ export function runOrder(terminal: Terminal, commands: readonly Command[]): numb
     if (parsed.kind === 'program') session.run(parsed.program);
   }
   terminal.flush();
-  return session.status;
+  exit(session.status);
 }

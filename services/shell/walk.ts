@@ -51,3 +51,15 @@ export function walk(context: CommandContext, start: string, steps: Walk): boole
   });
   return known && complete;
 }
+
+/** Removes a tree. Answers whether nothing is left; what is left, and why, has been told. */
+export function removeTree(context: CommandContext, path: string): boolean {
+  const { files } = context;
+  return walk(context, path, {
+    after: ({ path: inside, type }, complete) => {
+      if (type !== 'directory') files.unlink(inside);
+      // A directory in which something had to stay cannot go either.
+      else if (complete) files.removeDirectory(inside);
+    },
+  });
+}

@@ -1,10 +1,9 @@
-/** Commands on mounted file systems: mount, umount, sync. */
+/** Commands on mounted file systems: mount, umount. */
 import type { MountRow } from '../../lib/index.ts';
 import { type Command, expectWords } from '../command.ts';
 import { deviceName, deviceNames } from '../disks.ts';
 import { aboutFile, CommandError } from '../errors.ts';
 import { unlessRefused } from '../name-source.ts';
-import { forEachOperand } from '../operands.ts';
 import { parseOptions } from '../options.ts';
 import { visibleText } from '../width.ts';
 
@@ -58,16 +57,4 @@ const umount: Command = {
   },
 };
 
-const sync: Command = {
-  name: 'sync',
-  usage: '[FILE …]',
-  about: 'Returns when everything written is on the disks, or that of some files',
-  kind: 'job',
-  run: (context) => {
-    const { operands } = parseOptions(context.words, {});
-    if (operands.length === 0) context.files.sync();
-    return forEachOperand(context, operands, (path) => context.files.with(path, { read: true }, (file) => file.sync()));
-  },
-};
-
-export const mountCommands: readonly Command[] = [mount, umount, sync];
+export const mountCommands: readonly Command[] = [mount, umount];

@@ -1,11 +1,11 @@
 /** Commands that make and remove files and names: touch, write, rm, ln. Read the POSIX utilities of these names. */
 import { SystemError, time } from '../../lib/index.ts';
 import { type Command, expectWords } from '../command.ts';
-import { removeTree } from '../copying.ts';
 import { aboutFile, CommandError, UsageError } from '../errors.ts';
 import { unlessRefused } from '../name-source.ts';
 import { baseName, forEachOperand, joined } from '../operands.ts';
 import { parseOptions } from '../options.ts';
+import { removeTree } from '../walk.ts';
 
 const touch: Command = {
   name: 'touch',

@@ -1,12 +1,11 @@
-/** Commands on what files are and take: stat, df, du. Read the POSIX utilities `df` and `du`. */
+/** Commands on what files are and take: stat, df. Read the POSIX utility `df`. */
 import type { FileAttributes, FileSystemFigures, MountRow } from '../../lib/index.ts';
-import { type Command, type CommandContext, expectWords } from '../command.ts';
+import { type Command, expectWords } from '../command.ts';
 import { modeText, timeText } from '../listing.ts';
 import { attempt, forEachOperand } from '../operands.ts';
 import { parseOptions } from '../options.ts';
 import { shortSize } from '../sizes.ts';
 import { formatTable, type TableColumn } from '../table.ts';
-import { walk } from '../walk.ts';
 import { visibleText } from '../width.ts';
 
 const left = (title: string): TableColumn => ({ title, align: 'left' });
@@ -91,52 +90,4 @@ const df: Command = {
   },
 };
 
-/** Sums up what is below a path. Answers whether all of it could be seen. */
-function sumUp(
-  context: CommandContext,
-  start: string,
-  seen: Set<string>,
-  show: (path: string, bytes: number, depth: number) => void,
-): boolean {
-  const sums: number[] = [];
-  return walk(context, start, {
-    before: ({ path, depth }) => {
-      const { allocated, links, type, fileSystem, node } = context.files.attributes(path, false);
-      // A file with several names is counted where it is met first.
-      const key = `${fileSystem}:${node}`;
-      const known = links > 1 && type !== 'directory' && seen.has(key);
-      if (links > 1) seen.add(key);
-      sums[depth] = known ? 0 : allocated;
-      return undefined;
-    },
-    after: ({ path, type, depth }) => {
-      const bytes = sums[depth] ?? 0;
-      sums[depth] = 0;
-      if (depth > 0) sums[depth - 1] = (sums[depth - 1] ?? 0) + bytes;
-      if (type === 'directory' || depth === 0) show(path, bytes, depth);
-    },
-  });
-}
-
-const du: Command = {
-  name: 'du',
-  usage: '[-sh] [PATH …]',
-  about: 'Shows what directories take on the disk',
-  details: ['In KiB; -h: in units for people. -s: only the sum of each operand.'],
-  kind: 'job',
-  run: (context) => {
-    const { flags, operands } = parseOptions(context.words, { flags: 'sh' });
-    const seen = new Set<string>();
-    let status = 0;
-    for (const start of operands.length === 0 ? ['.'] : operands) {
-      const complete = sumUp(context, start, seen, (path, bytes, depth) => {
-        const size = flags.has('h') ? shortSize(bytes) : String(Math.ceil(bytes / 1024));
-        if (depth === 0 || !flags.has('s')) context.print(`${size}\t${path}\n`);
-      });
-      if (!complete) status = 1;
-    }
-    return status;
-  },
-};
-
-export const spaceCommands: readonly Command[] = [stat, df, du];
+export const spaceCommands: readonly Command[] = [stat, df];

@@ -1,8 +1,17 @@
-/** Commands on the system as a whole: dmesg, crash, mem, ipcinfo. */
-import { crashList, crashShow, ipcInfo, dmesg as logLines, memoryInformation, taskList } from '../../lib/index.ts';
+/** Commands on the system as a whole: uptime, dmesg, crash, mem, ipcinfo. */
+import {
+  crashList,
+  crashShow,
+  ipcInfo,
+  dmesg as logLines,
+  memoryInformation,
+  taskList,
+  time,
+  uptime as uptimeMs,
+} from '../../lib/index.ts';
 import { type Command, expectWords, wholeNumber } from '../command.ts';
 import { about, UsageError } from '../errors.ts';
-import { formatBytes, formatTable, type TableColumn } from '../table.ts';
+import { formatBytes, formatMilliseconds, formatTable, type TableColumn } from '../table.ts';
 import { visibleText } from '../width.ts';
 
 const right = (title: string): TableColumn => ({ title, align: 'right' });
@@ -17,6 +26,19 @@ const levels: readonly [number, string][] = [
   [40, 'warn  '],
   [30, 'info  '],
 ];
+
+const uptime: Command = {
+  name: 'uptime',
+  usage: '',
+  about: 'Tells the date, and how long the machine has been up',
+  kind: 'here',
+  run: ({ words, lines }) => {
+    expectWords(words, 0, 0);
+    const date = new Date(time()).toISOString().replace('T', ' ').slice(0, 19);
+    lines(`${date} UTC, up ${formatMilliseconds(uptimeMs())}, ${taskList().length} tasks`);
+    return 0;
+  },
+};
 
 const dmesg: Command = {
   name: 'dmesg',
@@ -129,4 +151,4 @@ const ipcinfo: Command = {
   },
 };
 
-export const systemCommands: readonly Command[] = [dmesg, crash, mem, ipcinfo];
+export const systemCommands: readonly Command[] = [uptime, dmesg, crash, mem, ipcinfo];

@@ -1,7 +1,7 @@
 /** Options of commands, sizes, and what is done with them. */
 import { describe, expect, it } from 'vitest';
-import { parsePlan } from '../../../services/shell/commands/dd.ts';
 import { UsageError } from '../../../services/shell/errors.ts';
+import { parsePlan } from '../../../services/shell/job/dd.ts';
 import { parseOptions } from '../../../services/shell/options.ts';
 import { parseSize, shortSize } from '../../../services/shell/sizes.ts';
 

@@ -1,7 +1,7 @@
 /** Lines, counts, beginnings, ends and differences of texts that come in pieces. */
 import { describe, expect, it } from 'vitest';
-import { copyBlocks } from '../../../../services/shell/commands/dd.ts';
 import { CommandError } from '../../../../services/shell/errors.ts';
+import { copyBlocks } from '../../../../services/shell/job/dd.ts';
 import { firstDifference } from '../../../../services/shell/text/difference.ts';
 import {
   behindBytes,

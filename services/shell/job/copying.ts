@@ -1,10 +1,10 @@
 /** Copies and moves files and trees, for cp and mv. */
-import { type FileAttributes, type Files, SystemError } from '../lib/index.ts';
-import type { CommandContext } from './command.ts';
-import { aboutFile, CommandError } from './errors.ts';
-import { unlessRefused } from './name-source.ts';
-import { baseName, joined, piecesOf } from './operands.ts';
-import { type Visited, walk } from './walk.ts';
+import { type FileAttributes, type Files, SystemError } from '../../lib/index.ts';
+import type { CommandContext } from '../command.ts';
+import { aboutFile, CommandError } from '../errors.ts';
+import { unlessRefused } from '../name-source.ts';
+import { baseName, joined, piecesOf } from '../operands.ts';
+import { type Visited, walk } from '../walk.ts';
 
 /** How to copy. */
 export interface CopyOptions {
@@ -129,17 +129,5 @@ function makeDirectory(files: Files, path: string, mode: number): void {
       const exists = error instanceof SystemError && error.code === 'EEXIST';
       if (!exists || files.attributes(path).type !== 'directory') throw error;
     }
-  });
-}
-
-/** Removes a tree. Answers whether nothing is left; what is left, and why, has been told. */
-export function removeTree(context: CommandContext, path: string): boolean {
-  const { files } = context;
-  return walk(context, path, {
-    after: ({ path: inside, type }, complete) => {
-      if (type !== 'directory') files.unlink(inside);
-      // A directory in which something had to stay cannot go either.
-      else if (complete) files.removeDirectory(inside);
-    },
   });
 }

@@ -5,7 +5,6 @@ import { kernelNotices } from '../../../protocol/kernel.ts';
 import {
   echo,
   getpid,
-  init,
   ipcCreatePort,
   ipcDestroyPort,
   ipcDuplicate,
@@ -18,7 +17,7 @@ import {
   uptime,
 } from '../../lib/index.ts';
 import { Checks, equalBytes, expect, expectError, median } from '../checks.ts';
-import { type Command, expectWords } from '../command.ts';
+import { expectWords, type Run } from '../command.ts';
 import { formatBytes } from '../table.ts';
 
 type EchoClient = Client<typeof echo.methods>;
@@ -127,40 +126,19 @@ function timed(act: () => unknown): string {
   return `median ${(middle * 1000).toFixed(0)} µs, ${Math.round(1000 / middle)} calls/s`;
 }
 
-const ipctest: Command = {
-  name: 'ipctest',
-  usage: '',
-  about: "Tests and times messages, with the service 'echo'",
-  kind: 'job',
-  run: (context) => {
-    expectWords(context.words, 0, 0);
-    const client = context.services.started(echo, 'echo');
-    const checks = new Checks(context);
-    checks.run('values', () => checkValues(client));
-    checks.run('sizes', () => checkSizes(client));
-    checks.run('rights', checkRights);
-    checks.run('queue', checkQueue);
-    checks.run('count', () => checkCount(client));
-    checks.run('time of a null call (getpid)', () => timed(getpid));
-    for (const size of [64, 4096, 65536]) {
-      const data = random(Math.min(size, 65536));
-      checks.run(`time of a round trip of ${formatBytes(size)}`, () => timed(() => client.echo(data)));
-    }
-    return checks.finish();
-  },
+export const ipctest: Run = (context) => {
+  expectWords(context.words, 0, 0);
+  const client = context.services.started(echo, 'echo');
+  const checks = new Checks(context);
+  checks.run('values', () => checkValues(client));
+  checks.run('sizes', () => checkSizes(client));
+  checks.run('rights', checkRights);
+  checks.run('queue', checkQueue);
+  checks.run('count', () => checkCount(client));
+  checks.run('time of a null call (getpid)', () => timed(getpid));
+  for (const size of [64, 4096, 65536]) {
+    const data = random(Math.min(size, 65536));
+    checks.run(`time of a round trip of ${formatBytes(size)}`, () => timed(() => client.echo(data)));
+  }
+  return checks.finish();
 };
-
-const ipcstop: Command = {
-  name: 'ipcstop',
-  usage: '',
-  about: "Stops the service 'echo' that ipctest started",
-  kind: 'here',
-  run: ({ words, services, lines }) => {
-    expectWords(words, 0, 0);
-    services.client(init, 'init').stop('echo');
-    lines('echo: stopped');
-    return 0;
-  },
-};
-
-export const ipcTestCommands: readonly Command[] = [ipctest, ipcstop];

@@ -1,7 +1,7 @@
 /** Commands that look for something, and that put it in order: grep, sort, find. Read the POSIX utilities of these names. */
 import type { FileType } from '../../../protocol/file.ts';
 import type { FileAttributes } from '../../lib/index.ts';
-import { type Command, type CommandContext, wholeNumber } from '../command.ts';
+import { type CommandContext, type Run, wholeNumber } from '../command.ts';
 import { UsageError } from '../errors.ts';
 import { baseName, forEachSource, type Source } from '../operands.ts';
 import { parseOptions } from '../options.ts';
@@ -50,76 +50,55 @@ function grepSource(context: CommandContext, { path, pieces }: Source, mode: Gre
   return count > 0;
 }
 
-const grep: Command = {
-  name: 'grep',
-  usage: '[-E | -F] [-civlnqrx] PATTERN [FILE …]',
-  about: 'Shows the lines that match a pattern',
-  details: [
-    'The pattern is a basic regular expression; with -E an extended one, with -F a text. Several stand one in a line.',
-    '-i: upper and lower case are the same. -v: lines that do not match. -x: whole lines. -n: with numbers. -c: only how many. -l: only names of files.',
-    '-q: nothing, only the status. -r: all files in directories. Status 0: found, 1: not found, 2: something went wrong.',
-  ],
-  kind: 'job',
-  run: (context) => {
-    const { flags, values, operands } = parseOptions(context.words, { flags: 'EFGHchilnqrvx', values: 'e' });
-    const pattern = values.get('e') ?? operands[0];
-    if (pattern === undefined) throw new UsageError('a pattern is missing');
-    const files = values.has('e') ? operands : operands.slice(1);
-    const matches = searcher(pattern, {
-      ...{ fixed: flags.has('F'), extended: flags.has('E') },
-      ...{ ignoreCase: flags.has('i'), whole: flags.has('x') },
+const grep: Run = (context) => {
+  const { flags, values, operands } = parseOptions(context.words, { flags: 'EFGHchilnqrvx', values: 'e' });
+  const pattern = values.get('e') ?? operands[0];
+  if (pattern === undefined) throw new UsageError('a pattern is missing');
+  const files = values.has('e') ? operands : operands.slice(1);
+  const matches = searcher(pattern, {
+    ...{ fixed: flags.has('F'), extended: flags.has('E') },
+    ...{ ignoreCase: flags.has('i'), whole: flags.has('x') },
+  });
+  const recursive = flags.has('r');
+  const mode: GrepMode = {
+    flags,
+    named: flags.has('H') || (!flags.has('h') && (files.length > 1 || recursive)),
+    selects: flags.has('v') ? (line) => !matches(line) : matches,
+  };
+  let found = false;
+  let failed = false;
+  const search = (paths: readonly string[]): void => {
+    const status = forEachSource(context, paths, (source) => {
+      found = grepSource(context, source, mode) || found;
     });
-    const recursive = flags.has('r');
-    const mode: GrepMode = {
-      flags,
-      named: flags.has('H') || (!flags.has('h') && (files.length > 1 || recursive)),
-      selects: flags.has('v') ? (line) => !matches(line) : matches,
+    failed ||= status !== 0;
+  };
+  if (!recursive) search(files);
+  for (const path of recursive ? (files.length === 0 ? ['.'] : files) : []) {
+    const before = ({ path: inside, type }: Visited): undefined => {
+      if (type === 'file') search([inside]);
     };
-    let found = false;
-    let failed = false;
-    const search = (paths: readonly string[]): void => {
-      const status = forEachSource(context, paths, (source) => {
-        found = grepSource(context, source, mode) || found;
-      });
-      failed ||= status !== 0;
-    };
-    if (!recursive) search(files);
-    for (const path of recursive ? (files.length === 0 ? ['.'] : files) : []) {
-      const before = ({ path: inside, type }: Visited): undefined => {
-        if (type === 'file') search([inside]);
-      };
-      if (!walk(context, path, { before })) failed = true;
-    }
-    if (found && flags.has('q')) return 0;
-    if (failed) return 2;
-    return found ? 0 : 1;
-  },
+    if (!walk(context, path, { before })) failed = true;
+  }
+  if (found && flags.has('q')) return 0;
+  if (failed) return 2;
+  return found ? 0 : 1;
 };
 
-const sort: Command = {
-  name: 'sort',
-  usage: '[-nru] [-k FIRST[,LAST]] [-t CHARACTER] [FILE …]',
-  about: 'Sorts lines',
-  details: [
-    'By their bytes, or with -n by the number they begin with. -r: backwards. -u: of equal ones only the first. -k: by these fields, from 1. -t: what divides',
-    'fields, blanks unless given. Up to 32 MiB and a million lines, which are held in memory.',
-  ],
-  kind: 'job',
-  run: (context) => {
-    const { flags, values, operands } = parseOptions(context.words, { flags: 'nru', values: 'kt' });
-    const key = values.has('k') ? parseKey(values.get('k') ?? '') : null;
-    const separator = values.get('t') ?? null;
-    if (separator !== null && [...separator].length !== 1) throw new UsageError('-t: expected one character');
-    const lines: string[] = [];
-    const status = forEachSource(context, operands, ({ pieces }) => collectLines(pieces, lines));
-    const sorted = sortLines(lines, {
-      ...{ numeric: flags.has('n') || key?.numeric === true, reverse: flags.has('r') || key?.reverse === true },
-      // Lines are texts of bytes, so the separator is one too.
-      ...{ unique: flags.has('u'), key, separator: separator && Buffer.from(separator).toString('latin1') },
-    });
-    for (const line of sorted) context.output.write(Buffer.from(`${line}\n`, 'latin1'));
-    return status;
-  },
+const sort: Run = (context) => {
+  const { flags, values, operands } = parseOptions(context.words, { flags: 'nru', values: 'kt' });
+  const key = values.has('k') ? parseKey(values.get('k') ?? '') : null;
+  const separator = values.get('t') ?? null;
+  if (separator !== null && [...separator].length !== 1) throw new UsageError('-t: expected one character');
+  const lines: string[] = [];
+  const status = forEachSource(context, operands, ({ pieces }) => collectLines(pieces, lines));
+  const sorted = sortLines(lines, {
+    ...{ numeric: flags.has('n') || key?.numeric === true, reverse: flags.has('r') || key?.reverse === true },
+    // Lines are texts of bytes, so the separator is one too.
+    ...{ unique: flags.has('u'), key, separator: separator && Buffer.from(separator).toString('latin1') },
+  });
+  for (const line of sorted) context.output.write(Buffer.from(`${line}\n`, 'latin1'));
+  return status;
 };
 
 const types: Readonly<Record<string, FileType>> = {
@@ -167,26 +146,17 @@ function findPlan(words: readonly string[]): { paths: readonly string[]; tests: 
   return { paths: paths.length === 0 ? ['.'] : paths, tests, deepest };
 }
 
-const find: Command = {
-  name: 'find',
-  usage: '[PATH …] [-name PATTERN] [-type f|d|l|b|c|p] [-size [+-]N[ckMG]] [-maxdepth N]',
-  about: 'Lists what is in directories and below',
-  details: [
-    'All tests have to hold. -size: in units of 512 bytes unless one is given, rounded up; + more than, - less than.',
-  ],
-  kind: 'job',
-  run: (context) => {
-    const { paths, tests, deepest } = findPlan(context.words);
-    let status = 0;
-    for (const start of paths) {
-      const before = ({ path, type }: Visited): undefined => {
-        const attributes = (): FileAttributes => context.files.attributes(path, false);
-        if (tests.every((test) => test(path, type, attributes))) context.print(`${path}\n`);
-      };
-      if (!walk(context, start, { before, deepest })) status = 1;
-    }
-    return status;
-  },
+const find: Run = (context) => {
+  const { paths, tests, deepest } = findPlan(context.words);
+  let status = 0;
+  for (const start of paths) {
+    const before = ({ path, type }: Visited): undefined => {
+      const attributes = (): FileAttributes => context.files.attributes(path, false);
+      if (tests.every((test) => test(path, type, attributes))) context.print(`${path}\n`);
+    };
+    if (!walk(context, start, { before, deepest })) status = 1;
+  }
+  return status;
 };
 
-export const searchCommands: readonly Command[] = [grep, sort, find];
+export const searchRuns = { grep, sort, find };

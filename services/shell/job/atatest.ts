@@ -2,7 +2,7 @@
 import { MAX_REQUEST_SECTORS, SECTOR_BYTES } from '../../../protocol/block.ts';
 import { block } from '../../lib/index.ts';
 import { Checks, equalBytes, expect, expectError } from '../checks.ts';
-import { type Command, type CommandContext, expectWords } from '../command.ts';
+import { type CommandContext, expectWords, type Run } from '../command.ts';
 import { type DeviceDescription, DISK_SERVICE, listDevices, type OpenDevice, openDevice } from '../disks.ts';
 import { CommandError } from '../errors.ts';
 
@@ -83,33 +83,27 @@ function checkDevice(checks: Checks, context: CommandContext, row: DeviceDescrip
   device.close();
 }
 
-export const atatest: Command = {
-  name: 'atatest',
-  usage: '',
-  about: 'Tests the disk driver; changes nothing on the disks',
-  kind: 'job',
-  run: (context) => {
-    expectWords(context.words, 0, 0);
-    const { services } = context;
-    const devices = listDevices(services);
-    if (devices.length === 0) throw new CommandError('there is no disk');
-    const driver = services.client(block, DISK_SERVICE);
-    const checks = new Checks(context);
-    for (const row of devices) checks.run(row.name, () => checkDescription(row, devices));
-    checks.run('unknown device', () => expectError('ENODEV', () => driver.open('hdz9')));
-    checks.run('right without a device', () => expectError('EBADF', () => driver.read({ sector: 0, count: 1 })));
-    for (const row of devices) checkDevice(checks, context, row);
-    checks.run('statistics', () => {
-      const before = driver.statistics();
-      const [first] = devices;
-      expect(first !== undefined, 'there is no disk');
-      const device = openDevice(services, first.name);
-      device.disk.read({ sector: 0, count: 1 });
-      device.close();
-      const after = driver.statistics();
-      expect(after.reads > before.reads && after.sectorsRead > before.sectorsRead, 'a read was not counted');
-      return `${after.reads} reads, ${after.interrupts} interrupts, ${after.errors} errors`;
-    });
-    return checks.finish();
-  },
+export const atatest: Run = (context) => {
+  expectWords(context.words, 0, 0);
+  const { services } = context;
+  const devices = listDevices(services);
+  if (devices.length === 0) throw new CommandError('there is no disk');
+  const driver = services.client(block, DISK_SERVICE);
+  const checks = new Checks(context);
+  for (const row of devices) checks.run(row.name, () => checkDescription(row, devices));
+  checks.run('unknown device', () => expectError('ENODEV', () => driver.open('hdz9')));
+  checks.run('right without a device', () => expectError('EBADF', () => driver.read({ sector: 0, count: 1 })));
+  for (const row of devices) checkDevice(checks, context, row);
+  checks.run('statistics', () => {
+    const before = driver.statistics();
+    const [first] = devices;
+    expect(first !== undefined, 'there is no disk');
+    const device = openDevice(services, first.name);
+    device.disk.read({ sector: 0, count: 1 });
+    device.close();
+    const after = driver.statistics();
+    expect(after.reads > before.reads && after.sectorsRead > before.sectorsRead, 'a read was not counted');
+    return `${after.reads} reads, ${after.interrupts} interrupts, ${after.errors} errors`;
+  });
+  return checks.finish();
 };

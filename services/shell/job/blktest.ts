@@ -2,9 +2,9 @@
 import { MAX_REQUEST_SECTORS, SECTOR_BYTES } from '../../../protocol/block.ts';
 import { random, uptime } from '../../lib/index.ts';
 import { Checks, equalBytes, expect } from '../checks.ts';
-import type { Command } from '../command.ts';
+import type { Run } from '../command.ts';
 import { expectWords } from '../command.ts';
-import { deviceNames, type OpenDevice, openNamedOrFirst } from '../disks.ts';
+import { type OpenDevice, openNamedOrFirst } from '../disks.ts';
 import { about, UsageError } from '../errors.ts';
 import { formatBytes, formatMilliseconds } from '../table.ts';
 
@@ -100,35 +100,27 @@ function expectWritable({ disk, description }: OpenDevice): void {
   about(description.name, () => disk.write({ sector, data: disk.read({ sector, count: 1 }) }));
 }
 
-export const blktest: Command = {
-  name: 'blktest',
-  usage: '[-w] [DEVICE]',
-  about: 'Tests reading from a disk; -w: also writing, with what was there put back',
-  details: ['-w needs a device. Nobody else may use the disk meanwhile: a kill in the middle leaves test data behind.'],
-  kind: 'job',
-  complete: (_words, services) => ['-w', ...deviceNames(services)],
-  run: (context) => {
-    const write = context.words[0] === '-w';
-    const [name] = expectWords(write ? context.words.slice(1) : context.words, 0, 1);
-    if (write && name === undefined) throw new UsageError('-w needs a device');
-    if (name?.startsWith('-') === true) throw new UsageError(`${name}: no such option`);
-    const device = openNamedOrFirst(context.services, name);
-    const { description } = device;
-    if (write) expectWritable(device);
-    context.lines(
-      `${description.name}: ${description.sectors} sectors, ${formatBytes(description.sectors * SECTOR_BYTES)}`,
-    );
-    const checks = new Checks(context);
-    checks.run('reads', () => checkReads(device));
-    for (const count of [16, 128, 256]) {
-      checks.run(`sequential, ${formatBytes(count * SECTOR_BYTES)} a request`, () => throughput(device, count));
+export const blktest: Run = (context) => {
+  const write = context.words[0] === '-w';
+  const [name] = expectWords(write ? context.words.slice(1) : context.words, 0, 1);
+  if (write && name === undefined) throw new UsageError('-w needs a device');
+  if (name?.startsWith('-') === true) throw new UsageError(`${name}: no such option`);
+  const device = openNamedOrFirst(context.services, name);
+  const { description } = device;
+  if (write) expectWritable(device);
+  context.lines(
+    `${description.name}: ${description.sectors} sectors, ${formatBytes(description.sectors * SECTOR_BYTES)}`,
+  );
+  const checks = new Checks(context);
+  checks.run('reads', () => checkReads(device));
+  for (const count of [16, 128, 256]) {
+    checks.run(`sequential, ${formatBytes(count * SECTOR_BYTES)} a request`, () => throughput(device, count));
+  }
+  if (write) {
+    for (const count of [1, 17, 128, 256].filter((size) => size <= description.sectors)) {
+      checks.run(`writes of ${count}`, () => checkWrites(device, count));
     }
-    if (write) {
-      for (const count of [1, 17, 128, 256].filter((size) => size <= description.sectors)) {
-        checks.run(`writes of ${count}`, () => checkWrites(device, count));
-      }
-    }
-    device.close();
-    return checks.finish();
-  },
+  }
+  device.close();
+  return checks.finish();
 };

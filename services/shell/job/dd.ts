@@ -1,6 +1,6 @@
 /** dd. Read POSIX, `dd`; of its operands those that make sense here. */
 import { type File, uptime } from '../../lib/index.ts';
-import { type Command, type CommandContext, wholeNumber } from '../command.ts';
+import { type CommandContext, type Run, wholeNumber } from '../command.ts';
 import { aboutFile, CommandError, UsageError } from '../errors.ts';
 import { parseSize } from '../sizes.ts';
 import { formatBytes, formatMilliseconds } from '../table.ts';
@@ -132,48 +132,38 @@ function summary({ whole, partial, bytes }: CopyFigures, milliseconds: number): 
   return `${whole}+${partial} blocks, ${bytes} bytes (${formatBytes(bytes)}) in ${formatMilliseconds(milliseconds)}, ${rate} MB/s`;
 }
 
-export const dd: Command = {
-  name: 'dd',
-  usage: '[if=FILE] [of=FILE] [bs=SIZE] [count=N] [skip=N] [seek=N] [conv=notrunc,fsync] [status=progress]',
-  about: 'Copies blocks of files and devices',
-  details: [
-    'bs: bytes of a block, 512 unless given (4K, 1M). skip, seek: blocks of the input and of the output that are passed over. notrunc: the output keeps its',
-    'length. fsync: it is on the disk before dd ends. status=progress: tells how far it is.',
-  ],
-  kind: 'job',
-  run: (context) => {
-    const plan = parsePlan(context.words);
-    const { input, output, blockBytes, skip, conversions } = plan;
-    if (output === null && plan.seek > 0) throw new UsageError('seek needs of');
-    const source = input === null ? null : aboutFile(input, () => context.files.open(input));
-    const target = output === null ? null : openOutput(context, output, plan);
-    const errors = context.descriptors.error;
-    const began = uptime();
-    let shown = began;
-    const figures: CopyFigures = { whole: 0, partial: 0, bytes: 0 };
-    const progress = (): void => {
-      const now = uptime();
-      if (now - shown < PROGRESS_MS) return;
-      shown = now;
-      errors.print(`\r${summary(figures, now - began)}   `);
-      errors.flush();
-    };
-    const write = (data: Uint8Array): void => {
-      if (target === null) context.output.write(data);
-      else aboutFile(output ?? '', () => target.write(data));
-      if (plan.progress) progress();
-    };
-    const file = source ?? context.descriptors.inputFile;
-    const read = readerOf(context, file, skip * blockBytes);
-    try {
-      copyBlocks((count) => aboutFile(input ?? 'standard input', () => read(count)), write, plan, figures);
-      if (conversions.has('fsync') && target !== null) aboutFile(output ?? '', () => target.sync());
-      context.output.flush();
-    } finally {
-      errors.print(`${shown === began ? '' : '\r'}${summary(figures, uptime() - began)}\n`);
-      source?.close();
-      target?.close();
-    }
-    return 0;
-  },
+export const dd: Run = (context) => {
+  const plan = parsePlan(context.words);
+  const { input, output, blockBytes, skip, conversions } = plan;
+  if (output === null && plan.seek > 0) throw new UsageError('seek needs of');
+  const source = input === null ? null : aboutFile(input, () => context.files.open(input));
+  const target = output === null ? null : openOutput(context, output, plan);
+  const errors = context.descriptors.error;
+  const began = uptime();
+  let shown = began;
+  const figures: CopyFigures = { whole: 0, partial: 0, bytes: 0 };
+  const progress = (): void => {
+    const now = uptime();
+    if (now - shown < PROGRESS_MS) return;
+    shown = now;
+    errors.print(`\r${summary(figures, now - began)}   `);
+    errors.flush();
+  };
+  const write = (data: Uint8Array): void => {
+    if (target === null) context.output.write(data);
+    else aboutFile(output ?? '', () => target.write(data));
+    if (plan.progress) progress();
+  };
+  const file = source ?? context.descriptors.inputFile;
+  const read = readerOf(context, file, skip * blockBytes);
+  try {
+    copyBlocks((count) => aboutFile(input ?? 'standard input', () => read(count)), write, plan, figures);
+    if (conversions.has('fsync') && target !== null) aboutFile(output ?? '', () => target.sync());
+    context.output.flush();
+  } finally {
+    errors.print(`${shown === began ? '' : '\r'}${summary(figures, uptime() - began)}\n`);
+    source?.close();
+    target?.close();
+  }
+  return 0;
 };

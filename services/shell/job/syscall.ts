@@ -21,7 +21,7 @@ import {
   uptime,
 } from '../../lib/index.ts';
 import { Checks, expect, expectError } from '../checks.ts';
-import { type Command, expectWords } from '../command.ts';
+import { expectWords, type Run } from '../command.ts';
 
 const GOOD_CALLS = 2000;
 const NO_HANDLE = 0x7fff_ffff as Handle;
@@ -238,23 +238,17 @@ function nullCall(): string {
   return `${((milliseconds * 1000) / GOOD_CALLS).toFixed(1)} µs each, ${Math.round((GOOD_CALLS / milliseconds) * 1000)} calls/s`;
 }
 
-export const syscall: Command = {
-  name: 'syscall',
-  usage: '',
-  about: 'Tests the system calls, with right and wrong arguments, and times the shortest',
-  kind: 'job',
-  run: (context) => {
-    expectWords(context.words, 0, 0);
-    const checks = new Checks(context);
-    const untried: string[] = [];
-    for (const name of Object.keys(systemCalls) as SystemCallName[]) {
-      const test = tests[name];
-      const label = `0x${systemCalls[name].number.toString(16).padStart(2, '0')} ${name}`;
-      if (test === undefined) untried.push(name);
-      else checks.run(label.padEnd(27), test);
-    }
-    checks.run(`getpid, ${GOOD_CALLS} times`, nullCall);
-    context.lines(`used by every answer, so not tried alone: ${untried.join(', ')}`);
-    return checks.finish();
-  },
+export const syscall: Run = (context) => {
+  expectWords(context.words, 0, 0);
+  const checks = new Checks(context);
+  const untried: string[] = [];
+  for (const name of Object.keys(systemCalls) as SystemCallName[]) {
+    const test = tests[name];
+    const label = `0x${systemCalls[name].number.toString(16).padStart(2, '0')} ${name}`;
+    if (test === undefined) untried.push(name);
+    else checks.run(label.padEnd(27), test);
+  }
+  checks.run(`getpid, ${GOOD_CALLS} times`, nullCall);
+  context.lines(`used by every answer, so not tried alone: ${untried.join(', ')}`);
+  return checks.finish();
 };

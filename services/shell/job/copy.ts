@@ -1,10 +1,11 @@
 /** cp and mv. Read the POSIX utilities of these names. */
 import { SystemError } from '../../lib/index.ts';
-import type { Command, CommandContext } from '../command.ts';
-import { copyTree, destinationOf, expectDirectory, removeTree } from '../copying.ts';
+import type { CommandContext, Run } from '../command.ts';
 import { CommandError, fileReason, UsageError } from '../errors.ts';
 import { forEachOperand } from '../operands.ts';
 import { parseOptions } from '../options.ts';
+import { removeTree } from '../walk.ts';
+import { copyTree, destinationOf, expectDirectory } from './copying.ts';
 
 /** Does something with each source and where it is to go. */
 function toDestination(
@@ -23,19 +24,10 @@ function toDestination(
   return complete ? status : 1;
 }
 
-const cp: Command = {
-  name: 'cp',
-  usage: '[-rp] FILE … DESTINATION',
-  about: 'Copies files',
-  details: [
-    '-r: also directories with everything in them; symbolic links stay links. -p: with the times. Several files need a directory.',
-  ],
-  kind: 'job',
-  run: (context) => {
-    const { flags, operands } = parseOptions(context.words, { flags: 'rRp' });
-    const options = { recursive: flags.has('r') || flags.has('R'), keepTimes: flags.has('p') };
-    return toDestination(context, operands, (from, to) => copyTree(context, from, to, options));
-  },
+const cp: Run = (context) => {
+  const { flags, operands } = parseOptions(context.words, { flags: 'rRp' });
+  const options = { recursive: flags.has('r') || flags.has('R'), keepTimes: flags.has('p') };
+  return toDestination(context, operands, (from, to) => copyTree(context, from, to, options));
 };
 
 /** Moves one file or tree; from one file system to another by copying and removing. */
@@ -65,18 +57,9 @@ function replaceable({ files }: CommandContext, isDirectory: boolean, to: string
   }
 }
 
-const mv: Command = {
-  name: 'mv',
-  usage: 'FILE … DESTINATION',
-  about: 'Moves or renames files',
-  details: [
-    'A file at the destination is replaced. To another file system they are copied, with their times, and removed afterwards.',
-  ],
-  kind: 'job',
-  run: (context) => {
-    const { operands } = parseOptions(context.words, { flags: 'f' });
-    return toDestination(context, operands, (from, to) => move(context, from, to));
-  },
+const mv: Run = (context) => {
+  const { operands } = parseOptions(context.words, { flags: 'f' });
+  return toDestination(context, operands, (from, to) => move(context, from, to));
 };
 
-export const copyCommands: readonly Command[] = [cp, mv];
+export const copyRuns = { cp, mv };

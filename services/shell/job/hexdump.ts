@@ -1,16 +1,13 @@
 /** hexdump, of files and of sectors of disks. */
 import { MAX_REQUEST_SECTORS, SECTOR_BYTES } from '../../../protocol/block.ts';
-import { type Command, type CommandContext, expectWords, wholeNumber } from '../command.ts';
-import { deviceNames, openDevice } from '../disks.ts';
+import { type CommandContext, expectWords, type Run, wholeNumber } from '../command.ts';
+import { openDevice } from '../disks.ts';
 import { about, CommandError } from '../errors.ts';
 import { forEachSource } from '../operands.ts';
 import { parseOptions } from '../options.ts';
 import { parseSize } from '../sizes.ts';
 import { hexdump as dumpLines } from '../text/dump.ts';
 import { behindBytes, firstBytes } from '../text/ends.ts';
-
-/** Above so many sectors a dump is a job. */
-const SHORT_DUMP_SECTORS = 64;
 
 /** A disk or partition, as the driver names it. */
 const isDeviceName = (word: string): boolean => /^hd[a-d]\d*$/.test(word);
@@ -49,16 +46,5 @@ function dumpFiles(context: CommandContext): number {
   });
 }
 
-export const hexdump: Command = {
-  name: 'hexdump',
-  usage: '[-s SKIP] [-n BYTES] [FILE …] | DEVICE [SECTOR [COUNT]]',
-  about: 'Shows files, or sectors of a disk, in hexadecimal and as text',
-  details: [
-    '-s: passes over so many bytes. -n: shows so many (512, 4K). DEVICE: a disk or partition such as hda1. SECTOR: the first one, 0 unless given. COUNT: how',
-    'many, 1 unless given.',
-  ],
-  kind: ([name = '', , count = '1']) => (isDeviceName(name) && !(Number(count) > SHORT_DUMP_SECTORS) ? 'here' : 'job'),
-  complete: (words, services) => (words.length === 1 ? deviceNames(services) : []),
-  operands: 'paths',
-  run: (context) => (isDeviceName(context.words[0] ?? '') ? dumpSectors(context) : dumpFiles(context)),
-};
+export const hexdump: Run = (context) =>
+  isDeviceName(context.words[0] ?? '') ? dumpSectors(context) : dumpFiles(context);
