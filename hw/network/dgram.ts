@@ -3,7 +3,7 @@
  * at each other are on one cable.
  */
 
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import type { Cable, CableStatistics, NetworkPort } from './cable.ts';
 import type { Endpoint } from './options.ts';
@@ -15,6 +15,7 @@ export class DatagramCable implements Cable {
   readonly linked = true;
   readonly description: string;
   readonly #socket: Socket;
+  readonly #remote: Endpoint;
   #port: NetworkPort | null = null;
   readonly #counts = { sent: 0, sendDrops: 0, received: 0, receiveDrops: 0 };
 
@@ -22,20 +23,25 @@ export class DatagramCable implements Cable {
     const local = socket.address();
     this.description = `dgram, ${local.address}:${local.port} to ${remote.address}:${remote.port}`;
     this.#socket = socket;
-    socket.on('message', (frame) => this.#deliver(frame));
-    // Such as a datagram that came back because nobody is at the other end yet.
+    this.#remote = remote;
+    socket.on('message', (frame, sender) => this.#deliver(frame, sender));
     socket.on('error', () => {});
   }
 
   /** Binds the local end. Rejects when the host does not let us. */
   static async open(local: Endpoint, remote: Endpoint): Promise<DatagramCable> {
-    const socket = createSocket('udp4');
+    // Addresses need no looking up, which would put off each frame. The socket is not connected: one that is reports of an
+    // other end that is not there yet, and drops the next datagram over it.
+    const lookup = (
+      address: string,
+      _options: unknown,
+      found: (error: null, address: string, family: number) => void,
+    ) => found(null, address, 4);
+    const socket = createSocket({ type: 'udp4', lookup: lookup as never });
     try {
+      const listening = once(socket, 'listening');
       socket.bind(local.port, local.address);
-      await once(socket, 'listening');
-      // Connected, it takes datagrams from the other end only.
-      socket.connect(remote.port, remote.address);
-      await once(socket, 'connect');
+      await listening;
     } catch (error) {
       socket.close();
       throw error;
@@ -57,7 +63,7 @@ export class DatagramCable implements Cable {
       this.#counts.sendDrops++;
       return;
     }
-    this.#socket.send(Buffer.from(frame), (error) => {
+    this.#socket.send(Buffer.from(frame), this.#remote.port, this.#remote.address, (error) => {
       if (error) this.#counts.sendDrops++;
     });
   }
@@ -70,8 +76,9 @@ export class DatagramCable implements Cable {
     await closed;
   }
 
-  /** A wire does not wait: what the card has no room for, it loses. */
-  #deliver(frame: Buffer): void {
+  /** From the other end only. A wire does not wait: what the card has no room for, it loses. */
+  #deliver(frame: Buffer, sender: RemoteInfo): void {
+    if (sender.port !== this.#remote.port || sender.address !== this.#remote.address) return;
     this.#counts.received++;
     if (this.#port === null) this.#counts.receiveDrops++;
     else this.#port.receive(frame);
