@@ -13,6 +13,8 @@ import { QtestClient } from './qtest-client.ts';
 import { Cable, diskSectors, loadScenario, pristineImage, runScenario, usesNetwork } from './scenario.ts';
 
 const SCENARIOS_AT_ONCE = 2;
+/** Each starts a server: on a busy host that takes long. */
+const ALL_SCENARIOS_MS = 300_000;
 
 const root = path.resolve(import.meta.dirname, '../..');
 const oracle = process.env.VROS_ORACLE;
@@ -75,7 +77,7 @@ describe('the machine answers as QEMU does', () => {
       }
     };
     await Promise.all(Array.from({ length: SCENARIOS_AT_ONCE }, worker));
-  });
+  }, ALL_SCENARIOS_MS);
 
   afterAll(async () => {
     if (workFolder !== '') await rm(workFolder, { recursive: true, force: true });
