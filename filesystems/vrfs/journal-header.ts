@@ -4,9 +4,19 @@
 import type { BlockDevice } from '../block-device.ts';
 import type { Geometry } from './geometry.ts';
 import { BOOT_BYTES } from './journal-record.ts';
-import { damaged, kind, newBlock, readBlocks, readU53, type Seals, writeBlocks, writeU53 } from './metadata.ts';
+import {
+  damaged,
+  kind,
+  MAX_SEQUENCE,
+  newBlock,
+  readBlocks,
+  readU53,
+  type Seals,
+  writeBlocks,
+  writeU53,
+} from './metadata.ts';
 import { MAX_NOTES, Notes } from './notes.ts';
-import { readState, STATE_BYTES, type VolumeState, writeState } from './volume-state.ts';
+import { readState, STATE_BYTES, stateIsSound, type VolumeState, writeState } from './volume-state.ts';
 
 const GENERATION = 8;
 const TAIL = 16;
@@ -69,7 +79,7 @@ function decode(bytes: Buffer, block: number, geometry: Geometry, seals: Seals):
   const read = count <= MAX_NOTES ? Notes.read(bytes, NOTES, count) : undefined;
   if (read === undefined || headerBlock(geometry, generation) !== block || tail > areaBlocks(geometry))
     return undefined;
-  return {
+  const header = {
     ...{ generation, tail, notes: read.notes },
     clean: bytes.readUInt32LE(CLEAN) === 1,
     previous: readU53(bytes, PREVIOUS),
@@ -78,6 +88,8 @@ function decode(bytes: Buffer, block: number, geometry: Geometry, seals: Seals):
     boot: Buffer.from(bytes.subarray(BOOT, BOOT + BOOT_BYTES)),
     state: readState(bytes, STATE),
   };
+  const highest = Math.max(generation, header.previous, header.durable, header.next);
+  return highest < MAX_SEQUENCE && stateIsSound(header.state, geometry) ? header : undefined;
 }
 
 /** The header that is in force, and whether the other one is whole. EUCLEAN: both are damaged; EIO. */

@@ -125,6 +125,9 @@ export function readU53(bytes: Buffer, at: number): number {
   return high < 0x20_0000 ? high * 2 ** 32 + bytes.readUInt32LE(at) : Number.POSITIVE_INFINITY;
 }
 
+/** Numbers of records and headers stay below this, so that all that is added to them is exact. */
+export const MAX_SEQUENCE: number = 2 ** 52;
+
 export function writeU53(bytes: Buffer, at: number, value: number): void {
   bytes.writeUInt32LE(value % 2 ** 32, at);
   bytes.writeUInt32LE(Math.floor(value / 2 ** 32), at + 4);

@@ -77,6 +77,7 @@ export class Notes {
       const request = { sender: readU53(bytes, place), sequence: readU53(bytes, place + 8) };
       const length = bytes.readUInt32LE(place + 16);
       place += FIXED_BYTES;
+      if (!Number.isSafeInteger(request.sender) || !Number.isSafeInteger(request.sequence)) return undefined;
       if (length > MAX_RESULT || place + 8 * length > bytes.length) return undefined;
       const start = place;
       notes.add(

@@ -10,9 +10,9 @@ import type { Geometry } from './geometry.ts';
 import type { JournalPosition } from './journal.ts';
 import { areaBlocks, areaStart, type JournalHeader } from './journal-header.ts';
 import { applyPatch, claimedBlocks, DATA, decodeRecord, type JournalRecord } from './journal-record.ts';
-import { BLOCK_BYTES, readBlocks, type Seals } from './metadata.ts';
+import { BLOCK_BYTES, MAX_SEQUENCE, readBlocks, type Seals } from './metadata.ts';
 import { Notes } from './notes.ts';
-import type { VolumeState } from './volume-state.ts';
+import { stateIsSound, type VolumeState } from './volume-state.ts';
 
 /** Blocks read from the journal at a time. */
 const CHUNK_BLOCKS = 64;
@@ -93,7 +93,12 @@ function readSeries(device: BlockDevice, geometry: Geometry, seals: Seals, heade
     const blocks = claimedBlocks(reader.read(place, 1));
     if (blocks === 0 || place + blocks > limit) return undefined;
     const record = decodeRecord(reader.read(place, blocks), areaStart(geometry) + place, seals);
-    return record !== undefined && record.previous === previous && record.sequence > previous ? record : undefined;
+    return record !== undefined &&
+      record.previous === previous &&
+      record.sequence > previous &&
+      record.sequence < MAX_SEQUENCE
+      ? record
+      : undefined;
   };
   for (;;) {
     const at = ends.at(-1) ?? 0;
@@ -129,6 +134,7 @@ function dataIsThere(device: BlockDevice, geometry: Geometry, record: JournalRec
 
 /** Applies the images and patches of a record; a sentence if that cannot be. */
 function apply(blocks: Map<number, RecoveredBlock>, record: JournalRecord, geometry: Geometry): string {
+  if (!stateIsSound(record.state, geometry)) return 'its state cannot be';
   for (const { block, kind, bytes } of record.images) {
     if (block < geometry.blockBitmapStart || block >= geometry.dataEnd) return `it changes block ${block}`;
     blocks.set(block, { kind, bytes: Buffer.from(bytes) });

@@ -3,6 +3,8 @@
  * to be written for them.
  */
 
+import type { Geometry } from './geometry.ts';
+
 /** Bytes it takes in a journal block. */
 export const STATE_BYTES = 16;
 
@@ -29,4 +31,15 @@ export function readState(bytes: Buffer, at: number): VolumeState {
     tableBlocks: bytes.readUInt32LE(at + 8),
     orphans: bytes.readUInt32LE(at + 12),
   };
+}
+
+/** Whether a state can be that of a file system of this shape. */
+export function stateIsSound(state: VolumeState, geometry: Geometry): boolean {
+  return (
+    state.freeBlocks <= geometry.dataEnd - geometry.dataStart &&
+    state.freeNodes < geometry.nodes &&
+    state.tableBlocks >= 1 &&
+    state.tableBlocks <= geometry.tableBlocks &&
+    state.orphans < geometry.nodes
+  );
 }
