@@ -318,6 +318,9 @@ export class BlockCache {
     else entry.older.newer = entry.newer;
     if (entry.newer === null) this.newest = entry.older;
     else entry.newer.older = entry.older;
+    // One that is out of the list must not keep its neighbours, and what they once led to, in memory.
+    entry.older = null;
+    entry.newer = null;
   }
 
   private evict(): void {
