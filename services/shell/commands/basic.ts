@@ -29,7 +29,11 @@ const help: Command = {
         [...shell.commands.values()].map((command) => [command.name, command.about]),
       ),
     );
-    lines('', "Quotes, $NAME, NAME=value, ;, &&, ||, !, & and # work as in a POSIX shell. 'help COMMAND' tells more.");
+    lines(
+      '',
+      'Quotes, $NAME, NAME=value, ;, &&, ||, !, &, #, |, <, >, >>, 2>, 2>&1, <<<, *, ? and […] work as in a POSIX shell; ~ is /.',
+      "'help COMMAND' tells more.",
+    );
     return 0;
   },
 };
