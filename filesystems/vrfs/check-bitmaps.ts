@@ -9,6 +9,8 @@ import type { Volume } from './volume.ts';
 interface Bitmap {
   readonly what: string;
   readonly start: number;
+  /** Bits that stand for something; those behind them are 1. */
+  readonly bits: number;
   readonly kind: number;
   readonly verify: Verify;
   isUsed(number: number): boolean;
@@ -24,14 +26,18 @@ function checkBlock(volume: Volume, findings: Findings, bitmap: Bitmap, index: n
   });
   const expected = newBlock(bitmap.kind);
   let free = 0;
-  for (let bit = 0; bit < BITS_PER_BLOCK; bit++) {
+  const first = index * BITS_PER_BLOCK;
+  const count = Math.min(BITS_PER_BLOCK, bitmap.bits - first);
+  expected.fill(0xff, CONTENT + (count >> 3));
+  if (count < BITS_PER_BLOCK) expected[CONTENT + (count >> 3)] = (0xff << (count & 7)) & 0xff;
+  for (let bit = 0; bit < count; bit++) {
     const at = CONTENT + (bit >> 3);
     const mask = 1 << (bit & 7);
     const mayStay = findings.incomplete && ((found?.[at] ?? 0xff) & mask) !== 0;
-    if (mayStay || bitmap.isUsed(index * BITS_PER_BLOCK + bit)) expected[at] = (expected[at] ?? 0) | mask;
+    if (mayStay || bitmap.isUsed(first + bit)) expected[at] = (expected[at] ?? 0) | mask;
     else free++;
   }
-  const text = found === undefined ? damage : differences(found, expected, bitmap.what, index * BITS_PER_BLOCK);
+  const text = found === undefined ? damage : differences(found, expected, bitmap.what, first);
   if (text !== '') findings.add(phase.BITMAPS, text, () => cache.replace(block, expected, bitmap.verify));
   return free;
 }
@@ -58,12 +64,24 @@ export function checkBitmaps(volume: Volume, findings: Findings): void {
   const { geometry, state, verify } = volume;
   const { dataStart, dataEnd, nodes } = geometry;
   const blockBitmap: Bitmap = {
-    ...{ what: 'blocks', start: geometry.blockBitmapStart, kind: kind.BLOCK_BITMAP, verify: verify.blockBitmap },
-    isUsed: (block) => block < dataStart || block >= dataEnd || findings.isUsed(block),
+    ...{
+      what: 'blocks',
+      start: geometry.blockBitmapStart,
+      bits: dataEnd,
+      kind: kind.BLOCK_BITMAP,
+      verify: verify.blockBitmap,
+    },
+    isUsed: (block) => block < dataStart || findings.isUsed(block),
   };
   const nodeBitmap: Bitmap = {
-    ...{ what: 'inodes', start: geometry.nodeBitmapStart, kind: kind.NODE_BITMAP, verify: verify.nodeBitmap },
-    isUsed: (number) => number < ROOT || number >= nodes || (findings.types[number] ?? 0) !== 0,
+    ...{
+      what: 'inodes',
+      start: geometry.nodeBitmapStart,
+      bits: nodes,
+      kind: kind.NODE_BITMAP,
+      verify: verify.nodeBitmap,
+    },
+    isUsed: (number) => number < ROOT || (findings.types[number] ?? 0) !== 0,
   };
   const free = (bitmap: Bitmap, blocks: number): number =>
     Array.from({ length: blocks }, (_, index) => checkBlock(volume, findings, bitmap, index)).reduce(

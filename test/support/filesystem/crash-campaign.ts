@@ -20,8 +20,6 @@ import { freshWorld, type Subject, TestClock } from './subjects.ts';
 export interface Base {
   readonly name: string;
   readonly start: Start;
-  /** Runs before each workload, in the same mount; crashes in it are not tried again each time. */
-  readonly prelude: Workload;
 }
 
 /** Bytes that are left free on the disk that is nearly full. */
@@ -58,7 +56,7 @@ function makeStart(subject: Subject, bytes: number, ending: Ending, fill = false
   }
   if (ending === 'closed') fs.close();
   else fs.sync();
-  return { image: Buffer.from(device.bytes), model, clock: clock.milliseconds };
+  return { image: Buffer.from(device.bytes), model, clock: clock.milliseconds, prelude: [] };
 }
 
 const touch: Workload = [{ operations: [{ kind: 'attributes', path: 'B', mode: 0o711 }], end: 'commit' }];
@@ -82,19 +80,21 @@ function commitsPerJournal(subject: Subject, start: Start): number {
 }
 
 /** The starts: unmounted; crashed; a journal that is nearly full, in several degrees; a disk that is nearly full. */
-export function makeBases(subject: Subject, bytes: number): Base[] {
+export function makeBases(subject: Subject, bytes: number): [Base, ...Base[]] {
   const closed = makeStart(subject, bytes, 'closed');
   const commits = commitsPerJournal(subject, closed);
   const brink = (short: number): Base => ({
     name: `${short} commits before the journal is full`,
-    start: closed,
-    prelude: [...Array.from({ length: commits - short }, () => touch).flat(), { operations: [], end: 'sync' }],
+    start: {
+      ...closed,
+      prelude: [...Array.from({ length: commits - short }, () => touch).flat(), { operations: [], end: 'sync' }],
+    },
   });
   return [
-    { name: 'unmounted', start: closed, prelude: [] },
-    { name: 'crashed', start: makeStart(subject, bytes, 'synced'), prelude: [] },
+    { name: 'unmounted', start: closed },
+    { name: 'crashed', start: makeStart(subject, bytes, 'synced') },
     ...[0, 2, 4].map(brink),
-    { name: 'nearly full', start: makeStart(subject, bytes, 'closed', true), prelude: [] },
+    { name: 'nearly full', start: makeStart(subject, bytes, 'closed', true) },
   ];
 }
 
@@ -130,12 +130,12 @@ export function runCampaign(
   const report: CampaignReport = { workloads: 0, states: 0, failures: [] };
   const check = new CrashCheck(settings, random);
   const again = new CrashCheck({ ...settings, thoroughness: settings.continuedThoroughness }, random);
-  const { start, prelude } = settings.base;
+  const { start } = settings.base;
   for (const { workload, shared } of workloads) {
     try {
-      const run = check.run(start, new OverlayDevice(start.image), [...prelude, ...workload]);
-      const from = run.stages[prelude.length + shared] ?? 0;
-      check.checkRun(run, prelude.length + shared === 0 ? 0 : from, (state, recovered) => {
+      const run = check.run(start, new OverlayDevice(start.image), workload);
+      const from = shared === 0 ? run.ready : (run.stages[shared] ?? 0);
+      check.checkRun(run, from, (state, recovered) => {
         if (random.next() < settings.continued) again.continueFrom(run, state, recovered, moreWork);
       });
     } catch (error) {

@@ -10,7 +10,7 @@ import { Random } from '../random.ts';
 import { type CrashState, crashStates, type Thoroughness } from './crash-states.ts';
 import { type DeviceEvent, type OverlayDevice, RecordingDevice } from './devices.ts';
 import type { ModelFileSystem } from './model.ts';
-import { attempt, errorOf, type Operation, operationText } from './operations.ts';
+import { attempt, type Operation, operationText, perform } from './operations.ts';
 import { type Subject, TestClock } from './subjects.ts';
 import { readTree, treeDifference } from './tree.ts';
 
@@ -39,6 +39,8 @@ export interface Start {
   readonly image: Buffer;
   readonly model: ModelFileSystem;
   readonly clock: number;
+  /** What is done before the workload, in the same mount; it ends with a sync. Crashes in it are not tried. */
+  readonly prelude: Workload;
 }
 
 /** A state of the file system between two operations. */
@@ -57,6 +59,8 @@ export interface Run {
   readonly start: Start;
   readonly events: readonly DeviceEvent[];
   readonly committed: readonly Committed[];
+  /** Events that were over when the prelude was. */
+  readonly ready: number;
   /** Events that were over when each stage began. */
   readonly stages: readonly number[];
   readonly text: string;
@@ -101,9 +105,15 @@ export class CrashCheck {
     const model = start.model.copy(clock.now);
     const fs = subject.mount({ device, keeper: new MemoryKeeper(), clock, random: this.nextRandom() });
     fs.restoreRetained([]);
+    for (const { operations, end } of start.prelude) {
+      clock.tick();
+      for (const operation of operations) for (const each of [model, fs]) perform(each, operation);
+      fs[end]();
+    }
     const { tree: treeOptions } = subject;
+    const ready = recorder.events.length;
     const first = { tree: readTree(model, treeOptions), model: model.copy(clock.now), clock: clock.milliseconds };
-    const committed: Committed[] = [{ ...first, begun: 0, synced: 0 }];
+    const committed: Committed[] = [{ ...first, begun: ready, synced: ready }];
     const stages: number[] = [];
     for (const { operations, end } of workload) {
       const begun = recorder.events.length;
@@ -130,7 +140,7 @@ export class CrashCheck {
       save(end === 'commit' ? Number.POSITIVE_INFINITY : recorder.events.length);
     }
     this.workloads++;
-    return { start, events: recorder.events, committed, stages, text };
+    return { start, events: recorder.events, committed, stages, text, ready };
   }
 
   /** Checks crash states of a run, those in which something from event `from` on has arrived. `visit` sees each one, with the number of the commit that was recovered. */
@@ -167,10 +177,7 @@ export class CrashCheck {
       );
     }
     guard(() => fs.close(), `cannot be unmounted: ${where}`);
-    const report =
-      errorOf(() => subject.format?.check(device, false)) === 'EOPNOTSUPP'
-        ? undefined
-        : subject.format?.check(device, false); // TEMP
+    const report = subject.format?.check(device, false);
     if (report !== undefined && report.problems.length > 0) {
       throw new Inconsistency(`unsound after recovery: ${report.problems.join('; ')}: ${where}`);
     }
@@ -182,7 +189,7 @@ export class CrashCheck {
     const from = run.committed[recovered];
     if (from === undefined) throw new Error('no such commit');
     const image = state.device.image();
-    const start: Start = { image, model: from.model, clock: from.clock };
+    const start: Start = { image, model: from.model, clock: from.clock, prelude: [] };
     const again = this.run(start, state.device, workload);
     this.checkRun({ ...again, text: `${again.text} after ${state.text} of ${run.text}` }, 0);
   }

@@ -43,7 +43,7 @@ export class OverlayDevice implements BlockDevice {
 
   read(sector: number, count: number): Uint8Array {
     checkRange(this, sector, count);
-    const bytes = Uint8Array.from(this.base.subarray(sector * SECTOR_BYTES, (sector + count) * SECTOR_BYTES));
+    const bytes = new Uint8Array(this.base.subarray(sector * SECTOR_BYTES, (sector + count) * SECTOR_BYTES));
     if (this.over.size === 0) return bytes;
     for (let index = 0; index < count; index++) {
       const changed = this.over.get(sector + index);
@@ -54,7 +54,7 @@ export class OverlayDevice implements BlockDevice {
 
   write(sector: number, data: Uint8Array): void {
     checkRange(this, sector, sectorsOf(data));
-    layOver(this.over, sector, Uint8Array.from(data));
+    layOver(this.over, sector, new Uint8Array(data));
   }
 
   flush(): void {}
@@ -95,7 +95,7 @@ export class RecordingDevice implements BlockDevice {
 
   write(sector: number, data: Uint8Array): void {
     this.inner.write(sector, data);
-    this.events.push({ kind: 'write', sector, data: Uint8Array.from(data) });
+    this.events.push({ kind: 'write', sector, data: new Uint8Array(data) });
   }
 
   flush(): void {
