@@ -1,11 +1,12 @@
 /** All formats, in the order in which a device is asked which one it holds. */
 import { SystemError } from '../protocol/errno.ts';
 import type { BlockDevice } from './block-device.ts';
+import { ext2 } from './ext2/index.ts';
 import { fat } from './fat/index.ts';
 import type { Format } from './file-system.ts';
 import { vrfs } from './vrfs/index.ts';
 
-export const formats: readonly Format[] = [vrfs, fat];
+export const formats: readonly Format[] = [vrfs, fat, ext2];
 
 /** The format of a name. Throws SystemError EINVAL, which lists them. */
 export function formatNamed(name: string): Format {

@@ -1,5 +1,6 @@
 /** The file systems under test: how each is made and mounted, and what it can keep. */
 import { type BlockDevice, type Keeper, SECTOR_BYTES } from '../../../filesystems/block-device.ts';
+import { ext2 } from '../../../filesystems/ext2/index.ts';
 import type { FileSystem, Format, FormatOptions, MountOptions } from '../../../filesystems/file-system.ts';
 import { ramfs } from '../../../filesystems/ram/ramfs.ts';
 import { vrfs } from '../../../filesystems/vrfs/index.ts';
@@ -65,6 +66,21 @@ export function formatSubject(format: Format, properties: Pick<Subject, 'hasLink
     prepare: (device) => format.format(device, formatOptions()),
   };
 }
+
+const wholeExt2 = formatSubject(ext2, { hasLinks: true, tree: wholeTree });
+
+/** ext2 without the directory `lost+found`, which the others do not have. */
+export const ext2Subject: Subject = {
+  ...wholeExt2,
+  prepare: (device) => {
+    // With blocks of 4 KiB a symbolic link can be as long as elsewhere.
+    ext2.format(device, { ...formatOptions(), blockBytes: 4096 });
+    const options = { readOnly: false, now: new TestClock().now, keeper: null, log: ignore, random: Buffer.alloc };
+    const fileSystem = ext2.mount(device, options);
+    fileSystem.removeDirectory(fileSystem.root, 'lost+found');
+    fileSystem.close();
+  },
+};
 
 export const vrfsSubject: Subject = formatSubject(vrfs, { hasLinks: true, tree: wholeTree });
 

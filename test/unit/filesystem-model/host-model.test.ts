@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { compareWithHost } from '../../support/filesystem/host-comparison.ts';
 import { ModelFileSystem } from '../../support/filesystem/model.ts';
-import { ramSubject, type Subject, vrfsSubject } from '../../support/filesystem/subjects.ts';
+import { ext2Subject, ramSubject, type Subject, vrfsSubject } from '../../support/filesystem/subjects.ts';
 import { wholeTree } from '../../support/filesystem/tree.ts';
 import { Random } from '../../support/random.ts';
 
@@ -23,7 +23,7 @@ function modelSubject(): Subject {
 
 describe('answers as the file system of the host does', () => {
   const { seed } = new Random();
-  for (const subject of [modelSubject(), ramSubject(), vrfsSubject]) {
+  for (const subject of [modelSubject(), ramSubject(), vrfsSubject, ext2Subject]) {
     it(`${subject.name}, 10,000 random operations (seed ${seed})`, () => {
       const { steps, answers } = compareWithHost({ subject, diskBytes: 16 * 1024 * 1024, steps: 10_000, seed });
       expect(steps).toBeGreaterThanOrEqual(10_000);

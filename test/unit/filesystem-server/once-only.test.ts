@@ -3,6 +3,7 @@
  * the same after every round, and so are the open files.
  */
 import { describe, expect, it } from 'vitest';
+import { ext2 } from '../../../filesystems/ext2/index.ts';
 import { fat } from '../../../filesystems/fat/index.ts';
 import type { Format } from '../../../filesystems/file-system.ts';
 import { vrfs } from '../../../filesystems/vrfs/index.ts';
@@ -148,6 +149,7 @@ const subjects: readonly (readonly [name: string, make: () => Simulation, runs: 
   ['ramfs', () => new Simulation(), 10, 40],
   ['FAT', () => onFormat(fat, 4096), 4, 40],
   ['VRFS', () => onFormat(vrfs, 4096), 4, 40],
+  ['ext2', () => onFormat(ext2, 4096), 4, 40],
 ];
 
 describe('a file system service that dies again and again', () => {
