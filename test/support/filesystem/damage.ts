@@ -1,11 +1,10 @@
-/** Damages an ext2 at random, and sees to it that nothing but clear errors comes of it. */
+/** Damages file systems at random, and sees to it that nothing but clear errors comes of it. */
 import { expect } from 'vitest';
 import { SECTOR_BYTES } from '../../../filesystems/block-device.ts';
-import { ext2 } from '../../../filesystems/ext2/index.ts';
-import type { FileSystem } from '../../../filesystems/file-system.ts';
+import type { FileSystem, Format, FormatOptions } from '../../../filesystems/file-system.ts';
 import { SystemError } from '../../../protocol/errno.ts';
-import { MemoryDevice } from '../../support/memory-device.ts';
-import type { Random } from '../../support/random.ts';
+import { MemoryDevice } from '../memory-device.ts';
+import type { Random } from '../random.ts';
 
 /** What damage may lead to; '' is that it was harmless or mended. */
 const CODES = [
@@ -26,10 +25,10 @@ const tools = { now: () => 1.7e12, random: (count: number) => Buffer.alloc(count
 const options = { ...tools, readOnly: false, keeper: null, log: () => {} };
 
 /** An image with files, directories and links of every kind. */
-export function sampleImage(): Buffer {
+export function sampleImage(format: Format, more: Partial<FormatOptions> = {}): Buffer {
   const device = new MemoryDevice(8192);
-  ext2.format(device, { ...tools, blockBytes: 1024 });
-  const fs = ext2.mount(device, options);
+  format.format(device, { ...tools, ...more });
+  const fs = format.mount(device, options);
   fs.restoreRetained([]);
   for (let index = 0; index < 20; index++) {
     const directory = fs.makeDirectory(fs.root, `directory-${index}`, 0o755);
@@ -90,7 +89,7 @@ function change(fs: FileSystem): void {
 }
 
 /** Damages copies of an image, so many times: single bytes, whole blocks, and its length. */
-export function damage(random: Random, source: Buffer, rounds: number): void {
+export function damage(format: Format, random: Random, source: Buffer, rounds: number): void {
   const sectors = source.length / SECTOR_BYTES;
   for (let round = 0; round < rounds; round++) {
     const message = `seed ${random.seed}, round ${round}`;
@@ -106,14 +105,14 @@ export function damage(random: Random, source: Buffer, rounds: number): void {
     const readOnly = { ...options, readOnly: true };
     expect(CODES, message).toContain(
       codeOf(() => {
-        const fs = ext2.mount(device, readOnly);
+        const fs = format.mount(device, readOnly);
         walk(fs, fs.root, 0);
       }),
     );
-    ext2.check(device, false);
-    const report = ext2.check(device, true);
+    format.check(device, false);
+    const report = format.check(device, true);
     // What is mended stays so.
-    if (report.problems.length === 0) expect(ext2.check(device, false).problems, message).toEqual([]);
-    expect(CODES, message).toContain(codeOf(() => change(ext2.mount(device, options))));
+    if (report.problems.length === 0) expect(format.check(device, false).problems, message).toEqual([]);
+    expect(CODES, message).toContain(codeOf(() => change(format.mount(device, options))));
   }
 }
