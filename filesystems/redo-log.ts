@@ -214,7 +214,8 @@ export class RedoLog {
     }
   }
 
-  private abandon(): void {
+  /** Takes back everything since the last commit, in the cache, too. */
+  abandon(): void {
     this.cache.abandon();
     this.pendingNotes = [];
     this.pendingValues = new Map();

@@ -1,6 +1,7 @@
 /**
  * Contents of files. Bytes go straight to their blocks, without the log: those of new blocks before anything refers to them. Blocks that follow one another are moved with one request.
  */
+import { SystemError } from '../../protocol/errno.ts';
 import { SECTOR_BYTES } from '../block-device.ts';
 import { damaged, refuse } from './errors.ts';
 import { type Inode, isDirectory, typeOf } from './inode.ts';
@@ -129,17 +130,28 @@ export class Content {
     const first = within - (within % unit);
     const end = Math.ceil((within + data.length) / unit) * unit;
     let bytes = data;
+    const sector = block * this.sectorsPerBlock + first / SECTOR_BYTES;
+    const old = fresh ? Buffer.alloc(end - first) : Buffer.from(this.readBytes(block, first, end - first));
+    if (!fresh) this.bringBack(sector, old);
     if (first !== within || end !== within + data.length) {
-      const whole = Buffer.alloc(end - first);
-      if (!fresh) {
-        const edge = (at: number): void => whole.set(this.readBytes(block, at, SECTOR_BYTES), at - first);
-        edge(first);
-        if (end - SECTOR_BYTES !== first) edge(end - SECTOR_BYTES);
-      }
-      whole.set(data, within - first);
-      bytes = whole;
+      bytes = Buffer.from(old);
+      bytes.set(data, within - first);
     }
-    this.volume.device.write(block * this.sectorsPerBlock + first / SECTOR_BYTES, bytes);
+    this.volume.device.write(sector, bytes);
+  }
+
+  /** Writes what was there before if the operation or its commit fails: it is about to be overwritten in place. */
+  private bringBack(sector: number, old: Uint8Array): void {
+    const { cache, device } = this.volume;
+    cache.undo(() => {
+      try {
+        device.write(sector, old);
+      } catch (error) {
+        if (!(error instanceof SystemError)) throw error;
+        this.volume.reason = 'the disk has refused a write';
+        this.volume.report(`content from sector ${sector} on could not be brought back: ${error.message}`, 'error');
+      }
+    });
   }
 
   /** See FileSystem.truncate. */

@@ -11,6 +11,7 @@ import { damaged, refuse } from './errors.ts';
 import type { Geometry } from './geometry.ts';
 import { type Inode, type InodeTable, typeOf } from './inode.ts';
 import { entryType, incompatibleFeature, inodeFlag, inodeType } from './layout.ts';
+import { decodeName } from './names.ts';
 
 const HEAD_BYTES = 8;
 const MAX_NAME_BYTES = 255;
@@ -43,10 +44,29 @@ interface RawRecord {
 
 interface Remembered {
   readonly names: Map<string, Entry>;
-  /** No block before this one has room. */
-  roomFrom: number;
-  /** Other directories in it. */
-  directories: number;
+  readonly room: RoomIndex;
+}
+
+/** How much room each block of a directory has, and where to look for room: filling a directory is not quadratic. */
+class RoomIndex {
+  private readonly room: number[] = [];
+  /** For a record of so many units of 4 bytes: no block before this one has room. */
+  private readonly from = new Uint32Array(recordBytes(MAX_NAME_BYTES) / 4 + 1);
+
+  /** Sets the bytes of the largest record that a block has room for. */
+  set(block: number, bytes: number): void {
+    this.room[block] = bytes;
+    const most = Math.min(this.from.length - 1, bytes >> 2);
+    for (let units = 0; units <= most; units++) if ((this.from[units] ?? 0) > block) this.from[units] = block;
+  }
+
+  /** The first block with room for a record; -1: none has. */
+  find(bytes: number): number {
+    let block = this.from[bytes >> 2] ?? 0;
+    while (block < this.room.length && (this.room[block] ?? 0) < bytes) block++;
+    this.from[bytes >> 2] = block;
+    return block < this.room.length ? block : -1;
+  }
 }
 
 /** What directories work with. */
@@ -91,7 +111,9 @@ export class Directories {
 
   private *records(bytes: Buffer): Generator<RawRecord> {
     for (let offset = 0; offset < bytes.length; ) {
-      const length = bytes.readUInt16LE(offset + 4);
+      const length = this.lengthAt(bytes, offset);
+      // Checked again: on a damaged disk two directories can share a block, and change it under each other.
+      if (length < HEAD_BYTES || offset + length > bytes.length) damaged(`a directory has a record of ${length} bytes`);
       const type = this.knowsTypes ? bytes.readUInt8(offset + 7) : 0;
       yield { offset, length, inode: bytes.readUInt32LE(offset), nameLength: bytes.readUInt8(offset + 6), type };
       offset += length;
@@ -124,7 +146,7 @@ export class Directories {
       for (const { offset, inode: number, nameLength, type } of this.records(content.bytes)) {
         const position = index * blockBytes + offset;
         if (number === 0 || position < from || nameLength === 0) continue;
-        const name = content.bytes.toString('utf8', offset + HEAD_BYTES, offset + HEAD_BYTES + nameLength);
+        const name = decodeName(content.bytes, offset + HEAD_BYTES, offset + HEAD_BYTES + nameLength);
         yield { name, inode: number, type, position };
       }
     }
@@ -138,13 +160,16 @@ export class Directories {
       return known;
     }
     const names = new Map<string, Entry>();
-    let directories = 0;
     for (const entry of this.entries(inode)) {
-      if (entry.name === '.' || entry.name === '..') continue;
-      names.set(entry.name, entry);
-      if (entry.type === entryType[inodeType.directory]) directories++;
+      if (entry.name !== '.' && entry.name !== '..') names.set(entry.name, entry);
     }
-    const made = { names, roomFrom: 0, directories };
+    const room = new RoomIndex();
+    const blocks = this.blocksOf(inode);
+    for (let index = 0; index < blocks; index++) {
+      const content = this.content(inode, index);
+      room.set(index, content === undefined ? 0 : this.roomIn(content.bytes));
+    }
+    const made = { names, room };
     this.remembered.set(number, made);
     this.names += names.size;
     for (const [oldest] of this.remembered) {
@@ -188,35 +213,35 @@ export class Directories {
     inode.flags &= ~inodeFlag.indexed;
     const type = this.knowsTypes ? (entryType[typeOf({ mode })] ?? 0) : 0;
     const blocks = this.blocksOf(inode);
-    for (let index = known.roomFrom; index < blocks; index++) {
-      const content = this.content(inode, index);
-      const gap = content === undefined ? undefined : this.gapIn(content.bytes, needed);
-      if (content === undefined || gap === undefined) {
-        // A short name may still fit; only a block without room for the shortest is passed over for good.
-        if (
-          index === known.roomFrom &&
-          (content === undefined || this.gapIn(content.bytes, recordBytes(1)) === undefined)
-        )
-          known.roomFrom = index + 1;
-        continue;
-      }
-      const changed = cache.change(content.block, this.verify);
-      const offset = this.split(changed, gap, bytes, target, type);
-      known.names.set(name, { name, inode: target, type, position: index * geometry.blockBytes + offset });
-      this.names++;
-      return;
-    }
-    const content = this.grow(number, inode, blocks);
-    content.writeUInt16LE(geometry.blockBytes, 4);
-    this.split(
-      content,
-      { offset: 0, length: geometry.blockBytes, inode: 0, nameLength: 0, type: 0 },
-      bytes,
-      target,
-      type,
-    );
-    known.names.set(name, { name, inode: target, type, position: blocks * geometry.blockBytes });
+    const found = known.room.find(needed);
+    const index = found === -1 ? blocks : found;
+    const content = found === -1 ? this.growEmpty(number, inode, blocks) : this.changed(number, inode, index);
+    const gap = this.gapIn(content, needed) ?? damaged(`the blocks of directory ${number} have two uses`);
+    const offset = this.split(content, gap, bytes, target, type);
+    known.names.set(name, { name, inode: target, type, position: index * geometry.blockBytes + offset });
+    known.room.set(index, this.roomIn(content));
     this.names++;
+  }
+
+  /** A new block at the end, with nothing in it. */
+  private growEmpty(number: number, inode: Inode, index: number): Buffer {
+    const content = this.grow(number, inode, index);
+    content.writeUInt16LE(content.length, 4);
+    return content;
+  }
+
+  /** A block of a directory, to be changed. */
+  private changed(number: number, inode: Inode, index: number): Buffer {
+    const content = this.content(inode, index) ?? damaged(`directory ${number} has lost a block`);
+    return this.parts.cache.change(content.block, this.verify);
+  }
+
+  /** Bytes of the largest record that finds room. */
+  private roomIn(bytes: Buffer): number {
+    let room = 0;
+    for (const { inode, length, nameLength } of this.records(bytes))
+      room = Math.max(room, inode === 0 ? length : length - recordBytes(nameLength));
+    return room;
   }
 
   private gapIn(bytes: Buffer, needed: number): RawRecord | undefined {
@@ -267,33 +292,40 @@ export class Directories {
   remove(number: number, inode: Inode, entry: Entry): void {
     const { cache, geometry } = this.parts;
     const index = Math.floor(entry.position / geometry.blockBytes);
-    const content = this.content(inode, index) ?? damaged(`directory ${number} has lost a block`);
     cache.undo(() => this.forget(number));
     inode.flags &= ~inodeFlag.indexed;
-    const bytes = cache.change(content.block, this.verify);
-    const target = entry.position % geometry.blockBytes;
-    let before: RawRecord | undefined;
-    for (const record of this.records(bytes)) {
-      if (record.offset === target) {
-        if (before === undefined) bytes.writeUInt32LE(0, record.offset);
-        else bytes.writeUInt16LE(before.length + record.length, before.offset + 4);
-        break;
-      }
-      before = record;
-    }
+    const bytes = this.changed(number, inode, index);
+    const { record, before } = this.recordOf(number, bytes, entry);
+    if (before === undefined) bytes.writeUInt32LE(0, record.offset);
+    else bytes.writeUInt16LE(before.length + record.length, before.offset + 4);
     const known = this.know(number, inode);
     if (known.names.delete(entry.name)) this.names--;
-    known.roomFrom = Math.min(known.roomFrom, index);
+    known.room.set(index, this.roomIn(bytes));
+  }
+
+  /** The record of an entry and the one before it. Throws SystemError EUCLEAN: it is not there any more, as the block belongs to something else as well. */
+  private recordOf(
+    number: number,
+    bytes: Buffer,
+    { name, position }: Pick<Entry, 'name' | 'position'>,
+  ): { record: RawRecord; before: RawRecord | undefined } {
+    const target = position % this.parts.geometry.blockBytes;
+    let before: RawRecord | undefined;
+    for (const record of this.records(bytes)) {
+      const end = record.offset + HEAD_BYTES + record.nameLength;
+      if (record.offset === target && record.inode !== 0 && decodeName(bytes, target + HEAD_BYTES, end) === name)
+        return { record, before };
+      before = record;
+    }
+    return damaged(`the blocks of directory ${number} have two uses`);
   }
 
   /** Lets a name lead to another inode, within an operation. */
   redirect(number: number, inode: Inode, entry: Pick<Entry, 'name' | 'position'>, target: number, mode: number): void {
     const { cache, geometry } = this.parts;
-    const content = this.content(inode, Math.floor(entry.position / geometry.blockBytes));
-    if (content === undefined) damaged(`directory ${number} has lost a block`);
     cache.undo(() => this.forget(number));
-    const bytes = cache.change(content.block, this.verify);
-    const offset = entry.position % geometry.blockBytes;
+    const bytes = this.changed(number, inode, Math.floor(entry.position / geometry.blockBytes));
+    const { offset } = this.recordOf(number, bytes, entry).record;
     const type = this.knowsTypes ? (entryType[typeOf({ mode })] ?? 0) : 0;
     bytes.writeUInt32LE(target, offset);
     if (this.knowsTypes) bytes.writeUInt8(type, offset + 7);

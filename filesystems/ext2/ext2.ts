@@ -70,7 +70,9 @@ export class Ext2FileSystem implements FileSystem {
   /** The inode of a node. Throws SystemError: ENOENT, EUCLEAN. */
   private inode(node: NodeNumber): Inode {
     if (!this.volume.geometry.isOrdinaryInode(node)) refuse('ENOENT', `there is no inode ${node}`);
-    return this.volume.inodes.load(node);
+    const inode = this.volume.inodes.read(node);
+    if (inode.links === 0 && !this.volume.isRetained(node)) refuse('ENOENT', `inode ${node} is not in use`);
+    return this.volume.inodes.checked(node, inode);
   }
 
   /** The inode of a directory that can have names. Throws SystemError: ENOTDIR; ENOENT: it has been removed. */
@@ -114,6 +116,8 @@ export class Ext2FileSystem implements FileSystem {
   private target({ inode, name }: Entry): NodeNumber {
     if (!this.volume.geometry.isOrdinaryInode(inode))
       damaged(`the name ${name} leads to inode ${inode}, which no name may`);
+    if (this.volume.inodes.read(inode).links === 0)
+      damaged(`the name ${name} leads to inode ${inode}, which is not in use`);
     return inode;
   }
 
@@ -210,6 +214,7 @@ export class Ext2FileSystem implements FileSystem {
     return this.volume.change(() => {
       const parent = this.directory(directory);
       const node = this.volume.inodeNumbers.allocate(directory, (mode & inodeType.directory) === inodeType.directory);
+      if (this.volume.inodes.read(node).links > 0) damaged(`inode ${node} is in use and marked as free`);
       const inode = newInode(mode, 1, this.volume.now());
       fill(node, inode, parent);
       this.volume.inodes.store(node, inode, true);

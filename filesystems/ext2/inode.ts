@@ -125,9 +125,13 @@ export class InodeTable {
     };
   }
 
-  /** Reads an inode that something refers to. Throws SystemError: EUCLEAN: it cannot be that of a file; EIO. */
+  /** Reads an inode that is in use. Throws SystemError: EUCLEAN: it cannot be that of a file; EIO. */
   load(number: number): Inode {
-    const inode = this.read(number);
+    return this.checked(number, this.read(number));
+  }
+
+  /** The inode if it can be that of a file. Throws SystemError EUCLEAN. */
+  checked(number: number, inode: Inode): Inode {
     if (!Object.values(inodeType).includes(typeOf(inode) as never)) damaged(`inode ${number} is no file of any type`);
     if ((inode.flags & (inodeFlag.extents | inodeFlag.inlineData)) !== 0)
       damaged(`inode ${number} uses extents or inline data, which ext2 does not have`);
@@ -137,6 +141,7 @@ export class InodeTable {
 
   /** Writes an inode, within an operation. `fresh`: whatever was there is of no interest. */
   store(number: number, inode: Inode, fresh = false): void {
+    if (inode.sectors > 0xffffffff || inode.links > 0xffff) damaged(`a count of inode ${number} is wrong`);
     const { block, offset } = this.place(number);
     const { inodeBytes } = this.geometry.parameters;
     const bytes = this.cache.change(block).subarray(offset, offset + inodeBytes);

@@ -60,6 +60,7 @@ export class Volume {
   readonly directories: Directories;
   readonly readOnly: boolean;
   readonly now: () => number;
+  readonly report: VolumeOptions['log'];
   /** Why nothing can be changed any more; empty if it can. */
   reason = '';
   private marked = false;
@@ -71,6 +72,7 @@ export class Volume {
   constructor(device: BlockDevice, geometry: Geometry, { readOnly, keeper, now, log }: VolumeOptions) {
     this.geometry = geometry;
     this.now = now;
+    this.report = log;
     this.readOnly = readOnly || device.readOnly;
     this.device = new CachedDevice(device, CONTENT_CACHE_BYTES);
     const { blockBytes } = geometry;
@@ -113,11 +115,20 @@ export class Volume {
   /** See FileSystem.commit. Throws SystemError: EIO; ENOSPC: the recovery store is full. */
   commit(): void {
     this.commitOnce();
-    for (const number of [...this.doomed]) {
+    for (const number of [...this.doomed]) this.free(number);
+  }
+
+  /** Frees an inode without a name, in as many commits as it takes. What was asked for is done already: should this fail, the inode waits for the next mount or for a check. */
+  private free(number: number): void {
+    try {
       for (let done = false; !done; ) {
         done = this.cache.operation(() => this.destroy(number));
         this.commitOnce();
       }
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      this.doomed.delete(number);
+      this.report(`inode ${number}, which has no name any more, could not be freed: ${error.message}`, 'error');
     }
   }
 
@@ -126,8 +137,8 @@ export class Volume {
       if (this.blocks.pendingGroups > 0) this.cache.operation(() => this.blocks.applyFrees());
       this.log.commit((changed) => this.inOrder(changed));
     } catch (error) {
+      this.log.abandon();
       if (this.log.failed) this.reason = 'the disk has refused a write';
-      this.cache.abandon();
       throw error;
     } finally {
       this.blocks.settled();
@@ -181,6 +192,11 @@ export class Volume {
   }
 
   // Inodes without a name
+
+  /** Whether a node without a name is still there for somebody. */
+  isRetained(number: number): boolean {
+    return this.retained.has(number);
+  }
 
   /** See FileSystem.retain. */
   retain(number: number): void {
