@@ -23,6 +23,9 @@ const MAX_JOBS = 64;
 /** Status of a job that was stopped: 128 + SIGTSTP. */
 const STOPPED_STATUS = 148;
 
+/** Its processes that have been started; those that could not be have the pid 0. */
+const startedPids = ({ processes }: Job): number[] => processes.map(({ pid }) => pid).filter((pid) => pid !== 0);
+
 /** One job: the processes of a pipeline. */
 export class Job {
   readonly number: number;
@@ -110,7 +113,7 @@ export class JobTable {
 
   /** Waits for a job in the foreground, passing signals from the keyboard on. Answers its status. */
   foreground(job: Job): number {
-    if (job.state === 'running') this.terminal.giveInput(withDescendants(job.processes.map(({ pid }) => pid)));
+    if (job.state === 'running') this.terminal.giveInput(withDescendants(startedPids(job)));
     while (job.state === 'running') {
       const event = this.terminal.event(true);
       if (event === undefined) break;
