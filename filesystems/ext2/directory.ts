@@ -124,6 +124,11 @@ export class Directories {
     return (this.parts.geometry.parameters.incompatible & incompatibleFeature.fileType) !== 0;
   }
 
+  /** What a record says about an inode. */
+  recordType(inode: Pick<Inode, 'mode'>): number {
+    return this.knowsTypes ? (entryType[typeOf(inode)] ?? 0) : 0;
+  }
+
   private blocksOf(inode: Inode): number {
     const { blockBytes } = this.parts.geometry;
     if (inode.size % blockBytes !== 0) damaged(`a directory has ${inode.size} bytes, no whole number of blocks`);
@@ -211,7 +216,7 @@ export class Directories {
     const known = this.know(number, inode);
     cache.undo(() => this.forget(number));
     inode.flags &= ~inodeFlag.indexed;
-    const type = this.knowsTypes ? (entryType[typeOf({ mode })] ?? 0) : 0;
+    const type = this.recordType({ mode });
     const blocks = this.blocksOf(inode);
     const found = known.room.find(needed);
     const index = found === -1 ? blocks : found;
@@ -326,7 +331,7 @@ export class Directories {
     cache.undo(() => this.forget(number));
     const bytes = this.changed(number, inode, Math.floor(entry.position / geometry.blockBytes));
     const { offset } = this.recordOf(number, bytes, entry).record;
-    const type = this.knowsTypes ? (entryType[typeOf({ mode })] ?? 0) : 0;
+    const type = this.recordType({ mode });
     bytes.writeUInt32LE(target, offset);
     if (this.knowsTypes) bytes.writeUInt8(type, offset + 7);
     if (entry.name !== '..')

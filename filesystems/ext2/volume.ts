@@ -146,8 +146,9 @@ export class Volume {
   }
 
   /**
-   * The order in which a commit writes: bitmaps and descriptors first, then inodes and everything else. After a loss of power in between, blocks and inodes can be marked as used
-   * that are not, which e2fsck mends without loss, but hardly the other way round.
+   * The order in which a commit writes: new blocks, to which nothing refers yet; bitmaps and descriptors; inodes; at last what was there before, mostly directories, in the order
+   * in which it was changed, so that a file that moves has its new name before it loses the old one. After a loss of power in between, blocks and inodes can be marked as used that are
+   * not, and names can lead to inodes that are free, which a check mends without loss.
    */
   private inOrder(changed: readonly BlockWrite[]): BlockWrite[] {
     const { geometry } = this;
@@ -158,9 +159,11 @@ export class Volume {
     };
     const byNumber = (a: BlockWrite, b: BlockWrite): number => a[0] - b[0];
     const bitmaps = changed.filter((write) => isMetadata(write) && !isTable(write)).sort(byNumber);
-    const contents = changed.filter((write) => !isMetadata(write)).sort(byNumber);
     const tables = changed.filter((write) => isMetadata(write) && isTable(write)).sort(byNumber);
-    return [...bitmaps, ...tables, ...contents];
+    const contents = changed.filter((write) => !isMetadata(write));
+    const fresh = contents.filter(([block]) => this.blocks.isFresh(block)).sort(byNumber);
+    const others = contents.filter(([block]) => !this.blocks.isFresh(block));
+    return [...fresh, ...bitmaps, ...tables, ...others];
   }
 
   /** Commits, writes the totals, and flushes. Throws SystemError EIO. */
@@ -285,15 +288,23 @@ export class Volume {
   /** Frees an inode without a name, or as much of it as one commit can carry. Answers whether it is gone. Within an operation. */
   private destroy(number: number): boolean {
     const inode = this.inodes.read(number);
-    if (!this.empty(number, inode)) {
+    const isNamed = inode.links > 0;
+    if (isNamed ? !this.shorten(inode) : !this.empty(number, inode)) {
       this.inodes.store(number, inode);
       return false;
     }
     this.unlist(number, inode.deleted);
-    this.forgetInode(number, inode);
+    if (isNamed) this.inodes.store(number, { ...inode, deleted: 0 });
+    else this.forgetInode(number, inode);
     this.doomed.delete(number);
     this.cache.undo(() => this.doomed.add(number));
     return true;
+  }
+
+  /** A file with a name is in the list when ext3 was about to cut it to its size: gives back what lies behind. Answers whether all is done. */
+  private shorten(inode: Inode): boolean {
+    if (typeOf(inode) !== inodeType.file) return true;
+    return this.map.cut(inode, Math.ceil(inode.size / this.geometry.blockBytes), false, FREED_GROUPS);
   }
 
   /** Takes an inode off the list of orphans; `next` is the one behind it. */
