@@ -187,7 +187,8 @@ export class RedoLog {
     try {
       this.putRecord(runs, noted, values);
     } catch (error) {
-      this.abandon();
+      // Anything else is the end of this process, and perhaps the record counts already.
+      if (error instanceof SystemError) this.abandon();
       throw error;
     }
     this.write(runs, changed);

@@ -137,6 +137,8 @@ export class Volume {
       if (this.blocks.pendingGroups > 0) this.cache.operation(() => this.blocks.applyFrees());
       this.log.commit((changed) => this.inOrder(changed));
     } catch (error) {
+      // Anything else is the end of this process: what counts then is what the recovery store says.
+      if (!(error instanceof SystemError)) throw error;
       this.log.abandon();
       if (this.log.failed) this.reason = 'the disk has refused a write';
       throw error;
