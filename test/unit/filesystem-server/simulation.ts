@@ -168,7 +168,9 @@ export class Simulation {
   /** Something the process does to the world. */
   private effect<T>(act: () => T): T {
     this.fate.effects--;
-    if (this.fate.effects < 0 && !this.fate.happens) throw new Death('before');
+    // One that has died does nothing more, whatever it would have mended.
+    const dead = this.fate.effects < -1;
+    if (dead || (this.fate.effects < 0 && !this.fate.happens)) throw new Death('before');
     const result = act();
     if (this.fate.effects < 0) throw new Death('after');
     return result;
