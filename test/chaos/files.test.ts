@@ -9,6 +9,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BlockDevice } from '../../filesystems/block-device.ts';
+import { ext2 } from '../../filesystems/ext2/index.ts';
 import { fat } from '../../filesystems/fat/index.ts';
 import type { FileSystem, Format, NodeNumber } from '../../filesystems/file-system.ts';
 import { vrfs } from '../../filesystems/vrfs/index.ts';
@@ -40,6 +41,10 @@ const disks: readonly Disk[] = [
   {
     ...{ option: '--hdb', format: fat, service: 'fat@hdb', firstSector: 0, bytes: 16 * MEBIBYTE },
     order: { device: 'hdb', directory: '/fat', links: false, workers: 1 },
+  },
+  {
+    ...{ option: '--hdc', format: ext2, service: 'ext2@hdc', firstSector: 0, bytes: 16 * MEBIBYTE },
+    order: { device: 'hdc', directory: '/ext2', links: true, workers: 1 },
   },
 ];
 
