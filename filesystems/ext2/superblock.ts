@@ -2,6 +2,7 @@
 import type { BlockCache } from '../block-cache.ts';
 import type { Geometry } from './geometry.ts';
 import {
+  errorBehaviour,
   superblockField as field,
   readOnlyCompatibleFeature,
   SUPERBLOCK_BYTES,
@@ -39,6 +40,17 @@ export class Superblock {
   /** Whether it was unmounted and nobody has found damage. */
   get clean(): boolean {
     return (this.state & (stateFlag.clean | stateFlag.errors)) === stateFlag.clean;
+  }
+
+  /** Whether nothing may be changed any more once damage is found. A machine is never stopped for it, so that "panic" means the same. */
+  get stopsAtDamage(): boolean {
+    const behaviour = this.bytes.readUInt16LE(field.errors);
+    return behaviour === errorBehaviour.readOnly || behaviour === errorBehaviour.panic;
+  }
+
+  /** Notes that damage was found, within an operation: the next mount checks the file system. */
+  markDamaged(): void {
+    if ((this.state & stateFlag.errors) === 0) this.change().writeUInt16LE(this.state | stateFlag.errors, field.state);
   }
 
   get label(): string {

@@ -104,11 +104,21 @@ export class Volume {
     try {
       return this.cache.operation(work);
     } catch (error) {
+      if (error instanceof SystemError && error.code === 'EUCLEAN') this.damageFound(error.message);
       const full = error instanceof SystemError && error.code === 'ENOSPC';
       if (!full || (this.blocks.pendingBlocks === 0 && this.doomed.size === 0)) throw error;
       // What was given back since the last commit can be used after it.
       this.commit();
       return this.cache.operation(work);
+    }
+  }
+
+  /** Notes on the disk that it is damaged, with the next commit, and does what its superblock wants done then. */
+  private damageFound(text: string): void {
+    this.cache.operation(() => this.superblock.markDamaged());
+    if (this.superblock.stopsAtDamage && this.reason === '') {
+      this.reason = `it is damaged: ${text}`;
+      this.report(`is read-only from now on: ${this.reason}`, 'error');
     }
   }
 
@@ -128,6 +138,7 @@ export class Volume {
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       this.doomed.delete(number);
+      if (error.code === 'EUCLEAN') this.damageFound(error.message);
       this.report(`inode ${number}, which has no name any more, could not be freed: ${error.message}`, 'error');
     }
   }

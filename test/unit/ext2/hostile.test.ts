@@ -106,6 +106,27 @@ describe('a hostile ext2', () => {
     }
   });
 
+  it('is marked as damaged when damage is found, and read-only where it wants that', () => {
+    for (const behaviour of [1, 2, 3]) {
+      const device = made(16);
+      const fs = mounted(device);
+      const file = fs.create(fs.root, 'file', 0o644);
+      fs.write(file, 0, Buffer.alloc(3000, 1));
+      fs.close();
+      device.bytes.writeUInt32LE(1, inodeAt(device, file) + 40);
+      device.bytes.writeUInt16LE(behaviour, 1024 + 60);
+      const again = mounted(device);
+      expect(codeOf(() => again.truncate(file, 0))).toBe('EUCLEAN');
+      expect(codeOf(() => again.create(again.root, 'new', 0o644))).toBe(behaviour === 1 ? 'none' : 'EROFS');
+      expect(again.information().readOnly).toBe(behaviour !== 1);
+      again.commit();
+      again.close();
+      expect(device.bytes.readUInt16LE(1024 + 58) & 2).toBe(2);
+      // So the next mount checks it, and says why it cannot be changed.
+      expect(mounted(device).information().readOnlyReason).toContain('damaged');
+    }
+  });
+
   it('refuses counts that cannot be raised any more', () => {
     const device = made(16);
     const fs = mounted(device);
