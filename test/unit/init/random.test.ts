@@ -8,7 +8,7 @@ import type { ManifestRow } from '../../../protocol/records.ts';
 import { storedState } from '../../../services/init/service.ts';
 import { type Behaviour, FakeKernel, row } from './fake-kernel.ts';
 
-const ROUNDS = 150;
+const ROUNDS = 100;
 const STEPS = 120;
 const names = ['tty', 'ata', 'vfs', 'shell', 'echo'];
 

@@ -128,7 +128,7 @@ describe('VRFS on a disk that lies', () => {
   for (const [kind, misdo] of Object.entries(kinds)) {
     it(`that ${kind} in silence: clear errors, and a check makes it sound`, () => {
       const random = new Random();
-      for (let round = 0; round < 40; round++) {
+      for (let round = 0; round < 25; round++) {
         const message = `seed ${random.seed}, round ${round}`;
         const device = newDevice(400);
         const victim = random.below(40);
