@@ -9,6 +9,9 @@ import type { Service } from './service.ts';
 /** Between two pings, in milliseconds. */
 export const PING_PERIOD_MS = 1000;
 
+/** Between two pings of the same service, a little less than two periods: pings are most of what an idle machine does. */
+const PING_EVERY_MS = 1900;
+
 /** A service silent for so long is hung. */
 export const SILENCE_MS = 2000;
 
@@ -79,7 +82,8 @@ export function examine(
   }
   const hung = pinged.filter((service) => isHung(service, dependencies(service), now, effects));
   const underWay = pinged.filter((service) => service.ping !== undefined).length;
-  const next = pinged.filter((service) => service.ping === undefined && !hung.includes(service));
+  const isDue = (service: Service): boolean => !service.ready || now - service.pingedAt >= PING_EVERY_MS;
+  const next = pinged.filter((service) => service.ping === undefined && !hung.includes(service) && isDue(service));
   next.sort((a, b) => a.pingedAt - b.pingedAt);
   for (const service of next.slice(0, Math.max(0, MAX_PINGS - underWay))) ping(service, now, effects);
   return hung;
