@@ -54,8 +54,11 @@ class FileDevice implements BlockDevice {
 const fixed = { now: () => 1.7e12, random: (count: number) => new Uint8Array(count).fill(7) };
 const mountOptions = { ...fixed, readOnly: false, keeper: null, log: () => {} };
 
-/** Makes files in directories of a hundred; stops after `files`, or before the first flush. Answers how many it made and the bytes written meanwhile. */
+/** Makes files in directories of a hundred; stops after `files`, or when the journal has been emptied, which takes a flush. Answers how many it made and the bytes written meanwhile. */
 function makeFiles(device: FileDevice, fileSystem: FileSystem, files: number): { made: number; bytes: number } {
+  // The first change of a mounted file system takes a flush of its own.
+  fileSystem.makeDirectory(fileSystem.root, 'before', 0o755);
+  fileSystem.commit();
   const before = device.bytesWritten;
   let { root: directory } = fileSystem;
   const { flushes } = device;
@@ -81,7 +84,8 @@ export function makeCrashedImage(file: string): { directories: number; bytes: nu
   };
   // The first try finds out how many files the journal holds, the second stops before it is emptied.
   const { made, bytes } = work(work(Number.POSITIVE_INFINITY).made);
-  return { directories: Math.ceil(made / 100), bytes };
+  if (made < 100) throw new Error(`the journal was emptied after ${made} files already`);
+  return { directories: 1 + Math.ceil(made / 100), bytes };
 }
 
 /** An image of `bytes` with so many files, cleanly unmounted. */

@@ -173,7 +173,7 @@ export const mountAfterCrash: Row = {
       if (figures.found?.[0] !== directories)
         throw new Error(`${figures.found?.[0]} directories were recovered of ${directories}`);
       times.push(...(figures.milliseconds ?? []));
-      note = `${(bytes / MEBIBYTE).toFixed(1)} MiB in the journal; with the start of the process`;
+      note = `${(bytes / MEBIBYTE).toFixed(1)} MiB written since the last checkpoint, journal and contents; with the start of the process`;
     }
     const line = plainLine(VROS, times);
     const lines = [withMust(line, '< 300 ms', line.median < 300)];

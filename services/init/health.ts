@@ -1,12 +1,12 @@
 /**
- * Pings: finds the services that hang. All of them are asked once a period without waiting for anyone; answers are looked up when something else
+ * Pings: finds the services that hang. Each is asked every second period without waiting for anyone; answers are looked up every period and when something else
  * happens. A service is hung when it has not answered for two periods, unless there is a better explanation: it is taking other messages
  * and the ping stands in its queue, or it waits for a service it depends on that is being restarted, is silent itself, or is held in the debugger.
  */
 import type { Effects } from './effects.ts';
 import type { Service } from './service.ts';
 
-/** Between two pings, in milliseconds. */
+/** Between two looks at all services, in milliseconds. */
 export const PING_PERIOD_MS = 1000;
 
 /** Between two pings of the same service, a little less than two periods: pings are most of what an idle machine does. */
