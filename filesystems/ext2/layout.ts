@@ -15,10 +15,8 @@ export const MIN_BLOCK_BYTES = 1024;
 export const MAX_BLOCK_BYTES = 4096;
 
 /** Inodes with a fixed meaning. */
-export const BAD_BLOCKS_INODE = 1;
 export const ROOT_INODE = 2;
 export const RESIZE_INODE = 7;
-export const JOURNAL_INODE = 8;
 /** First inode for ordinary use in revision 0, and the usual one since. */
 export const FIRST_ORDINARY_INODE = 11;
 
@@ -106,7 +104,6 @@ export const readOnlyCompatibleFeature = {
 } as const;
 
 /** The features that are supported, also for checking. */
-export const KNOWN_COMPATIBLE: number = Object.values(compatibleFeature).reduce((all, flag) => all | flag, 0x1 | 0x2);
 export const KNOWN_INCOMPATIBLE: number = incompatibleFeature.fileType;
 export const KNOWN_READ_ONLY_COMPATIBLE: number = Object.values(readOnlyCompatibleFeature).reduce(
   (all, flag) => all | flag,
@@ -257,7 +254,3 @@ export const entryType: Readonly<Record<number, number>> = {
   [inodeType.socket]: 6,
   [inodeType.symlink]: 7,
 };
-
-/** Magic number of a block of extended attributes, and where it counts the inodes that share it. */
-export const ATTRIBUTE_BLOCK_MAGIC = 0xea020000;
-export const ATTRIBUTE_BLOCK_REFERENCES = 4;

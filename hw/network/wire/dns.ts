@@ -5,8 +5,6 @@
  */
 
 export const DNS_PORT = 53;
-/** The largest message over UDP, with any extension. */
-export const DNS_MESSAGE_LIMIT = 65_507;
 
 const HEADER_BYTES = 12;
 const RESPONSE = 0x8000;
