@@ -2,7 +2,6 @@
  * VROS: one process that is the machine and its kernel. This file is the boot order.
  */
 import fs from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
 import type { DiskBackend } from '../hw/disk/backend.ts';
 import { DiskImageError } from '../hw/disk/image.ts';
 import { createMachine, type Machine } from '../hw/machine.ts';
@@ -25,8 +24,6 @@ import { hostClock } from './time/clock.ts';
 const { version } = packageDescription;
 
 async function main(): Promise<number> {
-  // The engine would collect garbage whenever nothing has happened for eight seconds. An idle machine is to be idle.
-  setFlagsFromString('--no-memory-reducer');
   const options = parseOptions(process.argv.slice(2));
   if (options.help) return print(usage);
   if (options.version) return print(`VROS ${version}\n`);

@@ -94,10 +94,12 @@ describe('a machine ends', () => {
     await noneLeft(processes);
     await eventually(() => machine.results().length === 2, 'the second boot');
     const [first, second] = machine.results<Boot>();
-    expect(second).toEqual(first);
+    // Which task runs and which are ready is up to the scheduler.
+    const sorted = (boot: Boot | undefined): unknown => ({ ...boot, states: boot?.states.toSorted() });
+    expect(sorted(second)).toEqual(sorted(first));
     expect(second).toMatchObject({ pid: 1, incarnation: 1, keys: [] });
+    await eventually(() => machine.descendants().length >= 6, 'the services of the second boot run');
     const later = machine.descendants();
-    expect(later.length).toBeGreaterThanOrEqual(6);
     machine.process.stdin.write('h');
     expect(await machine.end()).toBe(7);
     await noneLeft(later);

@@ -7,11 +7,18 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
+import packageDescription from '../../package.json' with { type: 'json' };
 
 const root = path.resolve(import.meta.dirname, '../..');
 
 /** The built kernel. */
 export const kernelFile = path.join(root, 'dist/kernel.cjs');
+
+/** Arguments of node, as `npm start` has them: options of the engine and the kernel. */
+export const nodeArguments: readonly string[] = [
+  ...packageDescription.scripts.start.split(' ').filter((word) => word.startsWith('--')),
+  kernelFile,
+];
 
 /** A manifest as it stands in the configuration file. */
 export interface TestManifest {
@@ -53,7 +60,7 @@ export class TestMachine {
     this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vros-test-'));
     this.logFile = path.join(this.folder, 'kernel.log');
     fs.writeFileSync(this.logFile, '');
-    const words = [kernelFile, '--log', this.logFile, '--debug'];
+    const words = [...nodeArguments, '--log', this.logFile, '--debug'];
     if (settings.services !== undefined) {
       const configuration = path.join(this.folder, 'services.json');
       fs.writeFileSync(configuration, JSON.stringify({ services: settings.services }));

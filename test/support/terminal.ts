@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type * as NodePty from 'node-pty';
 import { onTestFinished } from 'vitest';
-import { kernelFile, type TestManifest } from './machine.ts';
+import { kernelFile, nodeArguments, type TestManifest } from './machine.ts';
 
 /** node-pty, or null where it is not installed. On the build server it has to be. */
 export const nodePty: typeof NodePty | null = await import('node-pty').catch((error: unknown) => {
@@ -41,7 +41,7 @@ export class TerminalMachine {
   constructor(settings: TerminalSettings = {}) {
     if (nodePty === null) throw new Error('node-pty is not installed');
     const log = path.join(this.folder, 'kernel.log');
-    const words = [kernelFile, '--log', log, ...(settings.options ?? ['--no-disk'])];
+    const words = [...nodeArguments, '--log', log, ...(settings.options ?? ['--no-disk'])];
     if (settings.services !== undefined) {
       const standard = path.join(path.dirname(kernelFile), '../services.json');
       const { services } = JSON.parse(fs.readFileSync(standard, 'utf8')) as { services: TestManifest[] };
