@@ -157,6 +157,7 @@ describe('the page on the configuration', () => {
 /** Options of other programs that the pages mention. */
 const otherOptions = [
   '--max-old-space-size',
+  '--no-memory-reducer',
   '--silent',
   '--json',
   '--only',
