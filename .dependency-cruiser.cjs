@@ -1,7 +1,7 @@
 /**
  * The import rules of the house, checked by `npm run imports` and by the tests.
  *
- * Who may import whom: protocol and hw nothing of ours; kernel protocol and hw; services/NAME protocol and
+ * Who may import whom: protocol and wire nothing of ours; hw wire; kernel protocol and hw; services/NAME protocol and
  * services/lib, never the kernel, the hardware or one another. Type-only imports count like any other.
  *
  * @type {import('dependency-cruiser').IConfiguration}
@@ -38,6 +38,14 @@ module.exports = {
       to: { path: '^(protocol|kernel|services|filesystems|host|test|bench|examples)/' },
     },
     {
+      name: 'wire-imports-nothing',
+      comment:
+        'Formats of packets, for the host network of the machine, for the network stack and for whoever shows packets.',
+      severity: 'error',
+      from: { path: '^wire/' },
+      to: { pathNot: ['^wire/', '^(node:)?buffer$'] },
+    },
+    {
       name: 'filesystems-import-the-errors-only',
       comment: 'A format works on any block device, in a service, in a tool of the host, or in a test.',
       severity: 'error',
@@ -49,7 +57,7 @@ module.exports = {
       comment: 'The kernel never depends on a service: it would no longer be a microkernel.',
       severity: 'error',
       from: { path: '^kernel/' },
-      to: { path: '^(services|filesystems|host|test|bench|examples)/' },
+      to: { path: '^(services|filesystems|wire|host|test|bench|examples)/' },
     },
     {
       name: 'services-import-protocol-and-lib',
@@ -92,7 +100,7 @@ module.exports = {
       name: 'run-time-packages-only',
       comment: 'Code that ships uses only what an installation without the development packages has.',
       severity: 'error',
-      from: { path: '^(protocol|hw|kernel|services|filesystems|host|examples)/' },
+      from: { path: '^(protocol|hw|wire|kernel|services|filesystems|host|examples)/' },
       to: { dependencyTypes: ['npm-dev', 'npm-optional', 'npm-no-pkg', 'npm-unknown'] },
     },
     {

@@ -6,7 +6,10 @@ import './file.ts';
 import './filesystem.ts';
 import './init.ts';
 import './kernel.ts';
+import './net.ts';
+import './network.ts';
 import './service.ts';
+import './socket.ts';
 import './tty.ts';
 import './vfs.ts';
 

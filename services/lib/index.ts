@@ -11,8 +11,11 @@ export { type DirectoryEntry, type FileAttributes, type FileType, file } from '.
 export { filesystem } from '../../protocol/filesystem.ts';
 export { init } from '../../protocol/init.ts';
 export { defineInterface, LATER, method } from '../../protocol/interface.ts';
+export { net } from '../../protocol/net.ts';
+export { capture, network } from '../../protocol/network.ts';
 export type { Handle } from '../../protocol/schema.ts';
 export * as schema from '../../protocol/schema.ts';
+export { pollEvents, socket } from '../../protocol/socket.ts';
 export { tty, ttyEvent } from '../../protocol/tty.ts';
 export { vectorOperation } from '../../protocol/vector.ts';
 export { type FileSystemFigures, type MountRow, openFlags, vfs } from '../../protocol/vfs.ts';
@@ -32,5 +35,6 @@ export {
   type RequestContext,
   run,
 } from './server.ts';
+export { type Datagram, type Endpoint, ICMP_PROTOCOL, Network, Socket, type SocketOption } from './sockets.ts';
 export { startInformation } from './start-information.ts';
 export * from './syscalls.ts';

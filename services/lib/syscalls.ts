@@ -150,6 +150,12 @@ export const random = (count: number): Uint8Array => systemCall('random', { coun
 
 // Recovery store
 
+/**
+ * Like `storePut` without waiting: it is kept before anything that this task asks for later is done. An error is not reported, so the caller has to know that there is room.
+ */
+export const storePutPosted = (key: string, value: unknown): void => post('store_put', { key, value });
+/** Like `storeDelete` without waiting. */
+export const storeDeletePosted = (key: string): void => post('store_delete', { key });
 export const storePut = (key: string, value: unknown): void => systemCall('store_put', { key, value });
 
 /** The value under a key, or undefined when there is none. */

@@ -1,9 +1,9 @@
 /** Where what the guest sends goes on the host. */
 
+import { formatIpv4, type Ipv4Address, isUnicast } from '../../../wire/address.ts';
+import { DNS_PORT } from '../../../wire/dns.ts';
+import { UNREACHABLE } from '../../../wire/icmp.ts';
 import type { Endpoint } from '../options.ts';
-import { formatIpv4, type Ipv4Address, isUnicast } from '../wire/address.ts';
-import { DNS_PORT } from '../wire/dns.ts';
-import { UNREACHABLE } from '../wire/icmp.ts';
 import { GATEWAY, HOST_LOOPBACK, inNetwork, NAME_SERVER } from './layout.ts';
 
 /** An end on the host; or the code of an ICMP "unreachable"; or null for what is not answered at all. */

@@ -4,7 +4,7 @@
  * Read: RFC 2131, 4.3 (server behaviour) and 4.1 (where answers go).
  */
 
-import { type Ipv4Address, LIMITED_BROADCAST, UNSPECIFIED } from '../wire/address.ts';
+import { type Ipv4Address, LIMITED_BROADCAST, UNSPECIFIED } from '../../../wire/address.ts';
 import {
   BOOT_REPLY,
   BOOT_REQUEST,
@@ -16,9 +16,9 @@ import {
   type DhcpMessage,
   option32,
   parseDhcp,
-} from '../wire/dhcp.ts';
-import { PROTOCOL } from '../wire/ipv4.ts';
-import { buildUdp } from '../wire/udp.ts';
+} from '../../../wire/dhcp.ts';
+import { PROTOCOL } from '../../../wire/ipv4.ts';
+import { buildUdp } from '../../../wire/udp.ts';
 import type { GuestLink } from './guest-link.ts';
 import { FIRST_GUEST, GATEWAY, GUEST_COUNT, NAME_SERVER, NETMASK, NETWORK_BROADCAST } from './layout.ts';
 

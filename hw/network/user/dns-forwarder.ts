@@ -4,10 +4,10 @@
  * Read: RFC 1035, 4; RFC 5625 (what a forwarder owes: messages pass as they are, extensions and all).
  */
 
-import type { Ipv4Address } from '../wire/address.ts';
-import { buildDnsError, DNS_ERROR, DNS_PORT, parseDnsHeader, questionEnd } from '../wire/dns.ts';
-import { PROTOCOL } from '../wire/ipv4.ts';
-import { buildUdp, UDP_DATA_LIMIT } from '../wire/udp.ts';
+import type { Ipv4Address } from '../../../wire/address.ts';
+import { buildDnsError, DNS_ERROR, DNS_PORT, parseDnsHeader, questionEnd } from '../../../wire/dns.ts';
+import { PROTOCOL } from '../../../wire/ipv4.ts';
+import { buildUdp, UDP_DATA_LIMIT } from '../../../wire/udp.ts';
 import type { HostDatagrams } from './host.ts';
 import { NAME_SERVER } from './layout.ts';
 import type { NatContext } from './nat-context.ts';

@@ -4,10 +4,10 @@
  * Read: RFC 826; RFC 1122, 2.3.2 (packets wait for an address, a few of them).
  */
 
-import { type Ipv4Address, isUnicast, LINK_ADDRESS_BYTES, LINK_BROADCAST, UNSPECIFIED } from '../wire/address.ts';
-import { ARP_REPLY, ARP_REQUEST, buildArp, parseArp } from '../wire/arp.ts';
-import { buildEthernet, ETHERNET_MTU, ETHERTYPE, type EthernetFrame } from '../wire/ethernet.ts';
-import { buildIpv4, type Ipv4Fields } from '../wire/ipv4.ts';
+import { type Ipv4Address, isUnicast, LINK_ADDRESS_BYTES, LINK_BROADCAST, UNSPECIFIED } from '../../../wire/address.ts';
+import { ARP_REPLY, ARP_REQUEST, buildArp, parseArp } from '../../../wire/arp.ts';
+import { buildEthernet, ETHERNET_MTU, ETHERTYPE, type EthernetFrame } from '../../../wire/ethernet.ts';
+import { buildIpv4, type Ipv4Fields } from '../../../wire/ipv4.ts';
 import { BROADCASTS, GATEWAY, GATEWAY_LINK, inNetwork, NETWORK, OWN_ADDRESSES } from './layout.ts';
 
 const TIME_TO_LIVE = 64;

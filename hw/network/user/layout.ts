@@ -1,6 +1,6 @@
 /** The addresses of the network behind the card; the same as QEMU's `user`. */
 
-import { type Ipv4Address, LIMITED_BROADCAST, parseIpv4 } from '../wire/address.ts';
+import { type Ipv4Address, LIMITED_BROADCAST, parseIpv4 } from '../../../wire/address.ts';
 
 export const NETWORK: Ipv4Address = parseIpv4('10.0.2.0');
 export const NETMASK: Ipv4Address = parseIpv4('255.255.255.0');

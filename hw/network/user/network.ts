@@ -11,14 +11,14 @@
  * Read: RFC 1812 (routers), as far as one with one link and no neighbours has to follow it; RFC 3022 (NAT).
  */
 
+import { type Ipv4Address, isUnicast, parseIpv4, UNSPECIFIED } from '../../../wire/address.ts';
+import { DHCP_SERVER_PORT } from '../../../wire/dhcp.ts';
+import { DNS_PORT } from '../../../wire/dns.ts';
+import { ETHERTYPE, type EthernetFrame, parseEthernet } from '../../../wire/ethernet.ts';
+import { buildIcmp, ICMP, parseIcmp, quote, UNREACHABLE } from '../../../wire/icmp.ts';
+import { type Ipv4Packet, PROTOCOL, parseIpv4Packet } from '../../../wire/ipv4.ts';
+import { parseUdp } from '../../../wire/udp.ts';
 import type { Endpoint } from '../options.ts';
-import { type Ipv4Address, isUnicast, parseIpv4, UNSPECIFIED } from '../wire/address.ts';
-import { DHCP_SERVER_PORT } from '../wire/dhcp.ts';
-import { DNS_PORT } from '../wire/dns.ts';
-import { ETHERTYPE, type EthernetFrame, parseEthernet } from '../wire/ethernet.ts';
-import { buildIcmp, ICMP, parseIcmp, quote, UNREACHABLE } from '../wire/icmp.ts';
-import { type Ipv4Packet, PROTOCOL, parseIpv4Packet } from '../wire/ipv4.ts';
-import { parseUdp } from '../wire/udp.ts';
 import { DhcpServer } from './dhcp-server.ts';
 import { DnsForwarder } from './dns-forwarder.ts';
 import { GuestLink } from './guest-link.ts';

@@ -4,7 +4,7 @@
  * Read: RFC 791, 3.2; RFC 1858 and RFC 3128 (fragments made to deceive); RFC 5722 (packets whose fragments overlap are dropped).
  */
 
-import { IPV4_HEADER_BYTES, IPV4_PACKET_LIMIT, type Ipv4Packet } from '../wire/ipv4.ts';
+import { IPV4_HEADER_BYTES, IPV4_PACKET_LIMIT, type Ipv4Packet } from '../../../wire/ipv4.ts';
 
 /** Packets that are being put together, and how long they may take. */
 const PACKET_LIMIT = 16;

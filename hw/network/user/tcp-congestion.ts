@@ -5,7 +5,7 @@
  * segments to begin with).
  */
 
-import { sequenceDifference } from '../wire/tcp.ts';
+import { sequenceDifference } from '../../../wire/tcp.ts';
 
 const FIRST_SEGMENTS = 10;
 const DUPLICATES_FOR_LOSS = 3;

@@ -7,7 +7,7 @@
  * Read: RFC 9293, 3.3 to 3.10; RFC 5961 (challenge acknowledgements).
  */
 
-import { FLAG, sequenceAdd, type TcpSegment } from '../wire/tcp.ts';
+import { FLAG, sequenceAdd, type TcpSegment } from '../../../wire/tcp.ts';
 import { TcpReceiver, WINDOW_LIMIT } from './tcp-receiver.ts';
 import { DEFAULT_SEGMENT_SIZE, type Outgoing, TcpSender } from './tcp-sender.ts';
 

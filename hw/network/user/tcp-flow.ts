@@ -3,7 +3,7 @@
  * from one goes to the other, no faster than it is taken; an end, an error, a reset of one becomes the other's.
  */
 
-import type { TcpSegment } from '../wire/tcp.ts';
+import type { TcpSegment } from '../../../wire/tcp.ts';
 import type { HostStream, HostStreamHandler } from './host.ts';
 import type { TcpConnection, TcpEnd, TcpOwner } from './tcp-connection.ts';
 

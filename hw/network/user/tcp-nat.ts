@@ -4,11 +4,11 @@
  * Read: RFC 9293, 3.10.7.1 (segments of no connection); RFC 5382 (what a NAT owes to TCP).
  */
 
+import type { Ipv4Address } from '../../../wire/address.ts';
+import { UNREACHABLE } from '../../../wire/icmp.ts';
+import { type Ipv4Packet, PROTOCOL } from '../../../wire/ipv4.ts';
+import { buildTcp, FLAG, parseTcp, sequenceAdd, type TcpSegment } from '../../../wire/tcp.ts';
 import type { Endpoint } from '../options.ts';
-import type { Ipv4Address } from '../wire/address.ts';
-import { UNREACHABLE } from '../wire/icmp.ts';
-import { type Ipv4Packet, PROTOCOL } from '../wire/ipv4.ts';
-import { buildTcp, FLAG, parseTcp, sequenceAdd, type TcpSegment } from '../wire/tcp.ts';
 import { destinationOf, unreachableCode } from './destination.ts';
 import type { HostStream, HostStreamHandler } from './host.ts';
 import { GATEWAY } from './layout.ts';

@@ -4,7 +4,7 @@
  * Read: RFC 9293, 3.4 (acceptable segments) and 3.8.6 (windows); RFC 1122, 4.2.3.2 (delayed acknowledgements).
  */
 
-import { FLAG, sequenceAdd, sequenceDifference, type TcpSegment } from '../wire/tcp.ts';
+import { FLAG, sequenceAdd, sequenceDifference, type TcpSegment } from '../../../wire/tcp.ts';
 
 export const WINDOW_LIMIT = 0xffff;
 /** An acknowledgement waits this long for something to go with; two segments are acknowledged without delay. */

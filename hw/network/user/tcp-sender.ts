@@ -4,7 +4,7 @@
  * Read: RFC 9293, 3.4 and 3.8; RFC 1122, 4.2.3.4 (no small segments); RFC 6298.
  */
 
-import { sequenceAdd, sequenceDifference, type TcpSegment } from '../wire/tcp.ts';
+import { sequenceAdd, sequenceDifference, type TcpSegment } from '../../../wire/tcp.ts';
 import { ByteQueue } from './byte-queue.ts';
 import { CongestionControl } from './tcp-congestion.ts';
 import { RetransmissionTimeout } from './tcp-timing.ts';

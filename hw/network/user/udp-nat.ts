@@ -5,11 +5,11 @@
  * Read: RFC 4787 (what a NAT owes to UDP: a binding lives for at least two minutes).
  */
 
+import { type Ipv4Address, parseIpv4 } from '../../../wire/address.ts';
+import { quote } from '../../../wire/icmp.ts';
+import { type Ipv4Packet, PROTOCOL } from '../../../wire/ipv4.ts';
+import { buildUdp, UDP_DATA_LIMIT, type UdpDatagram } from '../../../wire/udp.ts';
 import type { Endpoint } from '../options.ts';
-import { type Ipv4Address, parseIpv4 } from '../wire/address.ts';
-import { quote } from '../wire/icmp.ts';
-import { type Ipv4Packet, PROTOCOL } from '../wire/ipv4.ts';
-import { buildUdp, UDP_DATA_LIMIT, type UdpDatagram } from '../wire/udp.ts';
 import { destinationOf, unreachableCode } from './destination.ts';
 import type { HostDatagrams } from './host.ts';
 import { GATEWAY } from './layout.ts';

@@ -1,8 +1,8 @@
 /** Frames that no honest guest sends, into the network `user`, with a host that does whatever it likes. */
 
 import { expect } from 'vitest';
-import { addWords, checksum, finishChecksum } from '../../../hw/network/wire/checksum.ts';
-import { FLAG } from '../../../hw/network/wire/tcp.ts';
+import { addWords, checksum, finishChecksum } from '../../../wire/checksum.ts';
+import { FLAG } from '../../../wire/tcp.ts';
 import type { Random } from '../../support/random.ts';
 import { type FakeStream, GUEST, UserBench } from './user-bench.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Reassembly } from '../../../hw/network/user/reassembly.ts';
-import { buildIpv4, type Ipv4Packet, parseIpv4Packet } from '../../../hw/network/wire/ipv4.ts';
+import { buildIpv4, type Ipv4Packet, parseIpv4Packet } from '../../../wire/ipv4.ts';
 import { Random } from '../../support/random.ts';
 
 function fragmentsOf(payload: Buffer, identification: number, mtu: number): Ipv4Packet[] {

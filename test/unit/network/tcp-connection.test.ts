@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FLAG } from '../../../hw/network/wire/tcp.ts';
+import { FLAG } from '../../../wire/tcp.ts';
 import { Script } from './tcp-script.ts';
 
 const { ACK, FIN, RST, SYN } = FLAG;

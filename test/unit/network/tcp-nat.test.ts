@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FLAG } from '../../../hw/network/wire/tcp.ts';
+import { FLAG } from '../../../wire/tcp.ts';
 import { FakeStream, GUEST, UserBench } from './user-bench.ts';
 
 const { ACK, FIN, RST, SYN } = FLAG;

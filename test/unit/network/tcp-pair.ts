@@ -6,7 +6,7 @@ import {
   type TcpOwner,
   type TcpSettings,
 } from '../../../hw/network/user/tcp-connection.ts';
-import { FLAG, type TcpSegment } from '../../../hw/network/wire/tcp.ts';
+import { FLAG, type TcpSegment } from '../../../wire/tcp.ts';
 import type { Random } from '../../support/random.ts';
 
 /** What the wire does to each segment. */

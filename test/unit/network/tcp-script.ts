@@ -2,7 +2,7 @@
 
 import { expect } from 'vitest';
 import { TcpConnection, type TcpEnd, type TcpOwner } from '../../../hw/network/user/tcp-connection.ts';
-import { FLAG, sequenceAdd, type TcpSegment } from '../../../hw/network/wire/tcp.ts';
+import { FLAG, sequenceAdd, type TcpSegment } from '../../../wire/tcp.ts';
 
 export const OURS = 1000;
 export const GUESTS = 50_000;

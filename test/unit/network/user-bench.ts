@@ -9,13 +9,13 @@ import type {
   HostStreamHandler,
 } from '../../../hw/network/user/host.ts';
 import { UserNetwork } from '../../../hw/network/user/network.ts';
-import { formatIpv4, type Ipv4Address, parseIpv4 } from '../../../hw/network/wire/address.ts';
-import { ARP_REPLY, ARP_REQUEST, buildArp, parseArp } from '../../../hw/network/wire/arp.ts';
-import { buildEthernet, ETHERTYPE, parseEthernet } from '../../../hw/network/wire/ethernet.ts';
-import { parseIcmp } from '../../../hw/network/wire/icmp.ts';
-import { buildIpv4, type Ipv4Packet, PROTOCOL, parseIpv4Packet } from '../../../hw/network/wire/ipv4.ts';
-import { buildTcp, FLAG, parseTcp, type TcpSegment } from '../../../hw/network/wire/tcp.ts';
-import { buildUdp, parseUdp } from '../../../hw/network/wire/udp.ts';
+import { formatIpv4, type Ipv4Address, parseIpv4 } from '../../../wire/address.ts';
+import { ARP_REPLY, ARP_REQUEST, buildArp, parseArp } from '../../../wire/arp.ts';
+import { buildEthernet, ETHERTYPE, parseEthernet } from '../../../wire/ethernet.ts';
+import { parseIcmp } from '../../../wire/icmp.ts';
+import { buildIpv4, type Ipv4Packet, PROTOCOL, parseIpv4Packet } from '../../../wire/ipv4.ts';
+import { buildTcp, FLAG, parseTcp, type TcpSegment } from '../../../wire/tcp.ts';
+import { buildUdp, parseUdp } from '../../../wire/udp.ts';
 
 export const GUEST_LINK = Buffer.from('525400123456', 'hex');
 export const GATEWAY_LINK = Buffer.from('52550a000202', 'hex');

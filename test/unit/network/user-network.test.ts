@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Reassembly } from '../../../hw/network/user/reassembly.ts';
-import { parseIpv4 } from '../../../hw/network/wire/address.ts';
-import { ARP_REPLY, ARP_REQUEST } from '../../../hw/network/wire/arp.ts';
+import { parseIpv4 } from '../../../wire/address.ts';
+import { ARP_REPLY, ARP_REQUEST } from '../../../wire/arp.ts';
 import {
   BOOT_REQUEST,
   buildDhcp,
@@ -10,10 +10,10 @@ import {
   type DhcpMessage,
   option32,
   parseDhcp,
-} from '../../../hw/network/wire/dhcp.ts';
-import { buildIcmp, parseIcmp } from '../../../hw/network/wire/icmp.ts';
-import { type Ipv4Packet, PROTOCOL } from '../../../hw/network/wire/ipv4.ts';
-import { buildUdp, parseUdp } from '../../../hw/network/wire/udp.ts';
+} from '../../../wire/dhcp.ts';
+import { buildIcmp, parseIcmp } from '../../../wire/icmp.ts';
+import { type Ipv4Packet, PROTOCOL } from '../../../wire/ipv4.ts';
+import { buildUdp, parseUdp } from '../../../wire/udp.ts';
 import { Random } from '../../support/random.ts';
 import { GATEWAY_LINK, GUEST, GUEST_LINK, UserBench } from './user-bench.ts';
 

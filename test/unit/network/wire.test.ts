@@ -1,21 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { formatIpv4, isUnicast, parseIpv4 } from '../../../hw/network/wire/address.ts';
-import { ARP_REQUEST, buildArp, parseArp } from '../../../hw/network/wire/arp.ts';
-import { addWords, checksum, finishChecksum } from '../../../hw/network/wire/checksum.ts';
-import { BOOT_REQUEST, buildDhcp, DHCP, DHCP_OPTION, option32, parseDhcp } from '../../../hw/network/wire/dhcp.ts';
-import { buildDnsError, DNS_ERROR, parseDnsHeader, questionEnd } from '../../../hw/network/wire/dns.ts';
-import { buildEthernet, ETHERTYPE, parseEthernet } from '../../../hw/network/wire/ethernet.ts';
-import { buildIcmp, ICMP, parseIcmp, quote } from '../../../hw/network/wire/icmp.ts';
-import { buildIpv4, PROTOCOL, parseIpv4Packet } from '../../../hw/network/wire/ipv4.ts';
-import {
-  buildTcp,
-  FLAG,
-  parseTcp,
-  sequenceAdd,
-  sequenceDifference,
-  type TcpSegment,
-} from '../../../hw/network/wire/tcp.ts';
-import { buildUdp, parseUdp } from '../../../hw/network/wire/udp.ts';
+import { formatIpv4, isUnicast, parseIpv4 } from '../../../wire/address.ts';
+import { ARP_REQUEST, buildArp, parseArp } from '../../../wire/arp.ts';
+import { addWords, checksum, finishChecksum } from '../../../wire/checksum.ts';
+import { BOOT_REQUEST, buildDhcp, DHCP, DHCP_OPTION, option32, parseDhcp } from '../../../wire/dhcp.ts';
+import { buildDnsError, DNS_ERROR, parseDnsHeader, questionEnd } from '../../../wire/dns.ts';
+import { buildEthernet, ETHERTYPE, parseEthernet } from '../../../wire/ethernet.ts';
+import { buildIcmp, ICMP, parseIcmp, quote } from '../../../wire/icmp.ts';
+import { buildIpv4, PROTOCOL, parseIpv4Packet } from '../../../wire/ipv4.ts';
+import { buildTcp, FLAG, parseTcp, sequenceAdd, sequenceDifference, type TcpSegment } from '../../../wire/tcp.ts';
+import { buildUdp, parseUdp } from '../../../wire/udp.ts';
 import { Random } from '../../support/random.ts';
 
 const A = parseIpv4('10.0.2.15');
