@@ -9,7 +9,7 @@ import { LINK_ADDRESS_BYTES } from './address.ts';
 export const ETHERNET_HEADER_BYTES = 14;
 /** The largest payload, and the smallest frame: shorter ones are padded. */
 export const ETHERNET_MTU = 1500;
-const MINIMUM_FRAME_BYTES = 60;
+export const MINIMUM_FRAME_BYTES = 60;
 /** Smaller values of the field are lengths, of frames that carry no type. */
 const FIRST_TYPE = 0x0600;
 
