@@ -43,7 +43,7 @@ export const MAX_PORTS_PER_TASK = 4096;
 export const MAX_CAPABILITIES = 16384;
 
 /** System calls that one task may have under way at the same time. */
-export const MAX_OUTSTANDING_CALLS = 256;
+export const MAX_OUTSTANDING_CALLS = 1024;
 
 /** Alarms that one task may have set. */
 export const MAX_ALARMS = 64;

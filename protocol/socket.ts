@@ -15,6 +15,9 @@ export const MAX_STREAM_BYTES = 64 * 1024;
 /** Bytes of the longest payload of a datagram: 65,535 less the headers of IPv4 (20) and UDP or ICMP (8). */
 export const MAX_DATAGRAM_BYTES = 65507;
 
+/** Bytes of the longest payload of a packet, which raw sockets send: 65,535 less the header of IPv4. */
+export const MAX_PACKET_PAYLOAD_BYTES = 65515;
+
 /** An IPv4 address, as the number it is in network order (10.0.2.15 is 0x0a00020f), and a port. 0 stands for any. */
 export const endpoint = record({ address: u32, port: u16 });
 
@@ -82,13 +85,16 @@ export const socket = defineInterface('socket', 13, {
    * come; ECONNRESET, ETIMEDOUT, ENOTCONN.
    */
   receive: method(6, record({ offset: u53, most: u32, timeout: u32 }), bytes(MAX_STREAM_BYTES)),
-  /** Sends a datagram; null: to the peer of `connect`. EMSGSIZE, ENETUNREACH, EHOSTUNREACH, EDESTADDRREQ, EACCES: broadcast; ECONNREFUSED: an earlier one was refused. */
-  send_to: method(7, record({ to: nullable(endpoint), data: bytes(MAX_DATAGRAM_BYTES) }), nothing),
+  /**
+   * Sends a datagram, of a raw socket the payload of a packet; null: to the peer of `connect`. EMSGSIZE: also over MAX_DATAGRAM_BYTES of UDP. ENETUNREACH, EHOSTUNREACH,
+   * EDESTADDRREQ, EACCES: broadcast; ECONNREFUSED: an earlier one was refused.
+   */
+  send_to: method(7, record({ to: nullable(endpoint), data: bytes(MAX_PACKET_PAYLOAD_BYTES) }), nothing),
   /** A datagram; of a raw socket the payload of an IPv4 packet and no port. `length`: its own, of which at most `most` bytes are answered. */
   receive_from: method(
     8,
     record({ most: u32, timeout: u32 }),
-    record({ from: endpoint, to: endpoint, timeToLive: u8, length: u16, data: bytes(MAX_DATAGRAM_BYTES + 28) }),
+    record({ from: endpoint, to: endpoint, timeToLive: u8, length: u16, data: bytes(MAX_PACKET_PAYLOAD_BYTES) }),
   ),
   /** ENOTCONN. */
   shutdown: method(9, oneOf('receive', 'send', 'both'), nothing),

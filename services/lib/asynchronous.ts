@@ -2,6 +2,7 @@
  * Calls of a server that must not wait for others: a call begins, and its end comes as an event between two messages. The kernel posts the notice `answered` to the
  * port of the server, whose loop (server.ts) hands it on to here.
  */
+import { MAX_OUTSTANDING_CALLS } from '../../protocol/bounds.ts';
 import { SystemError } from '../../protocol/errno.ts';
 import type { Interface, Method, Methods, Reply, Request } from '../../protocol/interface.ts';
 import type { Handle } from '../../protocol/schema.ts';
@@ -15,8 +16,8 @@ export type AsynchronousClient<M> = {
   readonly [K in keyof M]: (request: Request<M[K]>, done: (outcome: Outcome<Reply<M[K]>>) => void) => void;
 };
 
-/** Calls under way at most; the kernel allows 256 of a task, and ordinary ones need some. */
-export const MAX_ASYNCHRONOUS_CALLS = 200;
+/** Calls under way at most; ordinary ones need some of those that the kernel allows a task. */
+export const MAX_ASYNCHRONOUS_CALLS = MAX_OUTSTANDING_CALLS - 64;
 
 /** By number of the call: hands its outcome on, if it is there. */
 const underWay = new Map<number, () => boolean>();

@@ -19,7 +19,14 @@ export { pollEvents, socket } from '../../protocol/socket.ts';
 export { tty, ttyEvent } from '../../protocol/tty.ts';
 export { vectorOperation } from '../../protocol/vector.ts';
 export { type FileSystemFigures, type MountRow, openFlags, vfs } from '../../protocol/vfs.ts';
-export { type AsynchronousClient, asynchronousClient, findPortLater, type Outcome } from './asynchronous.ts';
+export {
+  type AsynchronousClient,
+  asynchronousClient,
+  callAnswered,
+  findPortLater,
+  MAX_ASYNCHRONOUS_CALLS,
+  type Outcome,
+} from './asynchronous.ts';
 export { client, connect, poster } from './client.ts';
 export { type DeviceType, registerDevice } from './device.ts';
 export { type AttributeChange, File, Files, type OpenOptions } from './files.ts';

@@ -9,7 +9,7 @@ import { network } from '../../protocol/network.ts';
 import type { Handle, Infer } from '../../protocol/schema.ts';
 import {
   type endpoint,
-  MAX_DATAGRAM_BYTES,
+  MAX_PACKET_PAYLOAD_BYTES,
   MAX_STREAM_BYTES,
   socket,
   type socketOption,
@@ -86,7 +86,7 @@ export class Socket {
     this.server.send_to({ to, data });
   }
 
-  receiveFrom(timeout = FOREVER, most = MAX_DATAGRAM_BYTES + 28): Datagram {
+  receiveFrom(timeout = FOREVER, most = MAX_PACKET_PAYLOAD_BYTES): Datagram {
     return this.server.receive_from({ most, timeout });
   }
 

@@ -12,8 +12,11 @@ export const JOB_PROGRAM = 'job';
 /** Name of the program with the code of the formats of file systems (tools/main.ts). */
 export const TOOLS_PROGRAM = 'disktools';
 
+/** Name of the program with the commands that use the network (network/main.ts). */
+export const NETWORK_PROGRAM = 'nettools';
+
 /** All programs that jobs run. */
-export const jobPrograms: readonly string[] = [JOB_PROGRAM, TOOLS_PROGRAM];
+export const jobPrograms: readonly string[] = [JOB_PROGRAM, TOOLS_PROGRAM, NETWORK_PROGRAM];
 
 export type Order = Infer<typeof jobOrder>;
 

@@ -7,7 +7,7 @@ import { deviceNames } from '../disks.ts';
 import { JOB_PROGRAM, TOOLS_PROGRAM } from '../launch.ts';
 
 /** What is known of a command here. */
-type Descriptions = Readonly<Record<string, Omit<Command, 'name' | 'kind' | 'program' | 'run'>>>;
+export type Descriptions = Readonly<Record<string, Omit<Command, 'name' | 'kind' | 'program' | 'run'>>>;
 
 /** Commands that take time. */
 const timing = {
@@ -211,7 +211,8 @@ const tools = {
 export type JobCommandName = keyof typeof timing | keyof typeof files | keyof typeof tests;
 export type ToolName = keyof typeof tools;
 
-function commandsOf(descriptions: Descriptions, program: string): Command[] {
+/** The commands of some descriptions, which a program runs. */
+export function commandsOf(descriptions: Descriptions, program: string): Command[] {
   return Object.entries(descriptions).map(([name, description]) => ({ name, kind: 'job', program, ...description }));
 }
 

@@ -8,6 +8,7 @@ import { jobCommands } from './job-control.ts';
 import { ls } from './list.ts';
 import { mountCommands } from './mounts.ts';
 import { nameCommands } from './names.ts';
+import { networkCommands } from './network-catalogue.ts';
 import { service } from './services.ts';
 import { spaceCommands } from './space.ts';
 import { stopCommands } from './stops.ts';
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   ...[...basicCommands, ...jobCommands, ...timingCommands, ...taskCommands],
   ...[ls, ...directoryCommands, ...nameCommands, ...spaceCommands, ...fileCommands],
   ...[...mountCommands, ...toolCommands, ...diskCommands],
+  ...networkCommands,
   ...[service, ...systemCommands],
   ...[...testCommands, ...stopCommands],
 ];

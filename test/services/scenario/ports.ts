@@ -125,7 +125,7 @@ export const portCases: Cases = {
     const server = new Puppet('server');
     server.do('ipcCreateNamedPort', 'server');
     const client = new Puppet('client');
-    const statuses = client.do('callMany', client.do('ipcFindPort', 'server'), MAX_OUTSTANDING_CALLS + 20, 0, 200);
+    const statuses = client.do('callMany', client.do('ipcFindPort', 'server'), MAX_OUTSTANDING_CALLS + 20, 0, 2000);
     equal(statuses, { [errno.EAGAIN]: 20, [errno.ETIMEDOUT]: MAX_OUTSTANDING_CALLS }, 'calls by status');
   },
   'a task makes a bounded number of ports': () => {

@@ -1,0 +1,13 @@
+/** nettools: jobs of commands that use the network. */
+import type { Run } from '../command.ts';
+import type { NetworkToolName } from '../commands/network-catalogue.ts';
+import { runOrder } from '../order.ts';
+import { arp } from './arp.ts';
+import { ifconfig } from './ifconfig.ts';
+import { netstat } from './netstat.ts';
+import { nslookup } from './nslookup.ts';
+import { route } from './route.ts';
+
+const networkRuns: Readonly<Record<NetworkToolName, Run>> = { ifconfig, route, arp, netstat, nslookup };
+
+runOrder(networkRuns);
