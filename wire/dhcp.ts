@@ -9,6 +9,8 @@ import { type Ipv4Address, LINK_ADDRESS_BYTES } from './address.ts';
 export const DHCP_SERVER_PORT = 67;
 export const DHCP_CLIENT_PORT = 68;
 
+const SERVER_NAME_OFFSET = 44;
+const FILE_OFFSET = 108;
 const FIXED_BYTES = 236;
 const MAGIC = 0x6382_5363;
 const OPTIONS_OFFSET = FIXED_BYTES + 4;
@@ -30,13 +32,19 @@ export const DHCP_OPTION = {
   SUBNET_MASK: 1,
   ROUTER: 3,
   NAME_SERVER: 6,
+  HOST_NAME: 12,
+  DOMAIN_NAME: 15,
   BROADCAST: 28,
   REQUESTED_ADDRESS: 50,
   LEASE_SECONDS: 51,
+  OVERLOAD: 52,
   MESSAGE_TYPE: 53,
   SERVER: 54,
+  PARAMETERS: 55,
+  LARGEST_MESSAGE: 57,
   RENEWAL_SECONDS: 58,
   REBINDING_SECONDS: 59,
+  CLIENT: 61,
 } as const;
 
 export interface DhcpMessage {
@@ -54,8 +62,8 @@ export interface DhcpMessage {
 export function parseDhcp(bytes: Buffer): DhcpMessage | null {
   if (bytes.length < OPTIONS_OFFSET || bytes.readUInt32BE(FIXED_BYTES) !== MAGIC) return null;
   if (bytes.readUInt8(1) !== HARDWARE_ETHERNET || bytes.readUInt8(2) !== LINK_ADDRESS_BYTES) return null;
-  const options = parseOptions(bytes.subarray(OPTIONS_OFFSET));
-  if (options === null) return null;
+  const options = new Map<number, Buffer>();
+  if (!parseOptions(bytes.subarray(OPTIONS_OFFSET), options) || !parseOverloaded(bytes, options)) return null;
   return {
     operation: bytes.readUInt8(0),
     transaction: bytes.readUInt32BE(4),
@@ -67,9 +75,8 @@ export function parseDhcp(bytes: Buffer): DhcpMessage | null {
   };
 }
 
-/** An option that is there twice goes on where it left off (RFC 3396). */
-function parseOptions(bytes: Buffer): Map<number, Buffer> | null {
-  const options = new Map<number, Buffer>();
+/** An option that is there twice goes on where it left off (RFC 3396). False: a length is wrong. */
+function parseOptions(bytes: Buffer, options: Map<number, Buffer>): boolean {
   for (let at = 0; at < bytes.length; ) {
     const code = bytes.readUInt8(at);
     if (code === END) break;
@@ -78,15 +85,23 @@ function parseOptions(bytes: Buffer): Map<number, Buffer> | null {
       continue;
     }
     const length = bytes[at + 1];
-    if (length === undefined || at + 2 + length > bytes.length) return null;
+    if (length === undefined || at + 2 + length > bytes.length) return false;
     const value = bytes.subarray(at + 2, at + 2 + length);
     const before = options.get(code);
     options.set(code, before === undefined ? value : Buffer.concat([before, value]));
     at += 2 + length;
   }
-  return options;
+  return true;
 }
 
+/** Options may go on in the fields `file` and `sname`, in this order (RFC 2131, 4.1; RFC 2132, 9.3). */
+function parseOverloaded(bytes: Buffer, options: Map<number, Buffer>): boolean {
+  const overload = options.get(DHCP_OPTION.OVERLOAD)?.[0] ?? 0;
+  if ((overload & 1) !== 0 && !parseOptions(bytes.subarray(FILE_OFFSET, FIXED_BYTES), options)) return false;
+  return (overload & 2) === 0 || parseOptions(bytes.subarray(SERVER_NAME_OFFSET, FILE_OFFSET), options);
+}
+
+/** Puts a message together. `server`: next server to boot from, 0 of a client. */
 export function buildDhcp(message: DhcpMessage, server: Ipv4Address): Buffer {
   const options = [...message.options].flatMap(([code, value]) => [code, value.length, ...value]);
   const bytes = Buffer.alloc(Math.max(MINIMUM_BYTES, OPTIONS_OFFSET + options.length + 1));
@@ -108,4 +123,11 @@ export function buildDhcp(message: DhcpMessage, server: Ipv4Address): Buffer {
 export function option32(message: DhcpMessage, code: number): number | undefined {
   const value = message.options.get(code);
   return value?.length === 4 ? value.readUInt32BE(0) : undefined;
+}
+
+/** The addresses of an option that is a list of them; none when it is not there or its length is no multiple of four. */
+export function optionAddresses(message: DhcpMessage, code: number): Ipv4Address[] {
+  const value = message.options.get(code);
+  if (value === undefined || value.length % 4 !== 0) return [];
+  return Array.from({ length: value.length / 4 }, (_, index) => value.readUInt32BE(index * 4));
 }

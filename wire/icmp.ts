@@ -11,15 +11,37 @@ const HEADER_BYTES = 8;
 /** Of the packet's payload an error quotes this much: the ports of a transport protocol are in it. */
 export const QUOTED_PAYLOAD_BYTES = 8;
 
-export const ICMP = { ECHO_REPLY: 0, UNREACHABLE: 3, ECHO_REQUEST: 8, TIME_EXCEEDED: 11 } as const;
+export const ICMP = {
+  ECHO_REPLY: 0,
+  UNREACHABLE: 3,
+  SOURCE_QUENCH: 4,
+  REDIRECT: 5,
+  ECHO_REQUEST: 8,
+  TIME_EXCEEDED: 11,
+  PARAMETER_PROBLEM: 12,
+} as const;
 
 /** Codes of ICMP.UNREACHABLE. */
-export const UNREACHABLE = { NETWORK: 0, HOST: 1, PROTOCOL: 2, PORT: 3, PROHIBITED: 13 } as const;
+export const UNREACHABLE = {
+  NETWORK: 0,
+  HOST: 1,
+  PROTOCOL: 2,
+  PORT: 3,
+  FRAGMENTATION_NEEDED: 4,
+  SOURCE_ROUTE_FAILED: 5,
+  NETWORK_UNKNOWN: 6,
+  NETWORK_PROHIBITED: 9,
+  NETWORK_SERVICE: 11,
+  PROHIBITED: 13,
+} as const;
+
+/** Codes of ICMP.TIME_EXCEEDED. */
+export const TIME_EXCEEDED = { IN_TRANSIT: 0, REASSEMBLY: 1 } as const;
 
 export interface IcmpMessage {
   readonly type: number;
   readonly code: number;
-  /** The four bytes after the check sum: identifier and sequence number of an echo. */
+  /** The four bytes after the check sum: identifier and sequence number of an echo, MTU of the next link in "fragmentation needed" (RFC 1191, 4). */
   readonly rest: number;
   readonly data: Buffer;
 }
@@ -43,6 +65,20 @@ export function buildIcmp(message: IcmpMessage): Buffer {
   bytes.set(message.data, HEADER_BYTES);
   bytes.writeUInt16BE(checksum(bytes), 2);
   return bytes;
+}
+
+/** Whether messages of this type are errors, about which no errors may be sent (RFC 1122, 3.2.2). */
+export function isIcmpError(type: number): boolean {
+  switch (type) {
+    case ICMP.UNREACHABLE:
+    case ICMP.SOURCE_QUENCH:
+    case ICMP.REDIRECT:
+    case ICMP.TIME_EXCEEDED:
+    case ICMP.PARAMETER_PROBLEM:
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** The part of a packet that an error about it quotes: its header and the beginning of its payload. */

@@ -5,7 +5,7 @@
  */
 
 import type { Ipv4Address } from './address.ts';
-import { checksum } from './checksum.ts';
+import { finishChecksum } from './checksum.ts';
 
 export const IPV4_HEADER_BYTES = 20;
 export const IPV4_PACKET_LIMIT = 65_535;
@@ -22,6 +22,7 @@ export interface Ipv4Packet {
   readonly source: Ipv4Address;
   readonly destination: Ipv4Address;
   readonly protocol: number;
+  readonly typeOfService: number;
   readonly timeToLive: number;
   readonly identification: number;
   readonly dontFragment: boolean;
@@ -41,12 +42,13 @@ export function parseIpv4Packet(bytes: Buffer): Ipv4Packet | null {
   const length = bytes.readUInt16BE(2);
   if (first >>> 4 !== VERSION || headerBytes < IPV4_HEADER_BYTES) return null;
   if (length < headerBytes || length > bytes.length) return null;
-  if (checksum(bytes.subarray(0, headerBytes)) !== 0) return null;
+  if (headerBytes > bytes.length || headerChecksum(bytes, 0, headerBytes) !== 0) return null;
   const fragment = bytes.readUInt16BE(6);
   return {
     source: bytes.readUInt32BE(12),
     destination: bytes.readUInt32BE(16),
     protocol: bytes.readUInt8(9),
+    typeOfService: bytes.readUInt8(1),
     timeToLive: bytes.readUInt8(8),
     identification: bytes.readUInt16BE(4),
     dontFragment: (fragment & DONT_FRAGMENT) !== 0,
@@ -57,6 +59,13 @@ export function parseIpv4Packet(bytes: Buffer): Ipv4Packet | null {
   };
 }
 
+/** The check sum of the header at `at`; 0 when the right one is in it. */
+function headerChecksum(bytes: Buffer, at: number, headerBytes: number): number {
+  let sum = 0;
+  for (let word = at; word < at + headerBytes; word += 2) sum += bytes.readUInt16BE(word);
+  return finishChecksum(sum);
+}
+
 /** What a packet to be sent needs. */
 export interface Ipv4Fields {
   readonly source: Ipv4Address;
@@ -64,6 +73,10 @@ export interface Ipv4Fields {
   readonly protocol: number;
   readonly timeToLive: number;
   readonly identification: number;
+  /** 0 when it is left out. */
+  readonly typeOfService?: number;
+  /** False when it is left out. */
+  readonly dontFragment?: boolean;
 }
 
 /**
@@ -74,28 +87,82 @@ export function buildIpv4(fields: Ipv4Fields, payload: Uint8Array, mtu: number):
   if (IPV4_HEADER_BYTES + payload.length > IPV4_PACKET_LIMIT) {
     throw new RangeError(`${payload.length} bytes do not fit into an IPv4 packet`);
   }
-  if (IPV4_HEADER_BYTES + payload.length <= mtu) return [buildPacket(fields, payload, 0)];
-  const room = mtu - IPV4_HEADER_BYTES;
-  const step = room - (room % FRAGMENT_UNIT);
+  if (IPV4_HEADER_BYTES + payload.length <= mtu) return [buildPacket(fields, payload, 0, false)];
+  const step = fragmentStep(mtu);
   const packets: Buffer[] = [];
   for (let at = 0; at < payload.length; at += step) {
-    const more = at + step < payload.length ? MORE_FRAGMENTS : 0;
-    packets.push(buildPacket(fields, payload.subarray(at, at + step), (at / FRAGMENT_UNIT) | more));
+    packets.push(buildPacket(fields, payload.subarray(at, at + step), at, at + step < payload.length));
   }
   return packets;
 }
 
-function buildPacket(fields: Ipv4Fields, payload: Uint8Array, fragment: number): Buffer {
+/** How much of a payload each fragment but the last carries on a link with this MTU. */
+export function fragmentStep(mtu: number): number {
+  const room = mtu - IPV4_HEADER_BYTES;
+  return room - (room % FRAGMENT_UNIT);
+}
+
+function buildPacket(fields: Ipv4Fields, payload: Uint8Array, offset: number, more: boolean): Buffer {
   const bytes = Buffer.alloc(IPV4_HEADER_BYTES + payload.length);
-  bytes.writeUInt8((VERSION << 4) | (IPV4_HEADER_BYTES / 4), 0);
-  bytes.writeUInt16BE(bytes.length, 2);
-  bytes.writeUInt16BE(fields.identification, 4);
-  bytes.writeUInt16BE(fragment, 6);
-  bytes.writeUInt8(fields.timeToLive, 8);
-  bytes.writeUInt8(fields.protocol, 9);
-  bytes.writeUInt32BE(fields.source, 12);
-  bytes.writeUInt32BE(fields.destination, 16);
-  bytes.writeUInt16BE(checksum(bytes.subarray(0, IPV4_HEADER_BYTES)), 10);
+  writeIpv4Header(bytes, 0, fields, payload.length, offset, more);
   bytes.set(payload, IPV4_HEADER_BYTES);
   return bytes;
+}
+
+/**
+ * Writes a header without options.
+ *
+ * @param at where it begins in `bytes`
+ * @param payloadBytes how much follows it
+ * @param fragmentOffset where that belongs in the whole, in bytes, a multiple of 8
+ */
+export function writeIpv4Header(
+  bytes: Buffer,
+  at: number,
+  fields: Ipv4Fields,
+  payloadBytes: number,
+  fragmentOffset = 0,
+  moreFragments = false,
+): void {
+  const flags = (fields.dontFragment === true ? DONT_FRAGMENT : 0) | (moreFragments ? MORE_FRAGMENTS : 0);
+  bytes.writeUInt8((VERSION << 4) | (IPV4_HEADER_BYTES / 4), at);
+  bytes.writeUInt8(fields.typeOfService ?? 0, at + 1);
+  bytes.writeUInt16BE(IPV4_HEADER_BYTES + payloadBytes, at + 2);
+  bytes.writeUInt16BE(fields.identification, at + 4);
+  bytes.writeUInt16BE(flags | (fragmentOffset / FRAGMENT_UNIT), at + 6);
+  bytes.writeUInt8(fields.timeToLive, at + 8);
+  bytes.writeUInt8(fields.protocol, at + 9);
+  bytes.writeUInt16BE(0, at + 10);
+  bytes.writeUInt32BE(fields.source, at + 12);
+  bytes.writeUInt32BE(fields.destination, at + 16);
+  bytes.writeUInt16BE(headerChecksum(bytes, at, IPV4_HEADER_BYTES), at + 10);
+}
+
+/** What an ICMP error quotes of the packet it is about. */
+export interface QuotedPacket {
+  readonly source: Ipv4Address;
+  readonly destination: Ipv4Address;
+  readonly protocol: number;
+  /** Of the whole packet, in bytes. */
+  readonly length: number;
+  /** Its payload is the part of a packet that begins here, in bytes. */
+  readonly fragmentOffset: number;
+  /** The beginning of the payload, which may be cut off anywhere. */
+  readonly payload: Buffer;
+}
+
+/** Takes a quoted packet apart. Null when not even its header is there. Its check sum is not looked at: routers change it. */
+export function parseQuotedPacket(bytes: Buffer): QuotedPacket | null {
+  if (bytes.length < IPV4_HEADER_BYTES) return null;
+  const first = bytes.readUInt8(0);
+  const headerBytes = (first & 0x0f) * 4;
+  if (first >>> 4 !== VERSION || headerBytes < IPV4_HEADER_BYTES || headerBytes > bytes.length) return null;
+  return {
+    source: bytes.readUInt32BE(12),
+    destination: bytes.readUInt32BE(16),
+    protocol: bytes.readUInt8(9),
+    length: bytes.readUInt16BE(2),
+    fragmentOffset: (bytes.readUInt16BE(6) & OFFSET_MASK) * FRAGMENT_UNIT,
+    payload: bytes.subarray(headerBytes),
+  };
 }

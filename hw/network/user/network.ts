@@ -17,6 +17,7 @@ import { DNS_PORT } from '../../../wire/dns.ts';
 import { ETHERTYPE, type EthernetFrame, parseEthernet } from '../../../wire/ethernet.ts';
 import { buildIcmp, ICMP, parseIcmp, quote, UNREACHABLE } from '../../../wire/icmp.ts';
 import { type Ipv4Packet, PROTOCOL, parseIpv4Packet } from '../../../wire/ipv4.ts';
+import { Reassembly } from '../../../wire/reassembly.ts';
 import { parseUdp } from '../../../wire/udp.ts';
 import type { Endpoint } from '../options.ts';
 import { DhcpServer } from './dhcp-server.ts';
@@ -25,12 +26,14 @@ import { GuestLink } from './guest-link.ts';
 import type { Host, HostStream, HostStreamHandler } from './host.ts';
 import { BROADCASTS, GATEWAY, inNetwork, NAME_SERVER, OWN_ADDRESSES } from './layout.ts';
 import type { NatContext } from './nat-context.ts';
-import { Reassembly } from './reassembly.ts';
 import { TcpNat } from './tcp-nat.ts';
 import { UdpNat } from './udp-nat.ts';
 
 /** ICMP errors a second, at most (RFC 1812, 4.3.2.8). */
 const ERRORS_A_SECOND = 100;
+
+/** The guest's packets that are being put together from fragments. */
+const REASSEMBLY = { packets: 16, bytes: 1024 * 1024, lifetimeMs: 15_000 };
 
 /** What the network is made of. */
 export interface UserNetworkOptions {
@@ -47,7 +50,7 @@ export interface UserNetworkOptions {
 export class UserNetwork {
   readonly #context: NatContext;
   readonly #link: GuestLink;
-  readonly #reassembly = new Reassembly();
+  readonly #reassembly = new Reassembly(REASSEMBLY);
   readonly #dhcp: DhcpServer;
   readonly #dns: DnsForwarder;
   readonly #tcp: TcpNat;

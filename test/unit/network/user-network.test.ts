@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { Reassembly } from '../../../hw/network/user/reassembly.ts';
 import { parseIpv4 } from '../../../wire/address.ts';
 import { ARP_REPLY, ARP_REQUEST } from '../../../wire/arp.ts';
 import {
@@ -13,9 +12,12 @@ import {
 } from '../../../wire/dhcp.ts';
 import { buildIcmp, parseIcmp } from '../../../wire/icmp.ts';
 import { type Ipv4Packet, PROTOCOL } from '../../../wire/ipv4.ts';
+import { Reassembly } from '../../../wire/reassembly.ts';
 import { buildUdp, parseUdp } from '../../../wire/udp.ts';
 import { Random } from '../../support/random.ts';
 import { GATEWAY_LINK, GUEST, GUEST_LINK, UserBench } from './user-bench.ts';
+
+const BOUNDS = { packets: 16, bytes: 1024 * 1024, lifetimeMs: 15_000 };
 
 describe('ARP', () => {
   it('is answered for the router and the name server, for nobody else', () => {
@@ -62,7 +64,7 @@ describe('ICMP', () => {
       const bench = new UserBench();
       const data = new Random(size).bytes(size);
       bench.ipv4(PROTOCOL.ICMP, '10.0.2.2', echo(data));
-      const reassembly = new Reassembly();
+      const reassembly = new Reassembly(BOUNDS);
       const packets = bench.take();
       expect(packets.length).toBe(Math.ceil((size + 8) / 1480));
       const whole = packets.map((packet) => reassembly.add(packet, 0)).at(-1);
