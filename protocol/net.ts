@@ -14,8 +14,8 @@ export const HARDWARE_ADDRESS_BYTES = 6;
 /** Bytes of the longest frame: header of 14 and payload of 1,500. */
 export const MAX_ETHERNET_FRAME_BYTES = 1514;
 
-/** Frames in one request or answer. */
-export const MAX_FRAMES = 32;
+/** Frames in one request or answer: as many as a card with 16 KiB of memory can hold. */
+export const MAX_FRAMES = 64;
 
 /** Multicast addresses that a filter may have. */
 export const MAX_MULTICAST_ADDRESSES = 64;

@@ -109,8 +109,8 @@ export interface Program {
   start?(): void;
   /** What is offered on the port. */
   readonly offers?: readonly Offer[];
-  /** Interrupt lines with their handlers; a line is acknowledged when its handler returns. */
-  readonly interrupts?: Readonly<Record<number, () => void>>;
+  /** Interrupt lines with their handlers; a line is acknowledged when its handler returns, unless that answers LATER: then a vector of the program does it. */
+  readonly interrupts?: Readonly<Record<number, () => unknown>>;
   readonly notices?: NoticeHandlers;
   readonly gathering?: Gathering;
   /** Name under which it appears in `/dev`; the interface `file` has to be among what it offers. */
@@ -144,7 +144,7 @@ export function run(program: Program): never {
     for (const [first, last] of program.ioPorts ?? []) requestIoPort(first, last);
     program.start?.();
     const port = program.port === undefined ? undefined : ipcCreateNamedPort(program.port);
-    const lines = new Map<number, () => void>();
+    const lines = new Map<number, () => unknown>();
     for (const [line, handler] of Object.entries(program.interrupts ?? {})) {
       if (port === undefined) throw new Error('a program with interrupts needs a port');
       lines.set(Number(line), handler);
@@ -167,7 +167,7 @@ export function fail(error: unknown): never {
   exit(70);
 }
 
-function loop(program: Program, lines: ReadonlyMap<number, () => void>, port: Handle | undefined): never {
+function loop(program: Program, lines: ReadonlyMap<number, () => unknown>, port: Handle | undefined): never {
   const { offers = NO_OFFERS, gathering } = program;
   const redelivery = new Redelivery(program, port);
   let message = next(gathering);
@@ -264,15 +264,14 @@ function isStop({ interface: number, method, sender }: Message): boolean {
   return number === service.number && method === service.methods.stop.number && sender === getppid();
 }
 
-function handleNotice(program: Program, lines: ReadonlyMap<number, () => void>, message: Message): void {
+function handleNotice(program: Program, lines: ReadonlyMap<number, () => unknown>, message: Message): void {
   const found = Object.entries(kernelNotices.methods).find(([, method]) => method.number === message.method);
   if (found === undefined || message.data === MALFORMED) return;
   const [name, method] = found;
   const content = method.request.fromWire(message.data, message.rights);
   if (name === 'irq') {
     const { irq } = content as NoticeContent<'irq'>;
-    lines.get(irq)?.();
-    irqAcknowledge(irq);
+    if (lines.get(irq)?.() !== LATER) irqAcknowledge(irq);
     return;
   }
   if (name === 'answered') {

@@ -1,0 +1,302 @@
+/**
+ * One NE2000 that runs: starts it, takes frames out of its ring, sends, and gets it going again when it has come to a halt. Every wait is bounded.
+ *
+ * Read: DP8390D data sheet, 10.3 ("initialization sequence"), chapter 7 (packet reception, "buffer ring overflow"), chapter 8 (packet transmission).
+ *
+ * BNRY is one page behind what has been read, so that it never meets CURR but in a full ring. Whatever is taken out of the card, or sent, is known to the recovery store in the same
+ * step (KEEP), under the number of the request that it is for: so a request that comes again to the next incarnation is not carried out twice.
+ */
+import type { Reply } from '../../protocol/interface.ts';
+import { MAX_FRAMES } from '../../protocol/net.ts';
+import { type net, SystemError } from '../lib/index.ts';
+import { type Filter, multicastRegisters, NO_FILTER, receiveRegister } from './filter.ts';
+import type { Hardware, Log, VectorResult } from './hardware.ts';
+import { PortVector } from './port-vector.ts';
+import type { Identity } from './probe.ts';
+import {
+  BNRY,
+  CNTR0,
+  CNTR1,
+  CNTR2,
+  CR,
+  CURR,
+  command,
+  DCR,
+  dataConfiguration,
+  IMR,
+  INTERRUPTS,
+  ISR,
+  inRing,
+  interrupt,
+  LOOPBACK,
+  MAR0,
+  PAGE_BYTES,
+  PAR0,
+  PSTART,
+  PSTOP,
+  pageAfter,
+  pageBefore,
+  pagesBetween,
+  RBCR0,
+  RBCR1,
+  RCR,
+  RESET,
+  RING_START,
+  RING_STOP,
+  RUNNING,
+  RUNNING_PAGE_1,
+  STOPPED,
+  TCR,
+  transmitStatus,
+} from './registers.ts';
+import { parseRing } from './ring.ts';
+import { statusesOf, transmitVector } from './transmit.ts';
+
+/** What `statistics` answers. */
+export type Statistics = Reply<typeof net.methods.statistics>;
+
+/** Keys of what the last vectors that took and sent frames gave: [number of the request, end, results]. */
+export const TAKEN_KEY = 'taken';
+export const SENT_KEY = 'sent';
+
+/** A frame on the wire takes at most this long, and so does the controller to stop (data sheet: 1.6 ms). */
+const STOP_MILLISECONDS = 2;
+const RESET_MICROSECONDS = 10_000;
+/** Times that one request looks at the ring when what it finds is of no use. */
+const MAX_ROUNDS = 4;
+const MAX_TRIES = 2;
+
+const { CNT, OVW, PTX, TXE, RST } = interrupt;
+
+/** A ring with frames in it: BNRY and CURR. */
+export interface Remains {
+  readonly boundary: number;
+  readonly current: number;
+}
+
+/** Stops the card and answers what an earlier incarnation has left in its ring, or null where that cannot be relied on. */
+export function remainsOf(hardware: Hardware): Remains | null {
+  const vector = new PortVector()
+    .read(CR)
+    .write(CR, STOPPED | command.PAGE_2)
+    .read(PSTART)
+    .read(PSTOP)
+    .read(TCR)
+    .write(CR, STOPPED | command.PAGE_1)
+    .read(CURR)
+    .write(CR, STOPPED)
+    .read(BNRY)
+    .read(ISR);
+  const [state = 0, start, stop, transmit, current = 0, boundary = 0, status = OVW] = hardware
+    .vector(vector.operations)
+    .results.map(Number);
+  const running = (state & (command.STP | command.STA)) === command.STA && (status & OVW) === 0;
+  const ours = start === RING_START && stop === RING_STOP && transmit === 0 && inRing(current) && inRing(boundary);
+  return running && ours && pageAfter(boundary) !== current ? { boundary, current } : null;
+}
+
+/** See the head of this file. */
+export class Card {
+  readonly identity: Identity;
+  /** Somebody is at the other end of the cable, as far as the last frame has told. */
+  link = true;
+  readonly counts: Statistics = {
+    ...{ framesReceived: 0, bytesReceived: 0, framesSent: 0, bytesSent: 0, interrupts: 0 },
+    ...{ receiveErrors: 0, missed: 0, transmitErrors: 0, overflows: 0, resets: 0 },
+  };
+  private readonly hardware: Hardware;
+  private readonly log: Log;
+  private filter: Filter = NO_FILTER;
+  /** The first page that has not been read. */
+  private next = pageAfter(RING_START);
+
+  constructor(hardware: Hardware, identity: Identity, log: Log) {
+    this.hardware = hardware;
+    this.identity = identity;
+    this.log = log;
+  }
+
+  /** Starts the card, which is stopped: with an empty ring, or with frames that are in it. */
+  start(filter: Filter, remains: Remains | null): void {
+    this.filter = filter;
+    const { boundary, current } = remains ?? { boundary: RING_START, current: pageAfter(RING_START) };
+    const { WORDS, NORMAL, THRESHOLD } = dataConfiguration;
+    const vector = new PortVector()
+      .write(CR, STOPPED)
+      .write(DCR, NORMAL | THRESHOLD | (this.identity.words ? WORDS : 0))
+      .write(RBCR0, 0)
+      .write(RBCR1, 0)
+      .write(RCR, receiveRegister(filter))
+      .write(TCR, LOOPBACK)
+      .write(PSTART, RING_START)
+      .write(PSTOP, RING_STOP)
+      .write(BNRY, boundary)
+      .write(ISR, 0xff)
+      .write(IMR, INTERRUPTS)
+      .write(CR, STOPPED | command.PAGE_1);
+    for (const [index, byte] of this.identity.address.entries()) vector.write(PAR0 + index, byte);
+    this.writeFilter(vector).write(CURR, current).write(CR, RUNNING).write(TCR, 0);
+    this.run(vector);
+    this.next = pageAfter(boundary);
+  }
+
+  /** Nothing is received or sent any more, and nothing interrupts. */
+  stop(): void {
+    this.run(new PortVector().write(CR, STOPPED).write(IMR, 0));
+  }
+
+  /** Resets the card and starts it anew. What is in its memory is lost. */
+  restart(why: string): void {
+    this.counts.resets++;
+    this.log(`the card is reset: ${why}`, 'warning');
+    this.run(new PortVector().read(RESET).write(RESET, 0).poll(ISR, RST, RST, RESET_MICROSECONDS));
+    this.start(this.filter, null);
+  }
+
+  /** Changes which frames are taken. */
+  setFilter(filter: Filter): void {
+    this.filter = filter;
+    const vector = new PortVector().write(CR, RUNNING_PAGE_1);
+    this.run(this.writeFilter(vector).write(CR, RUNNING).write(RCR, receiveRegister(filter)));
+  }
+
+  private writeFilter(vector: PortVector): PortVector {
+    for (const [index, byte] of multicastRegisters(this.filter).entries()) vector.write(MAR0 + index, byte);
+    return vector;
+  }
+
+  private run(vector: PortVector): VectorResult {
+    return this.hardware.vector(vector.operations);
+  }
+
+  /**
+   * All frames that are in the ring, for the request with this number. The line stays masked as long as there are some: only when this answers none does the next frame interrupt.
+   */
+  take(request: number): Uint8Array[] {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const { ended, results } = this.run(this.look());
+      const [status = 0, current = 0] = results.map(Number);
+      if ((status & CNT) !== 0) this.readCounters();
+      if ((status & OVW) === 0 && ended === -1) return [];
+      const frames = (status & OVW) === 0 ? this.drain(current, request) : this.recover(request);
+      if (frames.length > 0) return frames;
+    }
+    this.restart('nothing it has received is of use');
+    this.run(new PortVector().acknowledge());
+    return [];
+  }
+
+  /** Reads and clears the interrupt status, but for OVW; with an empty ring lets the line interrupt, else ends with CURR. */
+  private look(): PortVector {
+    return new PortVector()
+      .write(CR, RUNNING)
+      .read(ISR)
+      .write(ISR, 0xff & ~OVW)
+      .write(CR, RUNNING_PAGE_1)
+      .check(CURR, 0xff, this.next)
+      .write(CR, RUNNING)
+      .acknowledge();
+  }
+
+  /** Takes what lies before page `current`. */
+  private drain(current: number, request: number): Uint8Array[] {
+    if (!inRing(current)) {
+      this.restart(`the current page is ${current}`);
+      return [];
+    }
+    const first = this.next;
+    const bytes = pagesBetween(first, current) * PAGE_BYTES;
+    if (bytes === 0) return [];
+    const vector = new PortVector()
+      .keep(TAKEN_KEY, request)
+      .write(CR, RUNNING)
+      .read(BNRY)
+      .readMemory(first * PAGE_BYTES, bytes, this.identity.words)
+      .write(BNRY, pageBefore(current));
+    const { results } = this.run(vector);
+    this.next = current;
+    return this.received(results);
+  }
+
+  /** The frames of a vector that has taken some: its results are BNRY before, and the pages. */
+  private received([boundary, stretch]: readonly unknown[]): Uint8Array[] {
+    if (!(stretch instanceof Uint8Array)) return [];
+    const { frames, errors, corrupt } = parseRing(stretch, pageAfter(Number(boundary)));
+    this.counts.receiveErrors += errors;
+    if (corrupt !== null) {
+      this.counts.receiveErrors++;
+      this.restart(corrupt);
+    }
+    this.counts.framesReceived += frames.length;
+    for (const { length } of frames) this.counts.bytesReceived += length;
+    return frames;
+  }
+
+  /** The frames that an earlier incarnation has taken and not handed out. `results`: as the store has them. */
+  takenBefore(results: readonly unknown[]): Uint8Array[] {
+    return inRing(Number(results[0])) ? this.received(results) : [];
+  }
+
+  /**
+   * Data sheet, chapter 7, "buffer ring overflow": the steps that it numbers 1 to 11. A transmission that was cut off is made again. Answers what was in the ring.
+   */
+  private recover(request: number): Uint8Array[] {
+    this.counts.overflows++;
+    const [state] = this.run(new PortVector().write(CR, RUNNING).read(CR).write(CR, STOPPED)).results;
+    this.hardware.pause(STOP_MILLISECONDS);
+    const { results } = this.run(
+      new PortVector()
+        .write(RBCR0, 0)
+        .write(RBCR1, 0)
+        .read(ISR)
+        .write(TCR, LOOPBACK)
+        .write(CR, RUNNING_PAGE_1)
+        .read(CURR),
+    );
+    const [status = 0, current = 0] = results.map(Number);
+    const resend = (Number(state) & command.TXP) !== 0 && (status & (PTX | TXE)) === 0;
+    const frames = this.drain(current, request);
+    const end = new PortVector().write(CR, RUNNING).write(ISR, OVW).write(TCR, 0);
+    if (resend) end.write(CR, RUNNING | command.TXP);
+    this.run(end);
+    this.readCounters();
+    return frames;
+  }
+
+  /** Adds the card's tally counters, which reading clears: alignment errors, check sequence errors, missed frames. */
+  readCounters(): void {
+    const { results } = this.run(new PortVector().write(CR, RUNNING).read(CNTR0).read(CNTR1).read(CNTR2));
+    const [alignment = 0, check = 0, missed = 0] = results.map(Number);
+    this.counts.receiveErrors += alignment + check;
+    this.counts.missed += missed;
+  }
+
+  /** Sends frames, for the request with this number. Throws SystemError EIO: the card does not send. */
+  transmit(frames: readonly Uint8Array[], request: number): void {
+    let rest = frames;
+    for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
+      const { ended, results } = this.run(transmitVector(rest, SENT_KEY, request, this.identity.words));
+      const statuses = statusesOf(results, rest.length);
+      this.count(rest, statuses);
+      if (ended === -1) return;
+      this.counts.transmitErrors++;
+      this.restart('a frame does not go out');
+      rest = rest.slice(statuses.length);
+    }
+    throw new SystemError('EIO', 'the card does not send');
+  }
+
+  private count(frames: readonly Uint8Array[], statuses: readonly number[]): void {
+    for (const [index, status] of statuses.entries()) {
+      this.link = (status & transmitStatus.CRS) === 0;
+      if ((status & transmitStatus.PTX) === 0) this.counts.transmitErrors++;
+      else {
+        this.counts.framesSent++;
+        this.counts.bytesSent += frames[index]?.length ?? 0;
+      }
+    }
+  }
+}
+
+/** The longest answer holds a whole ring of the shortest frames. */
+if (MAX_FRAMES < RING_STOP - RING_START) throw new Error('a ring holds more frames than an answer');

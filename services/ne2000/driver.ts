@@ -1,0 +1,230 @@
+/**
+ * The driver: the card, its owner, and the request for frames that waits. Interrupts and requests come in as calls; only a card that is stuck makes it wait, for a bounded time.
+ *
+ * Frames stay in the card's ring until somebody asks for them: the line stays masked until the ring has been found empty for a request that waits. So the
+ * cable is held up, and nothing goes round in circles while nobody asks.
+ *
+ * What survives a restart: the owner's right and filter; frames in the ring; what was taken out and not handed out; and that frames have been sent. What does not: the statistics.
+ */
+import type { Handlers } from '../../protocol/interface.ts';
+import type { Infer } from '../../protocol/schema.ts';
+import { anything, i32, list, nullable, record, u8, u32, u53 } from '../../protocol/schema.ts';
+import { type Deferred, type Handle, type net, type RequestContext, SystemError } from '../lib/index.ts';
+import { Card, type Remains, remainsOf, SENT_KEY, TAKEN_KEY } from './card.ts';
+import { type Filter, filterRecord, NO_FILTER } from './filter.ts';
+import type { Hardware, Log } from './hardware.ts';
+import { probe } from './probe.ts';
+import { BASE, IRQ } from './registers.ts';
+
+/** What the driver asks of the kernel. */
+export interface DriverEffects extends Hardware {
+  /** Keeps a value in the recovery store, in order with the answers given afterwards. */
+  save(key: string, value: unknown): void;
+  /** The value kept by an earlier incarnation, or undefined. */
+  load(key: string): unknown;
+  /** Makes a right with a badge to a port. */
+  mint(port: Handle, badge: number): Handle;
+  readonly log: Log;
+}
+
+const OWNER_KEY = 'owner';
+const ADOPTED_KEY = 'adopted';
+const NAME = 'ne0';
+const MTU = 1500;
+const MINIMUM_FRAME_BYTES = 14;
+const MAX_BADGE = 0xffff_ffff;
+
+const ownerRecord = record({ badge: u32, sender: u32, sequence: u53, filter: filterRecord });
+const keptOwner = record({ lastBadge: u32, owner: nullable(ownerRecord) });
+/** Results of the last vector that took or sent frames. */
+const keptVector = record({ tag: u53, ended: i32, results: list(anything, 1024) });
+const keptRemains = record({ boundary: u8, current: u8 });
+
+interface Waiting {
+  readonly request: number;
+  readonly deferred: Deferred<Uint8Array[]>;
+}
+
+/** The number of a request: those of one task differ, and those of two hardly ever agree. */
+const requestNumber = ({ sender, sequence }: RequestContext): number =>
+  (sender % 2 ** 13) * 2 ** 40 + (sequence % 2 ** 40);
+
+/** See the head of this file. */
+export class NetworkDriver {
+  private readonly effects: DriverEffects;
+  private card: Card | null = null;
+  private absent = 'no card';
+  private owner: Infer<typeof ownerRecord> | null = null;
+  private lastBadge = 0;
+  private waiting: Waiting | null = null;
+  /** What the last vectors of an earlier incarnation have done. */
+  private taken: Infer<typeof keptVector> | null = null;
+  private sent: Infer<typeof keptVector> | null = null;
+
+  constructor(effects: DriverEffects) {
+    this.effects = effects;
+  }
+
+  /** Brings the card to a known state, and running if somebody has it. */
+  start(): void {
+    const { effects } = this;
+    const remains = remainsOf(effects);
+    const found = probe(effects);
+    if (typeof found === 'string') {
+      this.absent = found;
+      effects.log(`there is no network card at 0x${BASE.toString(16)}: ${found}`, 'error');
+      return;
+    }
+    const mode = found.words ? '16-bit' : '8-bit';
+    effects.log(
+      `${NAME}: ${found.model} at 0x${BASE.toString(16)}, interrupt ${IRQ}, ${mode}, ${colons(found.address)}`,
+      'info',
+    );
+    this.card = new Card(effects, found, effects.log);
+    this.load();
+    if (this.owner !== null) this.card.start(this.owner.filter, this.adoptable(remains));
+  }
+
+  private load(): void {
+    const kept = <T>(key: string, schema: { fromWire(wire: unknown, rights: Handle[]): T }): T | null => {
+      const value = this.effects.load(key);
+      return value === undefined ? null : schema.fromWire(value, []);
+    };
+    const known = kept(OWNER_KEY, keptOwner);
+    this.owner = known?.owner ?? null;
+    this.lastBadge = known?.lastBadge ?? 0;
+    this.taken = kept(TAKEN_KEY, keptVector);
+    this.sent = kept(SENT_KEY, keptVector);
+  }
+
+  /** A ring is taken over once: should what is in it be what the earlier incarnation died of, the next one does without. */
+  private adoptable(remains: Remains | null): Remains | null {
+    if (remains === null) return null;
+    const last = this.effects.load(ADOPTED_KEY);
+    const { boundary, current } = last === undefined ? { boundary: 0, current: 0 } : keptRemains.fromWire(last, []);
+    if (boundary === remains.boundary && current === remains.current) return null;
+    this.effects.save(ADOPTED_KEY, keptRemains.toWire(remains, []));
+    return remains;
+  }
+
+  private save(): void {
+    this.effects.save(OWNER_KEY, keptOwner.toWire({ lastBadge: this.lastBadge, owner: this.owner }, []));
+  }
+
+  /** The card's line has interrupted, and is masked. */
+  interrupt(): void {
+    const { card, waiting } = this;
+    if (card === null) return;
+    card.counts.interrupts++;
+    if (waiting === null) return;
+    const frames = card.take(waiting.request);
+    if (frames.length === 0) return;
+    this.waiting = null;
+    waiting.deferred.reply(frames);
+  }
+
+  /** Nobody has the right with this badge any more. */
+  noSenders(badge: number): void {
+    if (this.owner === null || this.owner.badge !== badge) return;
+    this.owner = null;
+    this.save();
+    this.waiting?.deferred.fail(new SystemError('EBADF', 'the right to the card is gone'));
+    this.waiting = null;
+    this.card?.stop();
+  }
+
+  /** The methods of the interface `net` (protocol/net.ts). */
+  handlers(): Handlers<typeof net.methods, RequestContext> {
+    return {
+      open: (_request, context) => this.open(context),
+      information: () => describe(this.present()),
+      receive: (_request, context) => this.receive(context),
+      transmit: (frames, context) => this.transmit(frames, context),
+      set_filter: (filter, context) => this.setFilter(filter, context),
+      statistics: () => {
+        const card = this.present();
+        if (this.owner !== null) card.readCounters();
+        return { ...card.counts };
+      },
+      reset: () => {
+        const card = this.present();
+        card.restart('somebody asks for it');
+        if (this.owner === null) card.stop();
+      },
+    };
+  }
+
+  /** Throws SystemError ENODEV. */
+  private present(): Card {
+    if (this.card === null) throw new SystemError('ENODEV', `there is no network card: ${this.absent}`);
+    return this.card;
+  }
+
+  /** The card, for who has the right to it. Throws SystemError: ENODEV, EBADF. */
+  private owned({ badge }: RequestContext): Card {
+    const card = this.present();
+    if (this.owner === null || badge !== this.owner.badge)
+      throw new SystemError('EBADF', 'no right to the card: see open');
+    return card;
+  }
+
+  private open({ sender, sequence, port }: RequestContext) {
+    const card = this.present();
+    const again = this.owner !== null && this.owner.sender === sender && this.owner.sequence === sequence;
+    if (this.owner !== null && !again) throw new SystemError('EBUSY', 'somebody else has the card');
+    if (!again) {
+      this.lastBadge = (this.lastBadge % MAX_BADGE) + 1;
+      this.owner = { badge: this.lastBadge, sender, sequence, filter: NO_FILTER };
+      this.save();
+      card.start(NO_FILTER, null);
+    }
+    return { card: this.effects.mint(port, this.lastBadge), description: describe(card) };
+  }
+
+  private receive(context: RequestContext) {
+    const card = this.owned(context);
+    this.waiting?.deferred.reply([]);
+    this.waiting = null;
+    const request = requestNumber(context);
+    const frames = this.takenFor(card, context, request) ?? card.take(request);
+    if (frames.length > 0) return frames;
+    return context.later<Uint8Array[]>((deferred) => {
+      this.waiting = { request, deferred };
+    });
+  }
+
+  /** What an earlier incarnation took for this very request, and did not come to answer. */
+  private takenFor(card: Card, { retry }: RequestContext, request: number): Uint8Array[] | null {
+    const { taken } = this;
+    if (!retry || taken === null || taken.tag !== request) return null;
+    this.taken = null;
+    const frames = card.takenBefore(taken.results);
+    return frames.length > 0 ? frames : null;
+  }
+
+  private transmit(frames: Uint8Array[], context: RequestContext): void {
+    const card = this.owned(context);
+    if (frames.some(({ length }) => length < MINIMUM_FRAME_BYTES))
+      throw new SystemError('EINVAL', `a frame has at least the ${MINIMUM_FRAME_BYTES} bytes of its header`);
+    const request = requestNumber(context);
+    if (frames.length === 0 || (context.retry && this.sent?.tag === request && this.sent.ended === -1)) return;
+    card.transmit(frames, request);
+  }
+
+  private setFilter(filter: Filter, context: RequestContext): void {
+    const card = this.owned(context);
+    if (filter.multicast.some((address) => address.length !== 6 || ((address[0] ?? 0) & 1) === 0))
+      throw new SystemError('EINVAL', 'not a multicast address');
+    if (this.owner === null) return;
+    this.owner = { ...this.owner, filter };
+    this.save();
+    card.setFilter(filter);
+  }
+}
+
+function describe({ identity: { model, address }, link }: Card) {
+  return { name: NAME, model, address, mtu: MTU, ioPort: BASE, irq: IRQ, link };
+}
+
+const colons = (address: Uint8Array): string =>
+  Array.from(address, (byte) => byte.toString(16).padStart(2, '0')).join(':');

@@ -1,0 +1,31 @@
+/**
+ * The driver of the network card: serves an NE2000 as interface `net`.
+ *
+ * Read: protocol/net.ts; DP8390D data sheet; docs/network.md for what a restart loses.
+ */
+import { ioVector, ipcMint, LATER, log, net, offer, run, sleep, storeGet, storePutPosted } from '../lib/index.ts';
+import { NetworkDriver } from './driver.ts';
+import { IO_PORTS, IRQ } from './registers.ts';
+
+const driver = new NetworkDriver({
+  vector: ioVector,
+  pause: sleep,
+  save: storePutPosted,
+  load: storeGet,
+  mint: ipcMint,
+  log,
+});
+
+run({
+  port: 'ne2000',
+  ioPorts: IO_PORTS,
+  start: () => driver.start(),
+  offers: [offer(net, driver.handlers())],
+  interrupts: {
+    [IRQ]: () => {
+      driver.interrupt();
+      return LATER;
+    },
+  },
+  notices: { no_senders: ({ badge }) => driver.noSenders(badge) },
+});
