@@ -166,7 +166,7 @@ describe('tasks and services', () => {
     const [head = '', ...rows] = machine.stdout.trimEnd().split('\n');
     expect(head).toBe('PID HOST PPID STATE CPU SWITCHES MESSAGES INC MEM NAME');
     const names = rows.map((row) => row.trim().split(/ +/).at(-1));
-    expect(names).toEqual(['init', 'tty', 'ata', 'shell', 'vfs']);
+    expect(names).toEqual(['init', 'tty', 'ata', 'ne2000', 'shell', 'vfs']);
     for (const row of rows) {
       const [pid, host, , state] = row.trim().split(/ +/);
       expect(Number(pid)).toBeGreaterThan(0);
@@ -224,7 +224,7 @@ describe('tasks and services', () => {
     expect(stdout).toMatch(/^ +\d+ tty +tty +2 /m);
     expect(stdout).toMatch(/^kernel process +[\d.]+ MiB$/m);
     expect(stdout).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, up .*, \d tasks$/m);
-    expect(stdout).toMatch(/^\[ +\d+\.\d{3}\] info +kernel: scheduling policy cfs, chosen by shell\[4\]$/m);
+    expect(stdout).toMatch(/^\[ +\d+\.\d{3}\] info +kernel: scheduling policy cfs, chosen by shell\[\d+\]$/m);
     expect(stdout).toMatch(
       /^sched: no: no such policy; there are rr, priority, hrrn, cfs\ncaps: 999: no such task\n1\n$/m,
     );
