@@ -1,0 +1,105 @@
+/**
+ * The recovery store as this service uses it: read once when it starts; after that changes are posted, in order with the answers and frames that rely on them, and nobody waits for them. So an
+ * error would not be noticed, and how much is kept is counted here.
+ */
+import { SystemError } from '../../../protocol/errno.ts';
+
+/** What the kernel keeps. */
+export interface StoreEffects {
+  keys(): readonly string[];
+  get(key: string): unknown;
+  /** Posted: nobody hears of an error. */
+  put(key: string, value: unknown): void;
+  /** Posted. */
+  delete(key: string): void;
+}
+
+/** See the head of this file. */
+export class PostedStore {
+  private readonly effects: StoreEffects;
+  private readonly capacity: number;
+  private readonly maximumKeys: number;
+  /** Bytes of each key and its value, at most. */
+  private readonly sizes = new Map<string, number>();
+  /** What an earlier incarnation kept, until `forget`. */
+  private kept = new Map<string, unknown>();
+  private total = 0;
+
+  /** Reads what is there. `capacity` in bytes and `maximumKeys`: as the manifest says. */
+  constructor(effects: StoreEffects, capacity: number, maximumKeys: number) {
+    this.effects = effects;
+    this.capacity = capacity;
+    this.maximumKeys = maximumKeys;
+    for (const key of effects.keys()) {
+      const value = effects.get(key);
+      this.kept.set(key, value);
+      this.count(key, sizeOf(key) + sizeOf(value));
+    }
+  }
+
+  /** Bytes in use, at most. */
+  get bytes(): number {
+    return this.total;
+  }
+
+  /** Bytes that are free for sure; none when there can be no more keys. */
+  get room(): number {
+    return this.sizes.size >= this.maximumKeys ? 0 : this.capacity - this.total;
+  }
+
+  /** What was kept at the start. */
+  get(key: string): unknown {
+    return this.kept.get(key);
+  }
+
+  /** All keys in use. */
+  keys(): readonly string[] {
+    return [...this.sizes.keys()];
+  }
+
+  /** The start is over: nobody asks for values any more. */
+  forget(): void {
+    this.kept = new Map();
+  }
+
+  /** Throws SystemError ENOSPC, and then keeps what was there before. */
+  put(key: string, value: unknown): void {
+    const size = sizeOf(key) + sizeOf(value);
+    const before = this.sizes.get(key);
+    const isFull = before === undefined && this.sizes.size >= this.maximumKeys;
+    if (isFull || this.total - (before ?? 0) + size > this.capacity)
+      throw new SystemError('ENOSPC', 'the recovery store is full');
+    this.count(key, size);
+    this.effects.put(key, value);
+  }
+
+  delete(key: string): void {
+    const size = this.sizes.get(key);
+    if (size === undefined) return;
+    this.sizes.delete(key);
+    this.total -= size;
+    this.effects.delete(key);
+  }
+
+  private count(key: string, size: number): void {
+    this.total += size - (this.sizes.get(key) ?? 0);
+    this.sizes.set(key, size);
+  }
+}
+
+/** Bytes that a value has in msgpack, at most. */
+export function sizeOf(value: unknown): number {
+  if (value instanceof Uint8Array) return 5 + value.length;
+  switch (typeof value) {
+    case 'string':
+      return 5 + Buffer.byteLength(value);
+    case 'number':
+      return 9;
+    case 'object':
+      if (value === null) return 1;
+      if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + sizeOf(item), 5);
+      return Object.entries(value).reduce((sum, [key, item]) => sum + sizeOf(key) + sizeOf(item), 5);
+    default:
+      return 1;
+  }
+}
