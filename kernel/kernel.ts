@@ -96,6 +96,7 @@ export class Kernel {
         execution.wakeValue(task, run.id, [run.ended, run.results]);
       },
     );
+    interrupts.onClaimed = () => vectors.step();
     machine.onChange(() => {
       if (this.closed) return;
       vectors.step();

@@ -1,6 +1,6 @@
 /**
- * Vectors of port accesses: a list of operations that the kernel runs in order in one system call, so that a disk command costs two kernel
- * entries and not twenty. On the wire a flat array: operation, port, operands; operation, port, operands …
+ * Vectors of port accesses: a list of operations that the kernel runs in order in one system call, so that a disk command costs one kernel
+ * entry and not twenty. On the wire a flat array: operation, port, operands; operation, port, operands …
  *
  *     READ8, READ16, READ32     port                                 adds the value to the results
  *     WRITE8, WRITE16, WRITE32  port, value
@@ -9,12 +9,14 @@
  *     POLL8                     port, mask, value, microseconds      reads until (register & mask) == value; adds the register
  *     CHECK8                    port, mask, value                    reads once; ends the vector with EIO unless (register & mask) == value
  *     ACKNOWLEDGE               irq                                  unmasks the line, as irq_acknowledge does
+ *     INTERRUPT                 irq, microseconds                    waits until the line has interrupted, and is masked so; at once, if it is already. Of an interrupt
+ *                                                                    that comes while the vector runs no notice is sent, unless it ends before this
  *     KEEP                      key, tag                             only as the first operation: when the vector has ended, the kernel puts
  *                                                                    [tag, index, results] into the recovery store under the key, in the same step. So what
  *                                                                    a read took out of a device outlives a reader that dies before it sees it. tag: a whole number
  *                                                                    below 2^53, by which the next incarnation tells what it has seen
  *
- * The result is [index of the operation that ended the vector or -1, results]. A POLL8 that runs out of time and a CHECK8 that fails end the vector: what was
+ * The result is [index of the operation that ended the vector or -1, results]. A POLL8 or an INTERRUPT that runs out of time and a CHECK8 that fails end the vector: what was
  * done stays done, the register read last is the last result, and the rest is left out.
  */
 export const vectorOperation = {
@@ -34,4 +36,5 @@ export const vectorOperation = {
   CHECK8: 14,
   ACKNOWLEDGE: 15,
   KEEP: 16,
+  INTERRUPT: 17,
 } as const;

@@ -1,6 +1,6 @@
 /**
- * Vectors whose POLL8 waits: stepped when a device has changed, when their time is up, and every millisecond for registers that only change with the
- * clock. With none waiting, nothing wakes the kernel.
+ * Vectors that wait: stepped when a device has changed or a line has interrupted, when their time is up, and those that wait for a register every millisecond,
+ * for it may change with the clock only. With none waiting, nothing wakes the kernel.
  */
 import type { Task } from '../objects.ts';
 import type { Timer, Timers } from '../time/timers.ts';
@@ -16,6 +16,8 @@ export class VectorQueue {
   private readonly now: () => number;
   private readonly finish: (task: Task, run: VectorRun) => void;
   private timer: Timer | null = null;
+  /** When the timer is due, in milliseconds of uptime. */
+  private due = Number.POSITIVE_INFINITY;
   private stepping = false;
 
   /** `finish` answers a vector that has come to its end. */
@@ -35,7 +37,7 @@ export class VectorQueue {
     this.arm();
   }
 
-  /** A device has changed: steps all. */
+  /** A device has changed, or a line has interrupted: steps all. */
   step(): void {
     if (this.stepping || this.waiting.size === 0) return;
     this.stepping = true;
@@ -52,14 +54,18 @@ export class VectorQueue {
   }
 
   private arm(): void {
-    if (this.waiting.size === 0) {
-      this.timer?.cancel();
+    const now = this.now();
+    let due = Number.POSITIVE_INFINITY;
+    for (const run of this.waiting.values()) due = Math.min(due, run.polls ? now + STEP_MILLISECONDS : run.deadline);
+    // A timer that is due earlier does no harm, unless nothing waits.
+    if (this.timer !== null && this.due <= due && due !== Number.POSITIVE_INFINITY) return;
+    this.timer?.cancel();
+    this.timer = null;
+    this.due = due;
+    if (due === Number.POSITIVE_INFINITY) return;
+    this.timer = this.timers.set(Math.max(0, due - now), () => {
       this.timer = null;
-    } else if (this.timer === null) {
-      this.timer = this.timers.set(STEP_MILLISECONDS, () => {
-        this.timer = null;
-        this.step();
-      });
-    }
+      this.step();
+    });
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Runs a vector of port operations (protocol/vector.ts). It is checked whole before the first access: a bad operation refuses it, a port outside the
- * bitmap is a fault, and in both cases nothing reaches a device. A POLL8 whose condition does not hold yet suspends the run; the kernel steps it again
- * when a device has changed or its time is up, so a vector never blocks the kernel.
+ * bitmap is a fault, and in both cases nothing reaches a device. A POLL8 whose condition does not hold yet, or an INTERRUPT that has not come, suspends the run; the
+ * kernel steps it again when a device has changed, the line has interrupted, or its time is up, so a vector never blocks the kernel.
  */
 
 import type { Width } from '../../hw/device.ts';
@@ -21,6 +21,14 @@ export interface Ports {
   writeBlock(port: number, width: Width, source: Buffer): void;
 }
 
+/** The interrupt lines, as far as a vector needs them. */
+export interface Lines {
+  /** Lets a line interrupt again. */
+  acknowledge(irq: number): void;
+  /** Whether a line has interrupted and was not acknowledged since. */
+  pending(irq: number): boolean;
+}
+
 /** Where the results of a vector are to be kept, and how many bytes they take at most. */
 export interface Keep {
   readonly key: string;
@@ -34,10 +42,10 @@ export type VectorCheck =
   | { kind: 'invalid' }
   | { kind: 'fault'; port: number; width: Width };
 
-/** `waiting`: a POLL8 is not satisfied; step again when a device changed, and not later than `deadline` (milliseconds of uptime). */
+/** `waiting`: for a register or an interrupt; step again when a device changed or the line interrupted, and not later than `deadline` (milliseconds of uptime). */
 export type VectorState = 'waiting' | 'done';
 
-const operands: readonly number[] = [0, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 4, 3, 1, 2];
+const operands: readonly number[] = [0, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 4, 3, 1, 2, 2];
 
 /** Width of the accesses of an operation. */
 function widthOf(code: number): Width {
@@ -58,37 +66,59 @@ export class VectorRun {
   readonly results: unknown[] = [];
   /** Index of the operation that ended it early, or -1. */
   ended = -1;
-  /** When the POLL8 it waits in is over, in milliseconds of uptime. */
+  /** When the POLL8 or INTERRUPT it waits in is over, in milliseconds of uptime. */
   deadline = 0;
   private readonly words: readonly unknown[];
   private readonly ports: Ports;
-  private readonly acknowledge: (irq: number) => void;
+  private readonly lines: Lines;
   private readonly finished: (run: VectorRun) => void;
   private at = 0;
   private operation = 0;
-  private polling = false;
+  private waits = false;
+  /** Lines whose interrupt came to it, and that it has not waited for yet. */
+  private readonly interrupted = new Set<number>();
 
   /** `words` must have passed `checkVector`. `finished` is called once, at the end. */
   constructor(
     id: number,
     words: readonly unknown[],
     ports: Ports,
-    acknowledge: (irq: number) => void,
+    lines: Lines,
     finished: (run: VectorRun) => void = () => {},
   ) {
     this.id = id;
     this.words = words;
     this.ports = ports;
-    this.acknowledge = acknowledge;
+    this.lines = lines;
     this.finished = finished;
   }
 
-  /** Goes on until the end or an unsatisfied POLL8. `now` is the uptime in milliseconds. */
+  /** Whether it waits for a register, which can change with the clock alone. */
+  get polls(): boolean {
+    return this.waits && this.number(0) === op.POLL8;
+  }
+
+  /** Interrupts that it was told of and has not waited for. */
+  get unclaimed(): readonly number[] {
+    return [...this.interrupted];
+  }
+
+  /** A line has interrupted. True: an INTERRUPT for it is still to end, so no notice is needed. */
+  interrupt(irq: number): boolean {
+    for (let at = this.at; at < this.words.length; at += 1 + (operands[this.words[at] as number] ?? 0)) {
+      if (this.words[at] !== op.INTERRUPT || this.words[at + 1] !== irq) continue;
+      this.interrupted.add(irq);
+      return true;
+    }
+    return false;
+  }
+
+  /** Goes on until the end, an unsatisfied POLL8 or an INTERRUPT that has not come. `now` is the uptime in milliseconds. */
   step(now: number): VectorState {
     while (this.at < this.words.length && this.ended < 0) {
       const code = this.number(0);
-      if (code === op.POLL8) {
-        if (!this.poll(now)) return 'waiting';
+      if (code === op.POLL8 || code === op.INTERRUPT) {
+        if (!this.wait(code, now)) return 'waiting';
       } else this.run(code);
       this.at += 1 + (operands[code] ?? 0);
       this.operation++;
@@ -101,18 +131,32 @@ export class VectorRun {
     return this.words[this.at + offset] as number;
   }
 
-  private poll(now: number): boolean {
-    const value = this.ports.read(this.number(1), 1);
-    if (!this.polling) {
-      this.polling = true;
-      this.deadline = now + this.number(4) / 1000;
+  /** False: it has to wait on. */
+  private wait(code: number, now: number): boolean {
+    if (!this.waits) {
+      this.waits = true;
+      this.deadline = now + this.number(code === op.POLL8 ? 4 : 2) / 1000;
     }
-    const satisfied = (value & this.number(2)) === this.number(3);
-    if (!satisfied && now < this.deadline) return false;
-    this.polling = false;
-    this.results.push(value);
+    const last = now >= this.deadline;
+    const satisfied = code === op.POLL8 ? this.poll(last) : this.hasInterrupted(this.number(1));
+    if (!satisfied && !last) return false;
+    this.waits = false;
     if (!satisfied) this.ended = this.operation;
     return true;
+  }
+
+  private hasInterrupted(irq: number): boolean {
+    if (!this.lines.pending(irq)) return false;
+    this.interrupted.delete(irq);
+    return true;
+  }
+
+  /** Reads the register; adds it to the results when its bits are as wanted, or this is the `last` time. */
+  private poll(last: boolean): boolean {
+    const value = this.ports.read(this.number(1), 1);
+    const satisfied = (value & this.number(2)) === this.number(3);
+    if (satisfied || last) this.results.push(value);
+    return satisfied;
   }
 
   private run(code: number): void {
@@ -132,7 +176,7 @@ export class VectorRun {
       if ((value & this.number(2)) === this.number(3)) return;
       this.results.push(value);
       this.ended = this.operation;
-    } else if (code === op.ACKNOWLEDGE) this.acknowledge(port);
+    } else if (code === op.ACKNOWLEDGE) this.lines.acknowledge(port);
   }
 }
 
@@ -149,7 +193,7 @@ export function checkVector(
   let keep: Keep | null = null;
   for (let at = 0; at < words.length; ) {
     const code: unknown = words[at];
-    if (!isNumber(code, op.KEEP) || code === 0 || ++count > MAX_VECTOR_OPERATIONS) return { kind: 'invalid' };
+    if (!isNumber(code, op.INTERRUPT) || code === 0 || ++count > MAX_VECTOR_OPERATIONS) return { kind: 'invalid' };
     const width = widthOf(code);
     const [port, second, third, fourth] = words.slice(at + 1, at + 5) as unknown[];
     if (code === op.KEEP) {
@@ -157,6 +201,8 @@ export function checkVector(
       keep = { key: port, tag: second, mostBytes: 0 };
     } else if (code === op.ACKNOWLEDGE) {
       if (!isNumber(port, 15) || !owns(port)) return { kind: 'invalid' };
+    } else if (code === op.INTERRUPT) {
+      if (!isNumber(port, 15) || !owns(port) || !isNumber(second, MAX_POLL_MICROSECONDS)) return { kind: 'invalid' };
     } else {
       if (!isNumber(port, 0xffff)) return { kind: 'invalid' };
       if (code >= op.WRITE8 && code <= op.WRITE32 && !isNumber(second, 256 ** width - 1)) return { kind: 'invalid' };

@@ -1,6 +1,7 @@
 /**
  * Interrupts become messages. The 8259 pair is programmed at boot as any PC kernel does it (Intel 8259A data sheet, ICW1 to ICW4, OCW1, OCW2); when it
- * signals, the kernel takes the vector, masks the line, ends the interrupt, and posts the notice `irq` to the port that registered the line. The line stays
+ * signals, the kernel takes the vector, masks the line, ends the interrupt, and posts the notice `irq` to the port that registered the line, unless a vector of port accesses of
+ * the driver waits for it. The line stays
  * masked until the driver acknowledges, so a device can never flood its driver.
  */
 import { kernelNotices } from '../../protocol/kernel.ts';
@@ -35,6 +36,8 @@ export class Interrupts {
   /** Interrupts of each line since boot. */
   readonly counts = new Float64Array(16);
   spurious = 0;
+  /** Called when an interrupt has gone to a vector that waits for it. */
+  onClaimed: () => void = () => {};
   private readonly controller: InterruptController;
   private readonly ports: Ports;
   private readonly ipc: Ipc;
@@ -82,6 +85,11 @@ export class Interrupts {
     if (this.lines[irq]?.task !== task) return false;
     this.setMasked(irq, false);
     return true;
+  }
+
+  /** Whether a line has interrupted and its driver has not acknowledged it. */
+  hasInterrupted(irq: number): boolean {
+    return this.lines[irq] !== null && (this.mask & (1 << irq)) !== 0;
   }
 
   /** All lines. */
@@ -133,6 +141,12 @@ export class Interrupts {
     if (irq >= 8) this.ports.write(SLAVE, 1, END_OF_INTERRUPT);
     this.ports.write(MASTER, 1, END_OF_INTERRUPT);
     this.counts[irq] = (this.counts[irq] ?? 0) + 1;
+    if (this.lines[irq]?.task.vector?.interrupt(irq) === true) this.onClaimed();
+    else this.notify(irq);
+  }
+
+  /** Tells the driver that its line has interrupted. */
+  notify(irq: number): void {
     const line = this.lines[irq];
     if (line) this.ipc.notify(line.port, kernelNotices.methods.irq.number, [irq], `irq ${irq}`);
     else this.log.debug(`interrupt ${irq} has no handler`);

@@ -97,9 +97,13 @@ export const deviceCalls = {
       frame.id,
       words as unknown[],
       kernel.bus,
-      (irq) => kernel.interrupts.acknowledge(task, irq),
-      ({ ended, results }) => {
+      {
+        acknowledge: (irq) => kernel.interrupts.acknowledge(task, irq),
+        pending: (irq) => kernel.interrupts.hasInterrupted(irq),
+      },
+      ({ ended, results, unclaimed }) => {
         if (keep !== null) keepResults(kernel, task, keep.key, [keep.tag, ended, results]);
+        for (const irq of unclaimed) kernel.interrupts.notify(irq);
       },
     );
     if (run.step(kernel.time.now()) === 'done') {

@@ -105,24 +105,30 @@ export class Channel {
   /** Executes a command; the device interrupts when it has data or has ended. */
   execute(command: Command): Outcome {
     this.#dropStale();
-    const start = issue(new PortVector(this.registers), command, false);
-    const issued = this.#hardware.vector(start.operations);
-    if (issued.ended !== -1) return this.#diagnose(command, start, issued);
-    const interrupted = this.#hardware.waitInterrupt(this.#index, command.timeoutMilliseconds);
+    const { control: alternateStatus } = this.registers;
+    const issued = issue(new PortVector(this.registers), command, false).awaitInterrupt(command.timeoutMilliseconds);
+    const whole = finish(issued.check8(alternateStatus, BSY, 0), command);
+    const result = this.#hardware.vector(whole.operations);
+    const { interruptAt } = whole;
+    const interrupted = result.ended === -1 || result.ended > interruptAt;
     if (interrupted) this.#statistics.interrupts++;
+    if (result.ended === interruptAt) return this.#withoutInterrupt(command);
+    // The interrupt was that of an earlier command: one too many may come now.
+    this.#stale = result.ended === interruptAt + 1;
+    if (!this.#stale) return this.#conclude(command, whole, result);
+    const late = finish(new PortVector(this.registers), command);
+    return this.#conclude(command, late, this.#hardware.vector(late.operations));
+  }
+
+  /** Ends a command whose interrupt has not come in time; it may come now. */
+  #withoutInterrupt(command: Command): Outcome {
+    this.#stale = true;
     const { control: alternateStatus } = this.registers;
     const end = finish(new PortVector(this.registers).check8(alternateStatus, BSY, 0), command);
     const result = this.#hardware.vector(end.operations);
-    const busy = result.ended === 0;
-    // Either the interrupt of an earlier command came or the one of this command did not: one too many may come now.
-    this.#stale = busy || !interrupted;
-    if (!busy) {
-      if (!interrupted) this.#log(`${this.registers.name}: an interrupt was lost`, 'warning');
-      return this.#conclude(command, end, result);
-    }
-    if (!interrupted) return { kind: 'stuck', why: `no interrupt in ${command.timeoutMilliseconds} ms` };
-    const late = finish(new PortVector(this.registers), command);
-    return this.#conclude(command, late, this.#hardware.vector(late.operations));
+    if (result.ended === 0) return { kind: 'stuck', why: `no interrupt in ${command.timeoutMilliseconds} ms` };
+    this.#log(`${this.registers.name}: an interrupt was lost`, 'warning');
+    return this.#conclude(command, end, result);
   }
 
   /** Executes a command without interrupts, in one vector. */
@@ -168,7 +174,7 @@ export class Channel {
     const acknowledge = new PortVector(registers).read8(registers.status).acknowledge().operations;
     this.#hardware.vector(acknowledge);
     for (let count = 0; count < MAX_STALE_INTERRUPTS; count++) {
-      if (!this.#hardware.waitInterrupt(this.#index, 0)) break;
+      if (!this.#hardware.takeInterrupt(this.#index)) break;
       this.#hardware.vector(acknowledge);
     }
     this.#stale = false;

@@ -3,7 +3,7 @@
  *
  * Read: protocol/vector.ts (vectors), protocol/kernel.ts (the interrupt notice).
  */
-import { ioVector, ipcCreatePort, ipcRecv, ipcTryRecv, registerIrqHandler, SystemError, sleep } from '../lib/index.ts';
+import { ioVector, ipcCreatePort, ipcTryRecv, registerIrqHandler, sleep } from '../lib/index.ts';
 import { CHANNELS } from './registers.ts';
 
 /** An element of a vector on the wire: operation, port or operand. */
@@ -20,15 +20,14 @@ export interface Hardware {
   /** Runs a vector of port accesses. */
   vector(operations: readonly Operand[]): VectorResult;
   /**
-   * Waits until the line of a channel (0 or 1) has interrupted. The line is masked from then on until a vector acknowledges it. False: it did not in
-   * `timeoutMilliseconds`.
+   * Takes off a notice that the line of a channel (0 or 1) has interrupted when no vector waited for it. The line is masked until a vector acknowledges it. False: there is none.
    */
-  waitInterrupt(channel: number, timeoutMilliseconds: number): boolean;
+  takeInterrupt(channel: number): boolean;
   /** Does nothing for a time. */
   pause(milliseconds: number): void;
 }
 
-/** The machine behind the service library. Each line gets a port of its own, so that waiting for it takes no request off the queue. */
+/** The machine behind the service library. Each line gets a port of its own, so that looking for a notice takes no request off the queue. */
 export function machine(): Hardware {
   const interruptPorts = CHANNELS.map(({ irq }) => {
     const port = ipcCreatePort();
@@ -37,18 +36,11 @@ export function machine(): Hardware {
   });
   return {
     vector: ioVector,
-    waitInterrupt: (channel, timeoutMilliseconds) => {
+    takeInterrupt: (channel) => {
       const ports = interruptPorts[channel];
       // No ports would mean every port, requests included.
       if (ports === undefined) throw new Error(`there is no channel ${channel}`);
-      if (timeoutMilliseconds === 0) return ipcTryRecv(ports) !== undefined;
-      try {
-        ipcRecv(ports, timeoutMilliseconds);
-        return true;
-      } catch (error) {
-        if (error instanceof SystemError && error.code === 'ETIMEDOUT') return false;
-        throw error;
-      }
+      return ipcTryRecv(ports) !== undefined;
     },
     pause: sleep,
   };

@@ -11,6 +11,8 @@ export class PortVector {
   readonly registers: ChannelRegisters;
   /** Index of the operation that issues the command; 0: it was issued earlier. */
   commandAt = 0;
+  /** Index of the operation that waits for the interrupt, or -1. */
+  interruptAt = -1;
   /** Index of the first operation that moves data, or -1. */
   dataAt = -1;
   #length = 0;
@@ -58,6 +60,12 @@ export class PortVector {
   /** Ends the vector unless the bits of `mask` have `value`. */
   check8(port: number, mask: number, value: number): this {
     return this.#add(vectorOperation.CHECK8, port, mask, value);
+  }
+
+  /** Waits for the channel's interrupt, at most `milliseconds` (up to 10,000). */
+  awaitInterrupt(milliseconds: number): this {
+    this.interruptAt = this.#length;
+    return this.#add(vectorOperation.INTERRUPT, this.registers.irq, milliseconds * 1000);
   }
 
   /** Lets the channel's interrupt line interrupt again. */

@@ -172,11 +172,12 @@ export const deviceCases: Cases = {
   'a poll waits for the device, or for its time, without holding up anybody': () => {
     const puppet = driver();
     const select = [op.WRITE8, INDEX, STATUS_C];
+    const other = new Puppet('client');
     periodic(puppet, 0);
     const before = uptime();
     const late = puppet.begin('ioVector', [...select, op.POLL8, DATA, PERIODIC, PERIODIC, 50_000, op.WRITE8, INDEX, 0]);
     puppet.waitsIn('io_vector');
-    const other = new Puppet('client');
+    other.do('uptime');
     equal(late.done(), false, 'others run meanwhile');
     other.kill();
     const { ended, results } = late.result();
@@ -224,6 +225,46 @@ export const deviceCases: Cases = {
     puppet.do('irqAcknowledge', LINE);
     fails('ETIMEDOUT', () => puppet.do('ipcRecv', [port], 20));
     periodic(puppet, 0);
+  },
+  'a vector can wait for the interrupt, and takes it instead of a notice': () => {
+    const puppet = driver();
+    const port = puppet.do('ipcCreatePort');
+    const wait = [op.INTERRUPT, LINE, 1_000_000];
+    // The chip interrupts once each time its status has been read, so only while the vector runs.
+    const whole = [op.WRITE8, INDEX, STATUS_C, op.READ8, DATA, op.ACKNOWLEDGE, LINE, ...wait];
+    fails('EINVAL', () => puppet.do('ioVector', wait));
+    periodic(puppet, 8);
+    puppet.do('registerIrqHandler', LINE, port);
+    equal(puppet.do('ioVector', whole).ended, -1, 'it has interrupted');
+    puppet.do('ipcTryRecv', [port]);
+    for (let round = 0; round < 3; round++) equal(puppet.do('ioVector', whole).ended, -1, 'and again');
+    fails('ETIMEDOUT', () => puppet.do('ipcRecv', [port], 20));
+    equal(puppet.do('ioVector', wait).ended, -1, 'one that has come already');
+    // The vector ends before its INTERRUPT, and the interrupt that came meanwhile is told of.
+    const early = [op.POLL8, 0x70, 0, 1, 30_000];
+    const missed = [...whole.slice(0, -wait.length), ...early, ...wait];
+    equal(puppet.do('ioVector', missed).ended, 3, 'ended by its poll');
+    isInterrupt(puppet.do('ipcRecv', [port], 0));
+    periodic(puppet, 0);
+    puppet.do('irqAcknowledge', LINE);
+    puppet.do('ipcTryRecv', [port]);
+    puppet.do('irqAcknowledge', LINE);
+    const before = uptime();
+    equal(puppet.do('ioVector', [op.INTERRUPT, LINE, 30_000]), { ended: 0, results: [] }, 'out of time');
+    holds(uptime() - before >= 30, 'before its time was up');
+  },
+  'a driver that dies while its vector waits for the interrupt leaves the line free': () => {
+    const first = driver();
+    first.do('registerIrqHandler', LINE, first.do('ipcCreatePort'));
+    first.begin('ioVector', [op.INTERRUPT, LINE, 10_000_000]);
+    first.waitsIn('io_vector');
+    first.kill();
+    const next = driver();
+    const port = next.do('ipcCreatePort');
+    next.do('registerIrqHandler', LINE, port);
+    periodic(next, 8);
+    isInterrupt(next.do('ipcRecv', [port], 1000));
+    periodic(next, 0);
   },
   'the line of a dead driver is free for its next incarnation, at once': () => {
     const first = driver();

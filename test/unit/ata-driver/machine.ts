@@ -14,12 +14,14 @@ import { CHANNELS, IO_PORTS } from '../../../services/ata/registers.ts';
 const COMMAND_PORT = 0x177;
 const IDENTIFY_DEVICE = 0xec;
 
-/** An interrupt line as the kernel gives it to a driver: edges wait while the line is masked, and a notice masks it. */
+/** An interrupt line as the kernel gives it to a driver: edges wait while the line is masked, and an interrupt masks it; it goes to the vector that waits for it, or becomes a notice. */
 class Line {
   level = false;
   #edge = false;
   #masked = false;
   notice = false;
+  /** Takes an interrupt, if it is wanted. */
+  claim: (() => boolean) | null = null;
 
   set(level: boolean): void {
     if (level && !this.level) this.#edge = true;
@@ -33,6 +35,10 @@ class Line {
     this.#deliver();
   }
 
+  get pending(): boolean {
+    return this.#masked;
+  }
+
   acknowledge(): void {
     this.#masked = false;
     this.#deliver();
@@ -42,7 +48,7 @@ class Line {
     if (!this.#edge || this.#masked) return;
     this.#edge = false;
     this.#masked = true;
-    this.notice = true;
+    if (this.claim?.() !== true) this.notice = true;
   }
 }
 
@@ -69,7 +75,7 @@ export type Disks = readonly (DiskBackend | null)[];
 export class Machine implements Hardware {
   /** Time in milliseconds. */
   now = 0;
-  /** Entries into the kernel: vectors and waits. */
+  /** Entries into the kernel: vectors, looks for notices, and pauses. */
   entries = 0;
   readonly lines = [new Line(), new Line()] as const;
   readonly logLines: string[] = [];
@@ -79,6 +85,8 @@ export class Machine implements Hardware {
   onRead: ((port: number) => number | undefined) | null = null;
   /** Changes what IDENTIFY DEVICE says; the checksum is made right afterwards. */
   onIdentify: ((words: Buffer) => void) | null = null;
+  /** The driver dies where a vector waits. */
+  killed = false;
   /** Completions come to nothing before this time. */
   stalledUntil = 0;
   readonly writes: { port: number; value: number }[] = [];
@@ -155,26 +163,35 @@ export class Machine implements Hardware {
       IO_PORTS.some(([first, last]) => port >= first && port + width - 1 <= last);
     const check = checkVector(operations, allows, (irq) => irq === 14 || irq === 15);
     if (check.kind !== 'ok') throw new Error(`the kernel refuses the vector: ${JSON.stringify(check)}`);
-    const run = new VectorRun(1, operations, this.#ports, (irq) => this.lines[irq === 14 ? 0 : 1].acknowledge());
-    while (run.step(this.now) === 'waiting') {
-      if (!this.#progress(run.deadline)) this.now = run.deadline;
+    const lineOf = (irq: number): Line => this.lines[irq === 14 ? 0 : 1];
+    const run = new VectorRun(1, operations, this.#ports, {
+      acknowledge: (irq) => lineOf(irq).acknowledge(),
+      pending: (irq) => lineOf(irq).pending,
+    });
+    try {
+      this.#run(run);
+    } finally {
+      for (const line of this.lines) line.claim = null;
     }
+    for (const [index, line] of this.lines.entries()) line.notice ||= run.unclaimed.includes(14 + index);
     return { ended: run.ended, results: run.results };
   }
 
-  waitInterrupt(channel: number, timeoutMilliseconds: number): boolean {
+  #run(run: VectorRun): void {
+    for (const [index, line] of this.lines.entries()) line.claim = () => run.interrupt(14 + index);
+    while (run.step(this.now) === 'waiting') {
+      if (this.killed) throw new Error('killed');
+      if (!this.#progress(run.deadline)) this.now = run.deadline;
+    }
+  }
+
+  takeInterrupt(channel: number): boolean {
     this.entries++;
     const line = this.lines[channel];
     if (line === undefined) throw new Error(`no channel ${channel}`);
-    const deadline = this.now + timeoutMilliseconds;
-    while (!line.notice) {
-      if (timeoutMilliseconds === 0) return false;
-      if (this.#progress(deadline)) continue;
-      this.now = deadline;
-      return false;
-    }
+    const { notice } = line;
     line.notice = false;
-    return true;
+    return notice;
   }
 
   pause(milliseconds: number): void {

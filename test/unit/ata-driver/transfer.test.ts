@@ -38,13 +38,13 @@ describe('reading', () => {
     expect(Buffer.compare(table.read(device, SECTORS - 256, 256), disk.bytes.subarray(-256 * 512))).toBe(0);
   });
 
-  it('costs three kernel entries and one interrupt for 64 KiB', () => {
+  it('costs one kernel entry and one interrupt for 64 KiB', () => {
     const { machine, table, device } = oneDisk();
     table.read(device, 0, 1);
     const { entries } = machine;
     const { interrupts } = table.statistics;
     table.read(device, 100, 128);
-    expect(machine.entries - entries).toBe(3);
+    expect(machine.entries - entries).toBe(1);
     expect(table.statistics.interrupts - interrupts).toBe(1);
     expect(machine.lines[0].notice).toBe(false);
   });
@@ -72,13 +72,13 @@ describe('writing', () => {
     expect(table.statistics).toMatchObject({ writes: 256, sectorsWritten: 32896, errors: 0, commandRetries: 0 });
   });
 
-  it('costs three kernel entries and one interrupt for 64 KiB', () => {
+  it('costs one kernel entry and one interrupt for 64 KiB', () => {
     const { machine, table, device } = oneDisk();
     table.read(device, 0, 1);
     const { entries } = machine;
     const { interrupts } = table.statistics;
     table.write(device, 100, pattern(128, 9));
-    expect(machine.entries - entries).toBe(3);
+    expect(machine.entries - entries).toBe(1);
     expect(table.statistics.interrupts - interrupts).toBe(1);
     expect(machine.lines[0].notice).toBe(false);
   });

@@ -1,7 +1,7 @@
 /** The permission bitmap, the check of vectors, and their runs on a bus that remembers every access. */
 import { describe, expect, it } from 'vitest';
 import { PermissionBitmap } from '../../../kernel/io/permission.ts';
-import { checkVector, type Ports, VectorRun } from '../../../kernel/io/vector.ts';
+import { checkVector, type Lines, type Ports, VectorRun } from '../../../kernel/io/vector.ts';
 import { VectorQueue } from '../../../kernel/io/vector-queue.ts';
 import { Timers } from '../../../kernel/time/timers.ts';
 import { MAX_POLL_MICROSECONDS, MAX_VECTOR_BYTES, MAX_VECTOR_OPERATIONS } from '../../../protocol/bounds.ts';
@@ -32,6 +32,21 @@ class FakeBus implements Ports {
 
   writeBlock(port: number, width: number, source: Buffer): void {
     this.accesses.push(`block-write${8 * width} ${port} ${source.toString('hex')}`);
+  }
+}
+
+/** Lines that interrupt when the test says so. */
+class FakeLines implements Lines {
+  readonly acknowledged: number[] = [];
+  readonly masked = new Set<number>();
+
+  acknowledge(irq: number): void {
+    this.acknowledged.push(irq);
+    this.masked.delete(irq);
+  }
+
+  pending(irq: number): boolean {
+    return this.masked.has(irq);
   }
 }
 
@@ -117,6 +132,12 @@ describe('checkVector', () => {
         [op.CHECK8, 1, 1],
         [op.CHECK8, 1, -1, 0],
       ],
+      ...[
+        [op.INTERRUPT, 13, 1],
+        [op.INTERRUPT, 14],
+        [op.INTERRUPT, 14, -1],
+        [op.INTERRUPT, 14, MAX_POLL_MICROSECONDS + 1],
+      ],
       ...[[op.ACKNOWLEDGE, 13], [op.ACKNOWLEDGE, 16], [op.ACKNOWLEDGE]],
       Array.from({ length: MAX_VECTOR_OPERATIONS + 1 }, () => [op.READ8, 1]).flat(),
       [1, 2].flatMap(() => [op.READ_BLOCK8, 1, MAX_VECTOR_BYTES / 2 + 1]),
@@ -143,8 +164,8 @@ describe('checkVector', () => {
     for (let round = 0; round < 20_000; round++) {
       const words = Array.from({ length: random.below(12) }, () =>
         random.pick<unknown>([
-          random.below(17),
-          random.below(17),
+          random.below(18),
+          random.below(18),
           random.below(300),
           -1,
           'x',
@@ -155,19 +176,18 @@ describe('checkVector', () => {
       );
       const { kind } = check(words, (port) => port !== 9);
       kinds.add(kind);
-      if (kind === 'ok') new VectorRun(1, words, new FakeBus(), () => {}).step(0);
+      if (kind === 'ok') new VectorRun(1, words, new FakeBus(), new FakeLines()).step(0);
     }
     expect(kinds, `seed ${random.seed}`).toEqual(new Set(['ok', 'invalid', 'fault']));
   });
 });
 
 describe('VectorRun', () => {
-  const run = (words: unknown[], bus: FakeBus, acknowledged: number[] = []) =>
-    new VectorRun(7, words, bus, (irq) => acknowledged.push(irq));
+  const run = (words: unknown[], bus: FakeBus, lines = new FakeLines()) => new VectorRun(7, words, bus, lines);
 
   it('does its operations in order with their widths', () => {
     const bus = new FakeBus();
-    const acknowledged: number[] = [];
+    const lines = new FakeLines();
     const words = [
       ...[
         op.WRITE8,
@@ -201,8 +221,8 @@ describe('VectorRun', () => {
       ],
       ...[op.POLL8, 1, 0x0f, 0x01, 0, op.ACKNOWLEDGE, 14],
     ];
-    const vector = run(words, bus, acknowledged);
-    expect([vector.step(0), vector.ended, acknowledged]).toEqual(['done', -1, [14]]);
+    const vector = run(words, bus, lines);
+    expect([vector.step(0), vector.ended, lines.acknowledged]).toEqual(['done', -1, [14]]);
     expect(bus.accesses).toEqual([
       ...['write8 1 17', 'write16 2 8738', 'write32 3 858993459', 'read8 1', 'read16 2', 'read32 3'],
       ...['block-read8 4 3', 'block-read16 4 6', 'block-read32 4 12', 'block-write8 5 01', 'block-write16 5 0102'],
@@ -236,6 +256,38 @@ describe('VectorRun', () => {
   });
 });
 
+describe('VectorRun with interrupts', () => {
+  const words = [op.INTERRUPT, 14, 5000, op.ACKNOWLEDGE, 14, op.WRITE8, 1, 7];
+
+  it('waits for an interrupt, which is its own', () => {
+    const [bus, lines] = [new FakeBus(), new FakeLines()];
+    const run = new VectorRun(1, words, bus, lines);
+    expect([run.step(100), run.deadline, run.polls, run.interrupt(13)]).toEqual(['waiting', 105, false, false]);
+    lines.masked.add(14);
+    expect([run.interrupt(14), run.unclaimed]).toEqual([true, [14]]);
+    expect([run.step(101), run.ended, run.unclaimed, lines.acknowledged]).toEqual(['done', -1, [], [14]]);
+    expect(run.interrupt(14), 'one more is nothing that it waits for').toBe(false);
+  });
+
+  it('takes one that came before it began, and ends when none comes in time', () => {
+    const lines = new FakeLines();
+    lines.masked.add(14);
+    expect(new VectorRun(1, words, new FakeBus(), lines).step(0)).toBe('done');
+    const late = new VectorRun(1, words, new FakeBus(), lines);
+    expect([late.step(0), late.step(4.9)]).toEqual(['waiting', 'waiting']);
+    expect([late.step(5), late.ended, late.results, lines.acknowledged]).toEqual(['done', 0, [], [14]]);
+  });
+
+  it('gives back one that it does not come to', () => {
+    const [bus, lines] = [new FakeBus(), new FakeLines()];
+    const run = new VectorRun(1, [op.POLL8, 1, 1, 1, 1000, ...words], bus, lines);
+    expect(run.step(0)).toBe('waiting');
+    lines.masked.add(14);
+    expect(run.interrupt(14)).toBe(true);
+    expect([run.step(1), run.ended, run.unclaimed]).toEqual(['done', 0, [14]]);
+  });
+});
+
 describe('VectorQueue', () => {
   it('steps what waits when a device changes or a millisecond has passed, and forgets the dead', () => {
     const time = new FakeTime();
@@ -256,7 +308,7 @@ describe('VectorQueue', () => {
       [first, 1],
       [second, 2],
     ] as const) {
-      const vector = new VectorRun(1, [op.POLL8, port, 1, 1, 10_000], bus, () => {});
+      const vector = new VectorRun(1, [op.POLL8, port, 1, 1, 10_000], bus, new FakeLines());
       vector.step(time.now());
       task.vector = vector;
       queue.add(task, vector);
@@ -269,7 +321,7 @@ describe('VectorQueue', () => {
     second.vector = null;
     time.advance(1);
     expect([finished.length, queue.size, timers.size], 'the second task died meanwhile').toEqual([1, 0, 0]);
-    const late = new VectorRun(1, [op.POLL8, 3, 1, 1, 10_000], bus, () => {});
+    const late = new VectorRun(1, [op.POLL8, 3, 1, 1, 10_000], bus, new FakeLines());
     late.step(time.now());
     first.vector = late;
     queue.add(first, late);
@@ -277,5 +329,29 @@ describe('VectorQueue', () => {
     expect(finished.length).toBe(1);
     time.advance(2);
     expect([finished, queue.size, timers.size, time.size]).toEqual([['a -1 3', 'a 0 0'], 0, 0, 0]);
+  });
+
+  it('wakes for an interrupt that does not come when its time is up, and not before', () => {
+    const time = new FakeTime();
+    const timers = new Timers(time);
+    const task = new World(['a']).start('a');
+    let ended: number | null = null;
+    const queue = new VectorQueue(
+      timers,
+      () => time.now(),
+      (_task, run) => {
+        ended = run.ended;
+      },
+    );
+    let looks = 0;
+    const lines = { acknowledge: () => {}, pending: () => ++looks < 0 };
+    const run = new VectorRun(1, [op.INTERRUPT, 14, 50_000], new FakeBus(), lines);
+    run.step(time.now());
+    task.vector = run;
+    queue.add(task, run);
+    time.advance(49);
+    expect([looks, ended]).toEqual([1, null]);
+    time.advance(1);
+    expect([looks, ended, timers.size]).toEqual([2, 0, 0]);
   });
 });
