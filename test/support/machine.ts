@@ -36,6 +36,10 @@ export interface MachineSettings {
   readonly environment?: Readonly<Record<string, string>>;
   /** Nothing is asked of standard input: it is closed at once. Default: false. */
   readonly closeInput?: boolean;
+  /** Words in front of the command, of a program that becomes the machine: `nsenter …`. */
+  readonly launcher?: readonly string[];
+  /** It outlives the test that starts it; whoever starts it calls `dispose`. Default: false. */
+  readonly outlivesTest?: boolean;
 }
 
 /** A line of the kernel log. */
@@ -55,6 +59,7 @@ export class TestMachine {
   private readonly logFile: string;
   private readonly ended: Promise<number>;
   private exitStatus: number | null = null;
+  private lines = 0;
 
   constructor(settings: MachineSettings) {
     this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vros-test-'));
@@ -67,7 +72,8 @@ export class TestMachine {
       words.push('--services', configuration);
     }
     words.push(...(settings.options ?? ['--no-disk']));
-    this.process = spawn(process.execPath, words, {
+    const [program = '', ...rest] = [...(settings.launcher ?? []), process.execPath, ...words];
+    this.process = spawn(program, rest, {
       cwd: this.folder,
       env: { ...process.env, ...settings.environment },
     });
@@ -85,7 +91,7 @@ export class TestMachine {
         resolve(this.exitStatus);
       });
     });
-    onTestFinished(() => this.dispose());
+    if (settings.outlivesTest !== true) onTestFinished(() => this.dispose());
   }
 
   /** The log so far. */
@@ -154,7 +160,38 @@ export class TestMachine {
     return found;
   }
 
-  private async dispose(): Promise<void> {
+  /**
+   * Has the shell run a line, which reads commands from a pipe, and answers what was written meanwhile. Fails when it takes longer than `milliseconds`.
+   */
+  async shell(line: string, milliseconds = 30_000): Promise<string> {
+    const mark = `DONE-${++this.lines}`;
+    const from = this.stdout.length;
+    const end = `${mark}\n`;
+    this.process.stdin.write(`${line}\necho ${mark}\n`);
+    const deadline = performance.now() + milliseconds;
+    while (!this.stdout.slice(from).endsWith(end)) {
+      const left = deadline - performance.now();
+      if (left <= 0 || this.exitStatus !== null) {
+        const what = this.exitStatus === null ? 'not in time' : 'the machine ended';
+        throw new Error(`${what}: ${line}\n${this.stdout.slice(from)}\n${this.stderr}\n${this.logText}`);
+      }
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          clearTimeout(timer);
+          this.process.stdout.off('data', done);
+          this.process.off('close', done);
+          resolve();
+        };
+        const timer = setTimeout(done, left);
+        this.process.stdout.on('data', done);
+        this.process.on('close', done);
+      });
+    }
+    return this.stdout.slice(from, -end.length);
+  }
+
+  /** Ends the machine, if it runs, and removes its files. */
+  async dispose(): Promise<void> {
     if (this.exitStatus === null) this.process.kill('SIGKILL');
     await this.ended;
     fs.rmSync(this.folder, { recursive: true, force: true });
