@@ -1,0 +1,320 @@
+/**
+ * The sending half of a connection: what goes out when, and what an acknowledgement means. Read RFC 5681 and RFC 6675 (recovery), RFC 6582 (without SACK), RFC 6298 (time-outs), RFC 9293,
+ * 3.8.6 (windows, silly windows, probes) and 3.7.4 (Nagle). It knows no segments: positions only, SYN and FIN being bytes.
+ */
+import { Congestion, type SavedWindow } from './congestion.ts';
+import { BLACK_HOLE_TIMEOUTS, DEFAULT_SEGMENT_BYTES, MAX_SEGMENTS_UNDER_WAY } from './limits.ts';
+import { RoundTrip } from './round-trip.ts';
+import { DUPLICATE_THRESHOLD, type Range, Scoreboard } from './scoreboard.ts';
+
+/** Sends the stream from `start` up to `end`. */
+export type Transmit = (start: number, end: number, now: number) => void;
+
+/** What all connections count together. */
+export interface SenderCounters {
+  retransmitted: number;
+  timeouts: number;
+  recoveries: number;
+  probes: number;
+}
+
+/** What an acknowledgement said. */
+export interface Acknowledgement {
+  /** Position that it acknowledges up to. */
+  readonly position: number;
+  readonly ranges: readonly Range[];
+  /** Milliseconds since the segment was sent that it answers, by timestamps; undefined without. */
+  readonly echoAge: number | undefined;
+  /** It came without data, SYN or FIN, and with the window as it was. */
+  readonly bare: boolean;
+}
+
+/** See the head of this file. */
+export class Sender {
+  /** Position of the first byte that is not acknowledged (SND.UNA), and of the next one to be sent for the first time (SND.NXT). */
+  unacknowledged = -1;
+  next = -1;
+  /** Behind the last byte that may be sent: of the stream, or the FIN. */
+  end = 0;
+  /** Acknowledgements up to here are believed: SND.NXT, or more, when an earlier incarnation or a probe has sent it. */
+  acceptable = -1;
+  /** The peer's window (SND.WND), in bytes from `unacknowledged`, and the largest it ever had. */
+  window = 1;
+  largestWindow = 1;
+  /** Bytes of a full segment. */
+  segmentBytes = DEFAULT_SEGMENT_BYTES;
+  noDelay = false;
+  readonly roundTrip = new RoundTrip();
+  readonly congestion = new Congestion(DEFAULT_SEGMENT_BYTES);
+  private readonly board = new Scoreboard();
+  private readonly transmit: Transmit;
+  /** Whether the peer reports what comes out of order. */
+  selective = false;
+  /** Recovery lasts until this is acknowledged; null: there is none. `timeout`: it was a time-out that began it. */
+  private recovery: { readonly until: number; readonly timeout: boolean } | null = null;
+  private duplicates = 0;
+  /** What the time-out changed, when it was, until it is known whether it was right (RFC 3522). */
+  private saved: { readonly window: SavedWindow; readonly at: number } | null = null;
+  retransmitAt = Number.POSITIVE_INFINITY;
+  persistAt = Number.POSITIVE_INFINITY;
+  private persistBackoff = 0;
+  /** Since when nothing has been acknowledged though something was sent. */
+  stalledSince = Number.POSITIVE_INFINITY;
+  private lastSentAt = Number.NEGATIVE_INFINITY;
+  private timeouts = 0;
+  private readonly counters: SenderCounters;
+
+  constructor(transmit: Transmit, counters: SenderCounters) {
+    this.transmit = transmit;
+    this.counters = counters;
+  }
+
+  get underWay(): number {
+    return this.next - this.unacknowledged;
+  }
+
+  get isIdle(): boolean {
+    return this.unacknowledged === this.end;
+  }
+
+  get deadline(): number {
+    return Math.min(this.retransmitAt, this.persistAt);
+  }
+
+  /** Packets vanish without a word: perhaps they are too large (RFC 2923, 2.1). */
+  get suspectsBlackHole(): boolean {
+    return this.roundTrip.backoff >= BLACK_HOLE_TIMEOUTS;
+  }
+
+  /** The segment size and the initial window, once the peer's SYN is known. */
+  begin(segmentBytes: number): void {
+    this.segmentBytes = segmentBytes;
+    this.congestion.begin(segmentBytes);
+    if (this.timeouts > 0) {
+      this.congestion.synWasLost();
+      this.roundTrip.synWasLost();
+    }
+  }
+
+  /** Goes on where an earlier incarnation was: everything not acknowledged may have been sent. */
+  resume(unacknowledged: number, end: number): void {
+    this.unacknowledged = unacknowledged;
+    this.next = unacknowledged;
+    this.end = end;
+    this.acceptable = end;
+    // The window is not known; one segment tells.
+    this.window = this.segmentBytes;
+    this.largestWindow = this.segmentBytes;
+  }
+
+  /** The window that the peer has announced. Answers whether it differs. */
+  setWindow(bytes: number): boolean {
+    const differs = bytes !== this.window;
+    this.window = bytes;
+    this.largestWindow = Math.max(this.largestWindow, bytes);
+    return differs;
+  }
+
+  /** The path has become narrower: what is too large goes out again, smaller (RFC 1191, 6.4). */
+  setSegmentBytes(bytes: number): void {
+    const narrower = bytes < this.segmentBytes;
+    this.segmentBytes = bytes;
+    this.congestion.setSegmentBytes(bytes);
+    if (narrower) this.board.tooLarge(bytes);
+  }
+
+  /** An acknowledgement that is not behind `acceptable`. Answers how much is acknowledged for the first time. */
+  acknowledge(acknowledgement: Acknowledgement, now: number): number {
+    const { position, ranges, echoAge } = acknowledgement;
+    const bytes = position - this.unacknowledged;
+    const windowUsed = this.board.pipe >= this.congestion.window / 2;
+    const news = this.selective && ranges.length > 0 ? this.board.report(ranges, now, this.roundTrip.least) : 0;
+    if (bytes > 0) this.advance(position, bytes, echoAge, windowUsed, now);
+    else if (this.isDuplicate(acknowledgement, news)) this.duplicates++;
+    if (this.window === 0) this.stalledSince = this.underWay > 0 ? now : Number.POSITIVE_INFINITY;
+    this.detectLoss(news > 0 || bytes > 0, now);
+    return Math.max(0, bytes);
+  }
+
+  /** RFC 5681, 2; with SACK one that reports something new (RFC 6675, 2). */
+  private isDuplicate(acknowledgement: Acknowledgement, news: number): boolean {
+    if (acknowledgement.position !== this.unacknowledged || this.underWay === 0) return false;
+    return this.selective ? news > 0 : acknowledgement.bare;
+  }
+
+  private advance(
+    position: number,
+    bytes: number,
+    echoAge: number | undefined,
+    windowUsed: boolean,
+    now: number,
+  ): void {
+    const sentAt = this.board.acknowledge(position, now, this.roundTrip.least);
+    this.unacknowledged = position;
+    if (this.next < position) this.next = position;
+    this.stalledSince = this.underWay > 0 ? now : Number.POSITIVE_INFINITY;
+    this.roundTrip.progressed();
+    if (echoAge !== undefined) this.roundTrip.measured(echoAge);
+    else if (sentAt !== null) this.roundTrip.measured(now - sentAt);
+    this.checkTimeout(echoAge, now);
+    // RFC 6298, 5.2 and 5.3.
+    this.retransmitAt = this.underWay > 0 ? now + this.roundTrip.timeout : Number.POSITIVE_INFINITY;
+    this.persistBackoff = 0;
+    const { recovery } = this;
+    if (recovery !== null && position < recovery.until) this.partial(recovery.timeout, bytes);
+    else {
+      this.recovery = null;
+      this.duplicates = 0;
+    }
+    const growing = recovery === null || recovery.timeout;
+    if (growing && windowUsed) {
+      this.congestion.acknowledged(bytes, now, this.roundTrip.smoothed, recovery !== null);
+    }
+  }
+
+  /** An acknowledgement in recovery that does not end it: without SACK the next hole is known (RFC 6582, 3.2), and what else has left the net. */
+  private partial(timeout: boolean, bytes: number): void {
+    if (timeout || this.selective) return;
+    this.board.firstIsLost();
+    this.duplicates = Math.max(0, this.duplicates - Math.max(0, Math.floor(bytes / this.segmentBytes) - 1));
+  }
+
+  /** If what is acknowledged is the first copy, the time-out was too early: nothing was lost (RFC 3522, RFC 4015). */
+  private checkTimeout(echoAge: number | undefined, now: number): void {
+    const { saved } = this;
+    if (saved === null) return;
+    this.saved = null;
+    if (echoAge === undefined || now - echoAge >= saved.at) return;
+    this.congestion.restore(saved.window);
+    this.board.noneAreLost();
+    this.recovery = null;
+  }
+
+  private detectLoss(changed: boolean, now: number): void {
+    if (this.selective) {
+      if (!changed || !(this.board.hasReports || this.recovery !== null)) return;
+      // Reordering may take a quarter of the round trip (RFC 8985, 6.2).
+      this.board.findLost(this.segmentBytes, this.roundTrip.least / 4);
+    } else if (this.duplicates >= DUPLICATE_THRESHOLD && this.recovery === null) this.board.firstIsLost();
+    if (this.recovery !== null || !this.board.hasLost) return;
+    this.recovery = { until: this.next, timeout: false };
+    this.counters.recoveries++;
+    this.congestion.lost(this.underWay);
+    this.retransmitAt = now + this.roundTrip.timeout;
+  }
+
+  /** Bytes that are taken to be in the net: without SACK each duplicate stands for a segment that has left it. So the first two let a new segment out each (RFC 3042). */
+  private get pipe(): number {
+    return this.selective ? this.board.pipe : Math.max(0, this.board.pipe - this.duplicates * this.segmentBytes);
+  }
+
+  /** Sends what may be sent. */
+  send(now: number): void {
+    if (this.underWay === 0 && this.unacknowledged < this.end && now - this.lastSentAt > this.roundTrip.timeout) {
+      this.congestion.idle();
+    }
+    this.resend(now);
+    while (this.next < this.end && this.board.count < MAX_SEGMENTS_UNDER_WAY) {
+      const bytes = this.sendable();
+      if (bytes === 0) break;
+      const start = this.next;
+      this.next = start + bytes;
+      if (this.acceptable < this.next) this.acceptable = this.next;
+      this.board.add(start, this.next, now);
+      this.emit(start, this.next, now);
+    }
+    if (this.recovery !== null && !this.recovery.timeout) this.fillHole(now);
+    this.setPersist(now);
+  }
+
+  private resend(now: number): void {
+    while (this.board.hasLost) {
+      const segment = this.board.nextLost(this.segmentBytes);
+      if (segment === undefined) return;
+      const bytes = segment.end - segment.start;
+      const first = segment.start === this.unacknowledged;
+      // What the peer has taken back is not sent, except for the first segment, which the time-out sends as a probe.
+      if (!first && segment.end > this.unacknowledged + this.window) return;
+      if (this.pipe > 0 && this.pipe + bytes > this.congestion.window && !(first && segment.transmissions === 1))
+        return;
+      this.board.resend(segment, now);
+      this.counters.retransmitted++;
+      this.emit(segment.start, segment.end, now);
+    }
+  }
+
+  /** Nothing else may be sent though there is room: a hole that is not lost by the rules perhaps is (RFC 6675, NextSeg (3)). One at a time. */
+  private fillHole(now: number): void {
+    if (this.pipe + this.segmentBytes > this.congestion.window) return;
+    const segment = this.board.nextHole(this.segmentBytes);
+    if (segment === undefined || segment.end > this.unacknowledged + this.window) return;
+    this.board.resend(segment, now);
+    this.counters.retransmitted++;
+    this.emit(segment.start, segment.end, now);
+  }
+
+  /** Bytes of the next new segment; 0: not now. */
+  private sendable(): number {
+    const usable = this.unacknowledged + this.window - this.next;
+    const waiting = this.end - this.next;
+    const bytes = Math.min(waiting, usable, this.segmentBytes);
+    if (bytes <= 0) return 0;
+    const { pipe } = this;
+    if (pipe > 0 && pipe + bytes > this.congestion.window) return 0;
+    if (bytes === this.segmentBytes) return bytes;
+    // Silly windows and Nagle (RFC 9293, 3.8.6.2.1).
+    const mayBeSmall = this.noDelay || this.underWay === 0 || this.next < 0;
+    if (mayBeSmall && bytes === waiting) return bytes;
+    return mayBeSmall && bytes * 2 >= this.largestWindow ? bytes : 0;
+  }
+
+  private emit(start: number, end: number, now: number): void {
+    this.lastSentAt = now;
+    if (this.retransmitAt === Number.POSITIVE_INFINITY) this.retransmitAt = now + this.roundTrip.timeout;
+    if (this.stalledSince === Number.POSITIVE_INFINITY) this.stalledSince = now;
+    this.transmit(start, end, now);
+  }
+
+  /** With nothing under way and something to send, only a window can be in the way: whose opening may be lost. */
+  private setPersist(now: number): void {
+    const blocked = this.underWay === 0 && this.next < this.end && this.next >= 0;
+    if (!blocked) {
+      this.persistAt = Number.POSITIVE_INFINITY;
+      this.persistBackoff = 0;
+    } else if (this.persistAt === Number.POSITIVE_INFINITY) {
+      this.persistAt = now + Math.min(this.roundTrip.timeout * 2 ** this.persistBackoff, 60_000);
+    }
+  }
+
+  /** Timers. */
+  runTimers(now: number): void {
+    if (now >= this.retransmitAt) this.timeOut(now);
+    if (now >= this.persistAt) this.probe(now);
+  }
+
+  private timeOut(now: number): void {
+    const again = this.recovery?.timeout === true && this.board.first?.transmissions !== 1;
+    if (!again) this.saved = { window: this.congestion.save(), at: now };
+    this.timeouts++;
+    this.counters.timeouts++;
+    this.congestion.timedOut(this.underWay, again);
+    this.board.allAreLost();
+    this.duplicates = 0;
+    this.recovery = { until: this.next, timeout: true };
+    this.roundTrip.timedOut();
+    this.retransmitAt = now + this.roundTrip.timeout;
+    this.send(now);
+  }
+
+  /** RFC 9293, 3.8.6.1: one byte into the closed window, or what fits into one that was too small to use (3.8.6.2.1, override). */
+  private probe(now: number): void {
+    const bytes = Math.min(Math.max(1, this.window), this.segmentBytes, this.end - this.next);
+    this.persistBackoff = Math.min(this.persistBackoff + 1, 16);
+    this.persistAt = now + Math.min(this.roundTrip.timeout * 2 ** this.persistBackoff, 60_000);
+    this.counters.probes++;
+    if (this.stalledSince === Number.POSITIVE_INFINITY) this.stalledSince = now;
+    // It stays unsent by the books: what the peer does not take is no loss.
+    this.acceptable = Math.max(this.acceptable, this.next + bytes);
+    this.transmit(this.next, this.next + bytes, now);
+  }
+}
