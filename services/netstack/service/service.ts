@@ -105,11 +105,10 @@ export class NetworkService implements Gathering {
       keeper: this.keeper(),
       tcp: {
         input: (source, destination, segment, now) => this.tcp.input(source, destination, segment, now),
-        unreachable: (kind, mtu, { local, remote, sequence }, now) =>
-          this.tcp.unreachable(kind, mtu, local, remote, sequence, now),
+        unreachable: (kind, _mtu, { local, remote, sequence }) => this.tcp.unreachable(kind, local, remote, sequence),
         advance: (now) => this.tcp.advance(now),
         deadline: () => this.tcp.deadline(),
-        addressGone: (address, now) => this.tcp.addressGone(address, now),
+        addressGone: (address) => this.tcp.addressGone(address),
       },
       transmit: (interfaceName, frame) => {
         if (!this.link.put(frame)) this.stack.frameDropped(interfaceName);

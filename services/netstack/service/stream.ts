@@ -255,7 +255,7 @@ export class StreamSocket implements OpenSocket {
         around.waitForStore(entry.place);
         return WAIT;
       }
-      const taken = connection.write(offset, data, around.now());
+      const taken = connection.write(offset, data);
       return taken === 0 ? WAIT : offset + taken;
     });
   }
@@ -281,9 +281,8 @@ export class StreamSocket implements OpenSocket {
 
   shutdown(how: 'receive' | 'send' | 'both'): void {
     const { connected: connection } = this;
-    const now = this.around.now();
-    if (how !== 'receive') connection.closeSend(now);
-    if (how !== 'send') connection.closeReceive(now);
+    if (how !== 'receive') connection.closeSend();
+    if (how !== 'send') connection.closeReceive();
   }
 
   optionChanged(): void {
