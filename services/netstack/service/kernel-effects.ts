@@ -23,7 +23,7 @@ import type { OpenCard } from './link.ts';
 import type { ServiceEffects } from './service.ts';
 
 /** Size of the recovery store in MiB, as in the manifest (services.json). */
-const STORE_MEBIBYTES = 64;
+const STORE_MEBIBYTES = 160;
 
 /** A driver that hangs is restarted long before this. */
 const TRANSMIT_TIMEOUT_MS = 60_000;

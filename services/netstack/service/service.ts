@@ -34,9 +34,6 @@ const MAX_TURN_MESSAGES = 16;
 /** How often in one turn the stack and those who wait for it take turns. What is left then is done in the next turn. */
 const MAX_ROUNDS = 8;
 
-/** Free bytes of the recovery store at which sends go on that had to wait for it. */
-const STORE_ENOUGH_BYTES = 12 * 1024 * 1024;
-
 const CARD_KEY = 'card';
 const keptCard = record({ name: nameText, address: bytes(6), mtu: u16 });
 
@@ -80,7 +77,6 @@ export class NetworkService implements Gathering {
   private readonly sockets: Sockets;
   private readonly captures: Captures;
   private dirty = new Set<Place>();
-  private readonly starved = new Set<Place>();
   private cardName = '';
   private stopWatching: (() => void) | null = null;
   private isSettled = false;
@@ -127,11 +123,9 @@ export class NetworkService implements Gathering {
       waiting: this.waiting,
       arrival: this.arrival,
       table: this.table,
-      storeRoom: () => this.store.room,
       mint: effects.mint,
       isAlive: effects.isAlive,
       touch: (place: Place) => void this.dirty.add(place),
-      waitForStore: (place: Place) => void this.starved.add(place),
     };
     this.sockets = new Sockets(around, (text) => effects.log(text, 'warning'));
     const parts: NetworkParts = {
@@ -208,7 +202,6 @@ export class NetworkService implements Gathering {
   finish(): void {
     this.messages = 0;
     const now = this.clock.now();
-    this.feedStarved();
     for (const place of this.arrival.changed(now)) this.dirty.add(place);
     this.link.advance(now);
     this.waiting.advance(now);
@@ -237,12 +230,6 @@ export class NetworkService implements Gathering {
     }
     this.stack.advance(now);
     return this.stack.deadline();
-  }
-
-  private feedStarved(): void {
-    if (this.starved.size === 0 || this.store.room < STORE_ENOUGH_BYTES) return;
-    for (const place of this.starved) this.dirty.add(place);
-    this.starved.clear();
   }
 
   /** Handlers that begin a turn. */

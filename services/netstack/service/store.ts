@@ -1,6 +1,6 @@
 /**
  * The recovery store as this service uses it: read once when it starts; after that changes are posted, in order with the answers and frames that rely on them, and nobody waits for them. So an
- * error would not be noticed, and how much is kept is counted here.
+ * error would not be noticed. The bounds of what is kept sum up to less than the store has (docs/netstack.md); should that be wrong, it is noticed here.
  */
 import { SystemError } from '../../../protocol/errno.ts';
 
@@ -40,11 +40,6 @@ export class PostedStore {
   /** Bytes in use, at most. */
   get bytes(): number {
     return this.total;
-  }
-
-  /** Bytes that are free for sure; none when there can be no more keys. */
-  get room(): number {
-    return this.sizes.size >= this.maximumKeys ? 0 : this.capacity - this.total;
   }
 
   /** What was kept at the start. */

@@ -19,9 +19,6 @@ import { WAIT } from './waiting.ts';
 /** Connections that may wait to be accepted. */
 const MAX_BACKLOG = 128;
 
-/** Bytes of the recovery store that data of new sends must not use: for control records and for what arrives. */
-const STORE_RESERVE_BYTES = 8 * 1024 * 1024;
-
 const NOTHING = new Uint8Array(0);
 
 const TCP = 6;
@@ -217,8 +214,11 @@ export class StreamSocket implements OpenSocket {
   /** Sends the first segment; null: the network is still coming. */
   private beginConnect(remote: Endpoint): TcpConnection | null {
     const { around, entry } = this;
+    const { local } = entry.state;
     try {
-      const attempt = around.tcp.connect(entry.state.local, remote, around.now());
+      const address = local.address === 0 ? around.stack.sourceFor(remote.address)?.address : local.address;
+      if (address === undefined) throw new SystemError('ENETUNREACH', 'there is no route');
+      const attempt = around.tcp.connect({ address, port: local.port }, remote, around.now());
       this.attempt = attempt;
       attempt.changed = () => around.touch(entry.place);
       this.apply(attempt);
@@ -251,10 +251,6 @@ export class StreamSocket implements OpenSocket {
     const { around, entry, connected: connection } = this;
     if (data.length === 0) return offset;
     return around.waiting.answer(context, entry.place, { timeout }, around.now(), () => {
-      if (around.storeRoom() < STORE_RESERVE_BYTES) {
-        around.waitForStore(entry.place);
-        return WAIT;
-      }
       const taken = connection.write(offset, data);
       return taken === 0 ? WAIT : offset + taken;
     });

@@ -47,16 +47,12 @@ export interface Surroundings {
   readonly waiting: WaitingRequests;
   readonly arrival: NetworkArrival;
   readonly table: SocketTable<OpenSocket>;
-  /** Bytes that the recovery store has room for. */
-  storeRoom(): number;
   /** A right to a socket. EMFILE. */
   mint(badge: number): Handle;
   /** Whether a task lives. */
   isAlive(pid: number): boolean;
   /** Something has changed at a place: it is looked at in this turn. */
   touch(place: Place): void;
-  /** A place that waits for room in the recovery store. */
-  waitForStore(place: Place): void;
 }
 
 /** The entry of a socket. */
