@@ -64,7 +64,7 @@ export class Reassembly {
     return this.#bytes;
   }
 
-  /** Takes a packet. Returns it when it is whole, or the one that it completes; else null. */
+  /** Takes a packet. Returns it when it is whole, or the one that it completes, whose `bytes` are what an error quotes of its first fragment; else null. */
   add(packet: Ipv4Packet, now: number): Ipv4Packet | null {
     if (!packet.moreFragments && packet.fragmentOffset === 0) return packet;
     const key = `${packet.source} ${packet.destination} ${packet.protocol} ${packet.identification}`;
@@ -82,7 +82,7 @@ export class Reassembly {
       return null;
     }
     this.#remove(key, partial);
-    return { ...packet, payload, fragmentOffset: 0, moreFragments: false };
+    return { ...packet, payload, bytes: partial.quoted ?? packet.bytes, fragmentOffset: 0, moreFragments: false };
   }
 
   advance(now: number): void {

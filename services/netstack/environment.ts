@@ -2,23 +2,10 @@
  * What the network stack is given from outside, and the few types that all of its layers share. Nothing below services/netstack but main.ts and service/ knows processes, messages or
  * clocks: time (`now`, milliseconds since power-on), random numbers and effects come in as arguments.
  */
-import type { Infer } from '../../protocol/schema.ts';
-import type { endpoint } from '../../protocol/socket.ts';
 import type { Ipv4Address } from '../../wire/address.ts';
+import type { Endpoint, Keeper } from './tcp/environment.ts';
 
-/** An IPv4 address and a port; 0 stands for any. */
-export type Endpoint = Infer<typeof endpoint>;
-
-/**
- * The recovery store. What is put or deleted is on its way before anything that is sent later; errors are not reported, so whoever keeps something bounds it himself.
- */
-export interface Keeper {
-  put(key: string, value: unknown): void;
-  delete(key: string): void;
-  /** Undefined when there is nothing under the key. */
-  get(key: string): unknown;
-  keys(): string[];
-}
+export type { Endpoint, Keeper } from './tcp/environment.ts';
 
 /** So many bytes that nobody can guess. */
 export type RandomBytes = (count: number) => Uint8Array;
@@ -26,19 +13,19 @@ export type RandomBytes = (count: number) => Uint8Array;
 /** Why a packet did not get where it should. `fragmentation`: it is too long for a link on its way and may not be fragmented. */
 export type UnreachableKind = 'net' | 'host' | 'protocol' | 'port' | 'fragmentation';
 
-/** What an error quotes of the packet of ours that it is about: both ends, and for TCP the sequence number. */
-export interface Quoted {
-  readonly local: Endpoint;
-  readonly remote: Endpoint;
-  readonly sequence: number;
-}
-
 /** What the stack needs of TCP. */
 export interface TcpInput {
-  /** A segment to one of our unicast addresses, unchecked. The bytes are a view of the frame and may be kept. */
+  /** A segment to one of our unicast addresses, unchecked: a view of the frame. */
   input(source: Ipv4Address, destination: Ipv4Address, segment: Buffer, now: number): void;
-  /** An error about one of our segments (RFC 5927: not to be trusted blindly). `mtu`: of `fragmentation`, the size that fits; else 0. */
-  unreachable(kind: UnreachableKind, mtu: number, quoted: Quoted, now: number): void;
+  /** An error about one of our segments, its ends and sequence number (RFC 5927: not to be trusted blindly). `mtu`: of `fragmentation`, the size that fits; else 0. */
+  unreachable(
+    kind: UnreachableKind,
+    mtu: number,
+    local: Endpoint,
+    remote: Endpoint,
+    sequence: number,
+    now: number,
+  ): void;
   /** Does what is due. */
   advance(now: number): void;
   /** When `advance` has something to do next; Infinity when never. */

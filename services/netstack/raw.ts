@@ -4,7 +4,7 @@
  * Read: protocol/socket.ts. ping and traceroute are made of them.
  */
 import { SystemError } from '../../protocol/errno.ts';
-import { MAX_DATAGRAM_BYTES } from '../../protocol/socket.ts';
+import { MAX_PACKET_PAYLOAD_BYTES } from '../../protocol/socket.ts';
 import { type Ipv4Address, UNSPECIFIED } from '../../wire/address.ts';
 import { PROTOCOL } from '../../wire/ipv4.ts';
 import { type Datagram, DatagramOptions, DatagramQueue } from './datagrams.ts';
@@ -14,9 +14,6 @@ import { HEADROOM_BYTES, packetBuffer } from './ip/packet.ts';
 
 /** Raw sockets that there are at most. */
 const SOCKET_LIMIT = 64;
-
-/** The most that a packet without options carries: a datagram, and the header of UDP or ICMP. */
-const PAYLOAD_LIMIT = MAX_DATAGRAM_BYTES + 8;
 
 /** One raw socket. */
 export class RawSocket {
@@ -50,7 +47,7 @@ export class RawSocket {
     this.queue.throwPending();
     const destination = to === null ? this.remote : to.address;
     if (destination === UNSPECIFIED) throw new SystemError('EDESTADDRREQ');
-    if (data.length > PAYLOAD_LIMIT) throw new SystemError('EMSGSIZE');
+    if (data.length > MAX_PACKET_PAYLOAD_BYTES) throw new SystemError('EMSGSIZE');
     const { layer } = this.#table;
     const source = this.local === UNSPECIFIED ? layer.sourceTowards(destination, this.options.broadcast) : this.local;
     const buffer = packetBuffer(data.length);
@@ -58,7 +55,11 @@ export class RawSocket {
     const { timeToLive, typeOfService, dontFragment } = this.options;
     const { protocol } = this;
     const payloadBytes = data.length;
-    layer.send({ source, destination, protocol, timeToLive, typeOfService, dontFragment, buffer, payloadBytes }, now);
+    const error = layer.send(
+      { source, destination, protocol, timeToLive, typeOfService, dontFragment, buffer, payloadBytes },
+      now,
+    );
+    if (error !== null) throw new SystemError(error);
   }
 
   /** The oldest packet that has come, or undefined. */

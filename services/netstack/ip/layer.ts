@@ -1,4 +1,5 @@
 /** What the layers above IPv4 use of it. `ip/ipv4.ts` is the real one. */
+import type { ErrorName } from '../../../protocol/errno.ts';
 import type { Ipv4Address } from '../../../wire/address.ts';
 import type { OutgoingPacket } from './packet.ts';
 
@@ -12,6 +13,6 @@ export interface IpLayer {
   sourceFor(destination: Ipv4Address): { address: Ipv4Address; mtu: number } | null;
   /** The same for datagrams. Throws SystemError ENETUNREACH; EACCES: a broadcast, and `broadcast` is false; EOPNOTSUPP: a multicast group. */
   sourceTowards(destination: Ipv4Address, broadcast: boolean): Ipv4Address;
-  /** Sends a packet, in fragments if it has to. Throws SystemError ENETUNREACH, EHOSTUNREACH, EMSGSIZE, ENETDOWN. */
-  send(packet: OutgoingPacket, now: number): void;
+  /** Sends a packet, in fragments if it has to. @returns null, or why not: ENETUNREACH, EHOSTUNREACH, EMSGSIZE, ENETDOWN, EADDRNOTAVAIL: the source is not ours */
+  send(packet: OutgoingPacket, now: number): ErrorName | null;
 }

@@ -74,7 +74,7 @@ export class UdpSocket {
     buffer.set(data, HEADROOM_BYTES + UDP_HEADER_BYTES);
     const datagram = buffer.subarray(HEADROOM_BYTES, HEADROOM_BYTES + payloadBytes);
     writeUdpHeader(datagram, source, this.#local.port, address, port);
-    this.#layer.send(
+    const error = this.#layer.send(
       {
         source,
         destination: address,
@@ -87,6 +87,7 @@ export class UdpSocket {
       },
       now,
     );
+    if (error !== null) throw new SystemError(error);
   }
 
   /** The oldest datagram that has come, or undefined. */

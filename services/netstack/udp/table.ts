@@ -6,7 +6,7 @@
 import { type ErrorName, SystemError } from '../../../protocol/errno.ts';
 import { type Ipv4Address, UNSPECIFIED } from '../../../wire/address.ts';
 import { parseUdp } from '../../../wire/udp.ts';
-import type { Endpoint, Quoted, UnreachableKind } from '../environment.ts';
+import type { Endpoint, UnreachableKind } from '../environment.ts';
 import type { IpLayer } from '../ip/layer.ts';
 import type { RandomNumbers } from '../random.ts';
 import { UdpSocket } from './socket.ts';
@@ -101,7 +101,7 @@ export class UdpTable {
   }
 
   /** An error about a datagram of ours. Only who is connected to that end can be told what it is about (RFC 1122, 4.1.3.3). */
-  unreachable(kind: UnreachableKind, { local, remote }: Quoted): void {
+  unreachable(kind: UnreachableKind, local: Endpoint, remote: Endpoint): void {
     for (const socket of this.#ports.get(local.port) ?? []) {
       const { remote: peer } = socket;
       if (peer.port !== remote.port || peer.address !== remote.address) continue;
