@@ -17,15 +17,8 @@ export type UnreachableKind = 'net' | 'host' | 'protocol' | 'port' | 'fragmentat
 export interface TcpInput {
   /** A segment to one of our unicast addresses, unchecked: a view of the frame. */
   input(source: Ipv4Address, destination: Ipv4Address, segment: Buffer, now: number): void;
-  /** An error about one of our segments, its ends and sequence number (RFC 5927: not to be trusted blindly). `mtu`: of `fragmentation`, the size that fits; else 0. */
-  unreachable(
-    kind: UnreachableKind,
-    mtu: number,
-    local: Endpoint,
-    remote: Endpoint,
-    sequence: number,
-    now: number,
-  ): void;
+  /** An error about one of our segments, its ends and sequence number (RFC 5927: not to be trusted blindly). Of `fragmentation`: `pathMtu` answers less from now on. */
+  unreachable(kind: UnreachableKind, local: Endpoint, remote: Endpoint, sequence: number): void;
   /** Does what is due. */
   advance(now: number): void;
   /** When `advance` has something to do next; Infinity when never. */

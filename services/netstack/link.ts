@@ -148,13 +148,13 @@ export class Link {
   /** Sets a neighbour for good. ENOSPC. */
   setNeighbour(address: Ipv4Address, hardware: Uint8Array, now: number): void {
     this.ethernet.neighbours.setPermanent(address, hardware, now);
-    this.#keepPermanent(now);
+    this.#keepPermanent();
   }
 
   /** @returns whether there was one */
-  removeNeighbour(address: Ipv4Address, now: number): boolean {
+  removeNeighbour(address: Ipv4Address): boolean {
     const found = this.ethernet.neighbours.remove(address);
-    if (found) this.#keepPermanent(now);
+    if (found) this.#keepPermanent();
     return found;
   }
 
@@ -182,8 +182,8 @@ export class Link {
     this.dhcp.start(lease, now);
   }
 
-  #keepPermanent(now: number): void {
-    const permanent = this.ethernet.neighbours.list(now).filter(({ state }) => state === 'permanent');
+  #keepPermanent(): void {
+    const permanent = this.ethernet.neighbours.list(0).filter(({ state }) => state === 'permanent');
     this.#kept.permanent.save(keptNeighbours(permanent));
   }
 

@@ -70,7 +70,6 @@ export class Stack implements IpLayer {
   readonly #kept: KeptStack;
   #nameServers: readonly Ipv4Address[];
   #taps: readonly TapEntry[] = [];
-  #now = 0;
 
   /** What an earlier incarnation has kept is taken over. */
   constructor(environment: StackEnvironment) {
@@ -85,8 +84,7 @@ export class Stack implements IpLayer {
       this.#random,
     );
     this.#icmp = new Icmp(this.#ip, {
-      tcp: (kind, mtu, local, remote, sequence, now) =>
-        environment.tcp.unreachable(kind, mtu, local, remote, sequence, now),
+      tcp: (kind, local, remote, sequence) => environment.tcp.unreachable(kind, local, remote, sequence),
       udp: (kind, local, remote) => this.udp.unreachable(kind, local, remote),
     });
     this.#loopback = new LoopbackInterface((sent, frame) => this.#show(LOOPBACK_NAME, sent, frame));
@@ -109,7 +107,6 @@ export class Stack implements IpLayer {
    */
   addInterface(description: InterfaceDescription, now: number): void {
     const { name, hardware, mtu, link } = description;
-    this.#now = now;
     const known = this.#links.get(name);
     if (known !== undefined) {
       if (!known.ethernet.hardware.equals(hardware)) throw new SystemError('EEXIST', `another card is ${name}`);
@@ -124,7 +121,7 @@ export class Stack implements IpLayer {
         this.#show(name, true, frame);
         this.#environment.transmit(name, frame);
       },
-      undeliverable: (packet) => this.#icmp.undeliverable(packet, this.#now),
+      undeliverable: (packet) => this.#icmp.undeliverable(packet),
     });
     this.#links.set(name, added);
     this.#ip.interfaces.set(name, added.ethernet);
@@ -134,13 +131,11 @@ export class Stack implements IpLayer {
 
   /** The cable was plugged in or pulled out. ENODEV. */
   setLink(interfaceName: string, link: boolean, now: number): void {
-    this.#now = now;
     this.#link(interfaceName).setLink(link, now);
   }
 
   /** Takes a frame from the cable. Whatever is in it, nothing is thrown. It may be kept, so its buffer must not be used again. */
   frame(interfaceName: string, bytes: Buffer, now: number): void {
-    this.#now = now;
     const link = this.#links.get(interfaceName);
     if (link === undefined) return;
     if (this.#taps.length > 0) this.#show(interfaceName, false, bytes);
@@ -180,7 +175,6 @@ export class Stack implements IpLayer {
 
   /** Does what is due, TCP's last, so that it answers all that has come. */
   advance(now: number): void {
-    this.#now = now;
     this.#loopback.drain((packet) => this.#ip.receive(this.#loopback, packet, false, now));
     for (const link of this.#links.values()) link.advance(now);
     this.#ip.advance(now);
@@ -202,7 +196,6 @@ export class Stack implements IpLayer {
 
   /** EINVAL: no address for a host; ENODEV. */
   configure({ interface: name, up, address, dhcp }: InterfaceChange, now: number): void {
-    this.#now = now;
     if (name !== LOOPBACK_NAME) {
       this.#link(name).configure(up, address, dhcp, now);
       return;
@@ -266,14 +259,13 @@ export class Stack implements IpLayer {
   }
 
   /** ESRCH: no such neighbour. */
-  removeNeighbour(address: Ipv4Address, now: number): void {
-    const removed = [...this.#links.values()].filter((link) => link.removeNeighbour(address, now));
+  removeNeighbour(address: Ipv4Address): void {
+    const removed = [...this.#links.values()].filter((link) => link.removeNeighbour(address));
     if (removed.length === 0) throw new SystemError('ESRCH', 'no such neighbour');
   }
 
   /** See `Resolver.resolve`. */
   resolve(name: string, timeout: number, now: number, done: (resolution: Resolution) => void): () => void {
-    this.#now = now;
     return this.#resolver.resolve(name, timeout, now, done);
   }
 

@@ -27,7 +27,7 @@ const TIME_TO_LIVE = 64;
 
 /** Who is told about packets of ours that got nowhere. */
 export interface IcmpEffects {
-  tcp(kind: UnreachableKind, mtu: number, local: Endpoint, remote: Endpoint, sequence: number, now: number): void;
+  tcp(kind: UnreachableKind, local: Endpoint, remote: Endpoint, sequence: number): void;
   udp(kind: UnreachableKind, local: Endpoint, remote: Endpoint): void;
 }
 
@@ -79,9 +79,9 @@ export class Icmp {
   }
 
   /** A packet of ours could not even be sent: nobody has the link address of its next hop. */
-  undeliverable(packet: Buffer, now: number): void {
+  undeliverable(packet: Buffer): void {
     const quoted = parseQuotedPacket(packet);
-    if (quoted !== null) this.#tell('host', 0, quoted, now);
+    if (quoted !== null) this.#tell('host', quoted);
   }
 
   #answerEcho(packet: Ipv4Packet, message: IcmpMessage, now: number): void {
@@ -131,25 +131,20 @@ export class Icmp {
     }
     this.counters.errorsReceived++;
     if (kind !== 'fragmentation') {
-      this.#tell(kind, 0, quoted, now);
+      this.#tell(kind, quoted);
       return;
     }
     const { destination, length } = quoted;
     const before = this.#ip.pathMtu(destination);
     const mtu = this.#ip.pathMtus.reduce(destination, message.rest & 0xffff, length, before, now);
-    if (mtu !== null) this.#tell(kind, mtu, quoted, now);
+    if (mtu !== null) this.#tell(kind, quoted);
   }
 
-  #tell(
-    kind: UnreachableKind,
-    mtu: number,
-    { source, destination, protocol, fragmentOffset, payload }: QuotedPacket,
-    now: number,
-  ): void {
+  #tell(kind: UnreachableKind, { source, destination, protocol, fragmentOffset, payload }: QuotedPacket): void {
     if (fragmentOffset !== 0 || payload.length < 8) return;
     const local = { address: source, port: payload.readUInt16BE(0) };
     const remote = { address: destination, port: payload.readUInt16BE(2) };
-    if (protocol === PROTOCOL.TCP) this.#effects.tcp(kind, mtu, local, remote, payload.readUInt32BE(4), now);
+    if (protocol === PROTOCOL.TCP) this.#effects.tcp(kind, local, remote, payload.readUInt32BE(4));
     else if (protocol === PROTOCOL.UDP) this.#effects.udp(kind, local, remote);
   }
 }

@@ -99,13 +99,7 @@ export class NetworkService implements Gathering {
     this.stack = new Stack({
       random: effects.random,
       keeper: this.keeper(),
-      tcp: {
-        input: (source, destination, segment, now) => this.tcp.input(source, destination, segment, now),
-        unreachable: (kind, _mtu, { local, remote, sequence }) => this.tcp.unreachable(kind, local, remote, sequence),
-        advance: (now) => this.tcp.advance(now),
-        deadline: () => this.tcp.deadline(),
-        addressGone: (address) => this.tcp.addressGone(address),
-      },
+      tcp: this.tcp,
       transmit: (interfaceName, frame) => {
         if (!this.link.put(frame)) this.stack.frameDropped(interfaceName);
       },
@@ -145,7 +139,6 @@ export class NetworkService implements Gathering {
 
   private restore(now: number): void {
     const card = this.store.get(CARD_KEY);
-    this.stack.restore(now);
     if (card !== undefined) {
       const { name, address, mtu } = keptCard.fromWire(card, []);
       this.cardName = name;

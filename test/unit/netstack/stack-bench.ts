@@ -21,15 +21,15 @@ export const FAR = parseIpv4('192.0.2.1');
 /** TCP as the stack sees it, which remembers what it was told. */
 export class FakeTcp implements TcpInput {
   readonly segments: { source: Ipv4Address; destination: Ipv4Address; segment: Buffer }[] = [];
-  readonly errors: { kind: UnreachableKind; mtu: number; local: Endpoint; remote: Endpoint; sequence: number }[] = [];
+  readonly errors: { kind: UnreachableKind; local: Endpoint; remote: Endpoint; sequence: number }[] = [];
   readonly gone: Ipv4Address[] = [];
 
   input(source: Ipv4Address, destination: Ipv4Address, segment: Buffer): void {
     this.segments.push({ source, destination, segment });
   }
 
-  unreachable(kind: UnreachableKind, mtu: number, local: Endpoint, remote: Endpoint, sequence: number): void {
-    this.errors.push({ kind, mtu, local, remote, sequence });
+  unreachable(kind: UnreachableKind, local: Endpoint, remote: Endpoint, sequence: number): void {
+    this.errors.push({ kind, local, remote, sequence });
   }
 
   advance(): void {}
