@@ -4,6 +4,7 @@
  * Read: RFC 792; RFC 1122, 3.2.2.
  */
 
+import type { Ipv4Address } from './address.ts';
 import { checksum } from './checksum.ts';
 import { IPV4_HEADER_BYTES } from './ipv4.ts';
 
@@ -85,4 +86,24 @@ export function isIcmpError(type: number): boolean {
 export function quote(packet: Buffer): Buffer {
   const headerBytes = ((packet[0] ?? 0) & 0x0f) * 4;
   return Buffer.from(packet.subarray(0, Math.max(IPV4_HEADER_BYTES, headerBytes) + QUOTED_PAYLOAD_BYTES));
+}
+
+/** What an ICMP error quotes: whose packet it was, and the first bytes of its payload. */
+export interface QuotedPacket {
+  readonly source: Ipv4Address;
+  readonly destination: Ipv4Address;
+  readonly protocol: number;
+  readonly payload: Buffer;
+}
+
+/** Takes a quotation apart: the packet's length and check sum need not fit what is there. Null when there is no whole header, or nothing behind it. */
+export function parseQuote(bytes: Buffer): QuotedPacket | null {
+  const headerBytes = ((bytes[0] ?? 0) & 0x0f) * 4;
+  if ((bytes[0] ?? 0) >>> 4 !== 4 || headerBytes < IPV4_HEADER_BYTES || bytes.length <= headerBytes) return null;
+  return {
+    source: bytes.readUInt32BE(12),
+    destination: bytes.readUInt32BE(16),
+    protocol: bytes.readUInt8(9),
+    payload: bytes.subarray(headerBytes),
+  };
 }

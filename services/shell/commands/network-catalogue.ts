@@ -50,6 +50,43 @@ const tools = {
     about: 'Asks the name servers for the addresses of names',
     operands: 'none',
   },
+  ping: {
+    usage: '[-Dnq] [-c COUNT] [-i SECONDS] [-s BYTES] [-W SECONDS] [-w SECONDS] [-t TTL] HOST',
+    about: 'Sends echo requests and shows what comes back',
+    details: [
+      '-c: so many. -i: seconds between them, 1 unless given. -s: bytes of data, 56 unless given. -W: how long to wait for answers at the end. -w: ends after this',
+      'time in any case. -t: time to live. -q: only the sums. -D: with the time of day. ^C ends it with the sums, ^\\ shows them.',
+      'Status 0: answers came, 1: none, or fewer than -c within -w, 2: something else went wrong.',
+    ],
+    operands: 'none',
+  },
+  nc: {
+    usage:
+      '[-Nnuv] [-p PORT] [-s ADDRESS] [-w SECONDS] HOST PORT | -l [-kNuv] [ADDRESS] PORT | -z [-uv] [-w SECONDS] HOST PORT[-PORT]',
+    about: 'Connects its input and output with a socket',
+    details: [
+      '-l: waits for a connection. -k: for one after the other. -u: UDP. -z: only tries which ports are open. -N: ends its direction with the input.',
+      '-p, -s: the port and the address to connect from. -w: ends after so many seconds without anything, and gives up connecting. -v: tells of connections.',
+    ],
+    operands: 'none',
+  },
+  wget: {
+    usage: '[-cq] [-O FILE] [-T SECONDS] URL',
+    about: 'Fetches a file by HTTP',
+    details: [
+      '-O: to this file, - for the output; otherwise to a new file with the name in the URL. -c: goes on where the file ends. -q: silent. -T: how long it waits when',
+      'nothing comes, 60 unless given. URL: http only; https is refused, as there is no TLS.',
+    ],
+  },
+  httpd: {
+    usage: '[-v] [-p PORT] [-a ADDRESS] [DIRECTORY]',
+    about: 'Serves a directory by HTTP until it is ended',
+    details: [
+      'DIRECTORY: /mnt/www unless given. -p: port, 80 unless given. -a: only on this address. -v: a line for each request. A file that changes is seen after a second',
+      'at the latest. With & it runs in the background; ^C or kill ends it.',
+    ],
+    operands: 'directories',
+  },
 } as const satisfies Descriptions;
 
 export type NetworkToolName = keyof typeof tools;

@@ -3,11 +3,18 @@ import type { Run } from '../command.ts';
 import type { NetworkToolName } from '../commands/network-catalogue.ts';
 import { runOrder } from '../order.ts';
 import { arp } from './arp.ts';
+import { httpd } from './httpd.ts';
 import { ifconfig } from './ifconfig.ts';
+import { nc } from './nc.ts';
 import { netstat } from './netstat.ts';
 import { nslookup } from './nslookup.ts';
+import { ping } from './ping.ts';
 import { route } from './route.ts';
+import { wget } from './wget.ts';
 
-const networkRuns: Readonly<Record<NetworkToolName, Run>> = { ifconfig, route, arp, netstat, nslookup };
+const networkRuns: Readonly<Record<NetworkToolName, Run>> = {
+  ...{ ifconfig, route, arp, netstat, nslookup },
+  ...{ ping, nc, wget, httpd },
+};
 
 runOrder(networkRuns);
