@@ -1,44 +1,12 @@
-/**
- * Records the frames on a cable in a pcap file: those that the card sends, and those that reach it.
- *
- * Read: the pcap file format (draft-ietf-opsawg-pcap): the magic number for nanoseconds, link type 1 (Ethernet).
- */
+/** Records the frames on a cable in a pcap file (wire/pcap.ts): those that the card sends, and those that reach it. */
 
 import fs from 'node:fs';
+import { pcapFileHeader, pcapRecord } from '../../wire/pcap.ts';
 import type { Cable, CableStatistics, NetworkPort } from './cable.ts';
 
-const MAGIC_NANOSECONDS = 0xa1b2_3c4d;
-const VERSION_MAJOR = 2;
-const VERSION_MINOR = 4;
-const SNAPSHOT_BYTES = 262_144;
-const LINK_TYPE_ETHERNET = 1;
-const FILE_HEADER_BYTES = 24;
-const RECORD_HEADER_BYTES = 16;
 /** Records are written when there are so many bytes of them, or after this time. */
 const BUFFER_BYTES = 64 * 1024;
 const WRITE_AFTER_MS = 100;
-
-/** The beginning of a pcap file. */
-export function pcapFileHeader(): Buffer {
-  const header = Buffer.alloc(FILE_HEADER_BYTES);
-  header.writeUInt32LE(MAGIC_NANOSECONDS, 0);
-  header.writeUInt16LE(VERSION_MAJOR, 4);
-  header.writeUInt16LE(VERSION_MINOR, 6);
-  header.writeUInt32LE(SNAPSHOT_BYTES, 16);
-  header.writeUInt32LE(LINK_TYPE_ETHERNET, 20);
-  return header;
-}
-
-/** One frame of it. @param time nanoseconds since 1970-01-01T00:00:00Z */
-export function pcapRecord(time: bigint, frame: Uint8Array): Buffer {
-  const record = Buffer.alloc(RECORD_HEADER_BYTES + Math.min(frame.length, SNAPSHOT_BYTES));
-  record.writeUInt32LE(Number(time / 1_000_000_000n) >>> 0, 0);
-  record.writeUInt32LE(Number(time % 1_000_000_000n), 4);
-  record.writeUInt32LE(record.length - RECORD_HEADER_BYTES, 8);
-  record.writeUInt32LE(frame.length, 12);
-  record.set(frame.subarray(0, SNAPSHOT_BYTES), RECORD_HEADER_BYTES);
-  return record;
-}
 
 /** A cable that is recorded. It records as long as the file can be written. */
 export class RecordedCable implements Cable {
@@ -46,7 +14,7 @@ export class RecordedCable implements Cable {
   readonly #time: () => bigint;
   readonly #file: number;
   #records: Buffer[] = [pcapFileHeader()];
-  #bytes = FILE_HEADER_BYTES;
+  #bytes = 0;
   #timer: NodeJS.Timeout | null = null;
   #failure: string | null = null;
 

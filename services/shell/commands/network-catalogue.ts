@@ -10,6 +10,8 @@ const interfaceNames: Command['complete'] = (_words, services) =>
     .interfaces()
     .map(({ name }) => name);
 
+const filterWords = ['host', 'net', 'port', 'src', 'dst', 'tcp', 'udp', 'icmp', 'arp', 'and', 'or', 'not'];
+
 const tools = {
   ifconfig: {
     usage: '[-a] [INTERFACE [up | down | dhcp | ADDRESS[/PREFIX] [netmask MASK] …]]',
@@ -86,6 +88,36 @@ const tools = {
       'at the latest. With & it runs in the background; ^C or kill ends it.',
     ],
     operands: 'directories',
+  },
+  traceroute: {
+    usage: '[-n] [-m HOPS] [-q PROBES] [-w SECONDS] HOST [BYTES]',
+    about: 'Shows the routers on the way to a host',
+    details: [
+      '-m: at most so many, 30 unless given. -q: datagrams to each, 3 unless given. -w: how long to wait for each of them, 5 unless given. * stands for no answer, !H for',
+      'a host that is unreachable, !N for a network, !X for what is prohibited.',
+    ],
+    operands: 'none',
+  },
+  tcpdump: {
+    usage: '[-nv] [-i INTERFACE] [-c COUNT] [-w FILE | -r FILE] [FILTER …]',
+    about: 'Shows the packets that go by, or records them',
+    details: [
+      '-i: only on this interface. -c: so many. -n: ports as numbers. -v: more of each. -w: records them for -r, or for tshark. -r: shows what was recorded.',
+      'FILTER: [src | dst] host ADDRESS, net NETWORK/PREFIX, port N; tcp, udp, icmp, arp, ip; joined by and, or, not, ( and ), which the shell wants quoted.',
+    ],
+    complete: (words, services, shell) =>
+      words.at(-1) === '-i' ? (interfaceNames?.(words, services, shell) ?? []) : filterWords,
+    operands: 'paths',
+  },
+  nettest: {
+    usage: '',
+    about: 'Tests the network: interface, neighbour, ping, name server, datagrams, connections',
+    operands: 'none',
+  },
+  netstacktest: {
+    usage: '',
+    about: 'Tests sockets over the loopback interface',
+    operands: 'none',
   },
 } as const satisfies Descriptions;
 

@@ -6,15 +6,20 @@ import { arp } from './arp.ts';
 import { httpd } from './httpd.ts';
 import { ifconfig } from './ifconfig.ts';
 import { nc } from './nc.ts';
+import { netstacktest } from './netstacktest.ts';
 import { netstat } from './netstat.ts';
+import { nettest } from './nettest.ts';
 import { nslookup } from './nslookup.ts';
 import { ping } from './ping.ts';
 import { route } from './route.ts';
+import { tcpdump } from './tcpdump.ts';
+import { traceroute } from './traceroute.ts';
 import { wget } from './wget.ts';
 
 const networkRuns: Readonly<Record<NetworkToolName, Run>> = {
   ...{ ifconfig, route, arp, netstat, nslookup },
-  ...{ ping, nc, wget, httpd },
+  ...{ ping, nc, wget, httpd, traceroute, tcpdump },
+  ...{ nettest, netstacktest },
 };
 
 runOrder(networkRuns);
