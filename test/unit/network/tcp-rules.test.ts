@@ -3,11 +3,11 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { pcapFileHeader, pcapRecord } from '../../../hw/network/pcap.ts';
 import { parseIpv4 } from '../../../wire/address.ts';
 import { ARP_REQUEST, buildArp } from '../../../wire/arp.ts';
 import { buildEthernet, ETHERTYPE } from '../../../wire/ethernet.ts';
 import { buildIpv4, PROTOCOL } from '../../../wire/ipv4.ts';
+import { pcapFileHeader, pcapRecord } from '../../../wire/pcap.ts';
 import { buildTcp, FLAG, type TcpSegment } from '../../../wire/tcp.ts';
 import { breachesOf } from '../../support/network/tcp-rules.ts';
 
