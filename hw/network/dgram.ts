@@ -7,6 +7,7 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import type { Cable, CableStatistics, NetworkPort } from './cable.ts';
 import type { Endpoint } from './options.ts';
+import { ReceiveQueue } from './receive-queue.ts';
 
 /** Datagrams that the host has not taken yet. */
 const QUEUE_LIMIT = 256;
@@ -16,8 +17,9 @@ export class DatagramCable implements Cable {
   readonly description: string;
   readonly #socket: Socket;
   readonly #remote: Endpoint;
-  #port: NetworkPort | null = null;
-  readonly #counts = { sent: 0, sendDrops: 0, received: 0, receiveDrops: 0 };
+  readonly #queue = new ReceiveQueue();
+  #sent = 0;
+  #sendDrops = 0;
 
   private constructor(socket: Socket, remote: Endpoint) {
     const local = socket.address();
@@ -50,25 +52,32 @@ export class DatagramCable implements Cable {
   }
 
   get statistics(): CableStatistics {
-    return { ...this.#counts };
+    return {
+      sent: this.#sent,
+      sendDrops: this.#sendDrops,
+      received: this.#queue.received,
+      receiveDrops: this.#queue.drops,
+    };
   }
 
   connect(port: NetworkPort): void {
-    this.#port = port;
+    this.#queue.connect(port);
   }
 
   send(frame: Uint8Array): void {
-    this.#counts.sent++;
+    this.#sent++;
     if (this.#socket.getSendQueueCount() >= QUEUE_LIMIT) {
-      this.#counts.sendDrops++;
+      this.#sendDrops++;
       return;
     }
     this.#socket.send(Buffer.from(frame), this.#remote.port, this.#remote.address, (error) => {
-      if (error) this.#counts.sendDrops++;
+      if (error) this.#sendDrops++;
     });
   }
 
-  receiveReady(): void {}
+  receiveReady(): void {
+    this.#queue.deliver();
+  }
 
   async close(): Promise<void> {
     const closed = once(this.#socket, 'close');
@@ -76,11 +85,9 @@ export class DatagramCable implements Cable {
     await closed;
   }
 
-  /** From the other end only. A wire does not wait: what the card has no room for, it loses. */
+  /** From the other end only. */
   #deliver(frame: Buffer, sender: RemoteInfo): void {
     if (sender.port !== this.#remote.port || sender.address !== this.#remote.address) return;
-    this.#counts.received++;
-    if (this.#port === null) this.#counts.receiveDrops++;
-    else this.#port.receive(frame);
+    this.#queue.push(frame);
   }
 }

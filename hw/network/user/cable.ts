@@ -6,11 +6,10 @@ import { once } from 'node:events';
 import net from 'node:net';
 import type { Cable, CableStatistics, NetworkPort } from '../cable.ts';
 import type { Endpoint, PortForward } from '../options.ts';
+import { ReceiveQueue } from '../receive-queue.ts';
 import { UserNetwork } from './network.ts';
 import { NodeHost } from './node-host.ts';
 
-/** Frames that wait for room in the card. */
-const QUEUE_LIMIT = 1024;
 const DATAGRAM_QUEUE = 256;
 
 interface Listener {
@@ -23,12 +22,10 @@ export class UserCable implements Cable {
   readonly #network: UserNetwork;
   readonly #host: NodeHost;
   readonly #listeners: Listener[] = [];
-  #port: NetworkPort | null = null;
-  #queue: Buffer[] = [];
-  #deliveryPlanned = false;
+  readonly #queue = new ReceiveQueue();
   #timer: NodeJS.Timeout | null = null;
   #timerAt = Infinity;
-  readonly #counts = { sent: 0, sendDrops: 0, received: 0, receiveDrops: 0 };
+  #sent = 0;
 
   constructor(restricted: boolean) {
     this.#host = new NodeHost(() => this.#armTimer());
@@ -37,7 +34,7 @@ export class UserCable implements Cable {
       restricted,
       clock: () => performance.now(),
       random32: () => randomBytes(4).readUInt32BE(),
-      transmit: (frame) => this.#enqueue(frame),
+      transmit: (frame) => this.#queue.push(frame),
     });
   }
 
@@ -58,59 +55,29 @@ export class UserCable implements Cable {
   }
 
   get statistics(): CableStatistics {
-    return { ...this.#counts };
+    return { sent: this.#sent, sendDrops: 0, received: this.#queue.received, receiveDrops: this.#queue.drops };
   }
 
   connect(port: NetworkPort): void {
-    this.#port = port;
+    this.#queue.connect(port);
   }
 
   send(frame: Uint8Array): void {
-    this.#counts.sent++;
+    this.#sent++;
     this.#network.receive(Buffer.from(frame.buffer, frame.byteOffset, frame.length));
     this.#armTimer();
   }
 
   receiveReady(): void {
-    this.#planDelivery();
+    this.#queue.deliver();
   }
 
   async close(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timerAt = Infinity;
     this.#network.close();
-    this.#queue = [];
+    this.#queue.clear();
     await Promise.all(this.#listeners.map((listener) => listener.close()));
-  }
-
-  #enqueue(frame: Buffer): void {
-    this.#counts.received++;
-    if (this.#queue.length >= QUEUE_LIMIT) {
-      this.#counts.receiveDrops++;
-      return;
-    }
-    this.#queue.push(frame);
-    this.#planDelivery();
-  }
-
-  /** The card may be in the middle of a port access now. */
-  #planDelivery(): void {
-    if (this.#deliveryPlanned) return;
-    this.#deliveryPlanned = true;
-    queueMicrotask(() => this.#deliver());
-  }
-
-  #deliver(): void {
-    this.#deliveryPlanned = false;
-    const port = this.#port;
-    if (port === null) return;
-    let delivered = 0;
-    while (delivered < this.#queue.length && port.ready()) {
-      const frame = this.#queue[delivered];
-      delivered++;
-      if (frame !== undefined) port.receive(frame);
-    }
-    this.#queue.splice(0, delivered);
   }
 
   #armTimer(): void {

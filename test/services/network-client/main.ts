@@ -3,7 +3,8 @@
  *
  *   network-echo     sends back every frame that comes, with the addresses exchanged
  *   network-source   sends 40,000 frames of full size, numbered from byte 14 on, and logs RESULT {frames, bytes, milliseconds}
- *   network-sink     takes frames until one says END at byte 14; logs RESULT likewise, with `gaps`: places where numbers are missing, and `repeated`
+ *   network-sink     takes frames until one says END at byte 14; logs RESULT likewise, with `gaps`: places where numbers are missing, and `repeated`.
+ *                    For each batch it sends a frame with the number that it expects next, so that the other end can hold back
  *
  * Each logs READY when it has the card.
  */
@@ -82,6 +83,7 @@ function sink(card: Card): void {
         bytes += frame.length;
       }
       next();
+      if (taken.length > 0) card.transmit([numbered(expected)], (sent) => succeeded(sent));
     });
   next();
 }
