@@ -116,10 +116,13 @@ export class Card {
     this.log = log;
   }
 
-  /** Starts the card, which is stopped: with an empty ring, or with frames that are in it. */
+  /**
+   * Starts the card, which is stopped: with an empty ring, or with frames that are in it. Then BNRY and CURR are left alone: when they are equal, the card knows that the ring is full
+   * and not empty, and would forget it.
+   */
   start(filter: Filter, remains: Remains | null): void {
     this.filter = filter;
-    const { boundary, current } = remains ?? { boundary: RING_START, current: pageAfter(RING_START) };
+    const boundary = remains?.boundary ?? RING_START;
     const { WORDS, NORMAL, THRESHOLD } = dataConfiguration;
     const vector = new PortVector()
       .write(CR, STOPPED)
@@ -129,14 +132,16 @@ export class Card {
       .write(RCR, receiveRegister(filter))
       .write(TCR, LOOPBACK)
       .write(PSTART, RING_START)
-      .write(PSTOP, RING_STOP)
-      .write(BNRY, boundary)
+      .write(PSTOP, RING_STOP);
+    if (remains === null) vector.write(BNRY, boundary);
+    vector
       .write(ISR, 0xff)
       .write(IMR, INTERRUPTS)
       .write(CR, STOPPED | command.PAGE_1);
     for (const [index, byte] of this.identity.address.entries()) vector.write(PAR0 + index, byte);
-    this.writeFilter(vector).write(CURR, current).write(CR, RUNNING).write(TCR, 0);
-    this.run(vector);
+    this.writeFilter(vector);
+    if (remains === null) vector.write(CURR, pageAfter(boundary));
+    this.run(vector.write(CR, RUNNING).write(TCR, 0));
     this.next = pageAfter(boundary);
   }
 

@@ -57,6 +57,8 @@ export class NetworkDriver {
   private owner: Infer<typeof ownerRecord> | null = null;
   private lastBadge = 0;
   private waiting: Waiting | null = null;
+  /** The ring is an earlier incarnation's, and has not been read yet. */
+  private adopted = false;
   /** What the last vectors of an earlier incarnation have done. */
   private taken: Infer<typeof keptVector> | null = null;
   private sent: Infer<typeof keptVector> | null = null;
@@ -100,11 +102,25 @@ export class NetworkDriver {
   /** A ring is taken over once: should what is in it be what the earlier incarnation died of, the next one does without. */
   private adoptable(remains: Remains | null): Remains | null {
     if (remains === null) return null;
-    const last = this.effects.load(ADOPTED_KEY);
-    const { boundary, current } = last === undefined ? { boundary: 0, current: 0 } : keptRemains.fromWire(last, []);
-    if (boundary === remains.boundary && current === remains.current) return null;
-    this.effects.save(ADOPTED_KEY, keptRemains.toWire(remains, []));
+    const last = nullable(keptRemains).fromWire(this.effects.load(ADOPTED_KEY) ?? null, []);
+    if (last?.boundary === remains.boundary && last.current === remains.current) return null;
+    this.keepAdopted(remains);
     return remains;
+  }
+
+  private keepAdopted(remains: Remains | null): void {
+    this.adopted = remains !== null;
+    this.effects.save(ADOPTED_KEY, nullable(keptRemains).toWire(remains, []));
+  }
+
+  /** Frames that have come, for a request: those that an earlier incarnation took for this very one and did not come to answer, or what is in the ring. */
+  private take(card: Card, request: number, again: boolean): Uint8Array[] {
+    const { taken } = this;
+    this.taken = null;
+    const before = again && taken?.tag === request ? card.takenBefore(taken.results) : [];
+    const frames = before.length > 0 ? before : card.take(request);
+    if (this.adopted) this.keepAdopted(null);
+    return frames;
   }
 
   private save(): void {
@@ -117,7 +133,7 @@ export class NetworkDriver {
     if (card === null) return;
     card.counts.interrupts++;
     if (waiting === null) return;
-    const frames = card.take(waiting.request);
+    const frames = this.take(card, waiting.request, false);
     if (frames.length === 0) return;
     this.waiting = null;
     waiting.deferred.reply(frames);
@@ -186,20 +202,11 @@ export class NetworkDriver {
     this.waiting?.deferred.reply([]);
     this.waiting = null;
     const request = requestNumber(context);
-    const frames = this.takenFor(card, context, request) ?? card.take(request);
+    const frames = this.take(card, request, context.retry);
     if (frames.length > 0) return frames;
     return context.later<Uint8Array[]>((deferred) => {
       this.waiting = { request, deferred };
     });
-  }
-
-  /** What an earlier incarnation took for this very request, and did not come to answer. */
-  private takenFor(card: Card, { retry }: RequestContext, request: number): Uint8Array[] | null {
-    const { taken } = this;
-    if (!retry || taken === null || taken.tag !== request) return null;
-    this.taken = null;
-    const frames = card.takenBefore(taken.results);
-    return frames.length > 0 ? frames : null;
   }
 
   private transmit(frames: Uint8Array[], context: RequestContext): void {

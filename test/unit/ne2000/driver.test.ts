@@ -1,0 +1,385 @@
+/** The driver against the real card: what it says, who may use it, and what goes through. */
+import { describe, expect, it } from 'vitest';
+import { multicastHash } from '../../../services/ne2000/filter.ts';
+import { BASE, CR, CURR, ISR } from '../../../services/ne2000/registers.ts';
+import { frame, Machine, STATION } from './machine.ts';
+
+const BROADCAST = Buffer.alloc(6, 0xff);
+const GROUP = Buffer.from('01005e0000fb', 'hex');
+const OTHER = Buffer.from('525400ffffff', 'hex');
+
+function opened(): { machine: Machine; badge: number } {
+  const machine = new Machine().boot();
+  return { machine, badge: machine.open() };
+}
+
+function received(machine: Machine, badge: number): Buffer[] {
+  return (machine.ask('receive', undefined, badge) as Uint8Array[]).map((bytes) => Buffer.from(bytes));
+}
+
+describe('finding the card', () => {
+  it('resets it, reads its address and says what it is', () => {
+    const machine = new Machine().boot();
+    expect(machine.logLines).toEqual(['ne0: NE2000 (RTL8029) at 0x300, interrupt 9, 16-bit, 52:54:00:12:34:56']);
+    expect(machine.ask('information')).toEqual({
+      ...{ name: 'ne0', model: 'NE2000 (RTL8029)', address: STATION },
+      ...{ mtu: 1500, ioPort: 0x300, irq: 9, link: true },
+    });
+  });
+
+  it.each([
+    ['nothing answers', () => 0xff, /no card/],
+    ['the reset does not end', (port: number) => (port === ISR ? 0 : undefined), /does not come out of reset/],
+    ['the command register does not hold', (port: number) => (port === CR ? 0 : undefined), /not a DP8390/],
+    ['the counter is not cleared', (port: number) => (port === BASE + 0xd ? 0x5a : undefined), /not a DP8390/],
+  ])('says ENODEV when %s', (_name, onRead, reason) => {
+    const machine = new Machine();
+    machine.onRead = onRead;
+    machine.boot();
+    expect(machine.logLines[0]).toMatch(reason);
+    for (const name of ['open', 'information', 'statistics', 'reset', 'receive'] as const)
+      expect(() => machine.ask(name)).toThrow('ENODEV');
+  });
+
+  it.each([
+    ['mark', (prom: Buffer) => prom.fill(0x41, 28), /no mark of an NE2000/],
+    ['group address', (prom: Buffer) => prom.fill(0x01, 0, 2), /no station address/],
+    ['empty address', (prom: Buffer) => prom.fill(0x00, 0, 12), /no station address/],
+  ])('refuses a PROM with a wrong %s', (_name, change, reason) => {
+    const machine = new Machine();
+    machine.onBlock = (target) => change(target);
+    machine.boot();
+    expect(machine.logLines[0]).toMatch(reason);
+    expect(() => machine.open()).toThrow('ENODEV');
+  });
+
+  it('moves bytes where the card is in an 8-bit slot', () => {
+    const machine = new Machine();
+    machine.onBlock = (prom) => {
+      if (prom.length === 32) prom.set([...STATION, ...new Uint8Array(8), 0x42, 0x42], 0);
+    };
+    machine.boot();
+    const badge = machine.open();
+    expect(machine.logLines[0]).toContain('8-bit');
+    machine.ask('transmit', [frame(61, 1), frame(1513, 2)], badge);
+    expect(machine.sent).toEqual([frame(61, 1), frame(1513, 2)]);
+    machine.arrive(frame(333, 3), frame(1514, 4));
+    expect(received(machine, badge)).toEqual([frame(333, 3), frame(1514, 4)]);
+  });
+});
+
+describe('the right to the card', () => {
+  it('has one owner, who loses it with the right', () => {
+    const { machine, badge } = opened();
+    expect(() => machine.open(8)).toThrow('EBUSY');
+    for (const name of ['receive', 'transmit', 'set_filter'] as const)
+      expect(() => machine.ask(name, [], badge + 1)).toThrow('EBADF');
+    const waiting = machine.call('receive', undefined, badge);
+    machine.settle();
+    machine.driver.noSenders(badge + 1);
+    expect(waiting.answered).toBe(false);
+    machine.driver.noSenders(badge);
+    expect(waiting.error).toBe('EBADF');
+    expect(() => machine.ask('transmit', [frame(60, 1)], badge)).toThrow('EBADF');
+    expect(machine.open(8)).not.toBe(badge);
+  });
+
+  it('takes nothing while nobody has it, and holds nothing up', () => {
+    const machine = new Machine().boot();
+    machine.arrive(frame(60, 1));
+    expect(machine.onTheWay).toEqual([]);
+    const badge = machine.open();
+    const waiting = machine.call('receive', undefined, badge);
+    machine.settle();
+    expect(waiting.answered).toBe(false);
+    machine.arrive(frame(60, 2));
+    machine.settle();
+    expect(waiting.frames).toEqual([frame(60, 2)]);
+  });
+
+  it('is the same after a restart, with the filter; so is a request to open that comes again', () => {
+    const { machine, badge } = opened();
+    machine.ask('set_filter', { promiscuous: false, allMulticast: false, multicast: [GROUP] }, badge);
+    machine.kill();
+    expect(() => machine.open(8)).toThrow('EBUSY');
+    machine.arrive(frame(60, 1, GROUP), frame(60, 2, OTHER));
+    expect(received(machine, badge).length).toBe(1);
+    const again = new Machine().boot();
+    const call = again.call('open', undefined);
+    again.settle();
+    const repeated = again.call('open', undefined);
+    Object.assign(repeated, { sequence: call.sequence, deliveries: 1 });
+    again.settle();
+    expect(repeated.value).toEqual(call.value);
+  });
+});
+
+describe('receiving', () => {
+  it('answers at once, or when frames come: in three entries with the interrupt', () => {
+    const { machine, badge } = opened();
+    machine.arrive(frame(60, 1), frame(1514, 2), frame(100, 3));
+    expect(received(machine, badge).length).toBe(3);
+    const waiting = machine.call('receive', undefined, badge);
+    machine.settle();
+    expect(machine.interruptsMasked).toBe(false);
+    machine.entries = 0;
+    machine.arrive(frame(700, 4));
+    machine.settle();
+    expect(waiting.frames).toEqual([frame(700, 4)]);
+    expect(machine.entries).toBe(2);
+  });
+
+  it('leaves frames in the ring and the cable held up while nobody asks, without going round in circles', () => {
+    const { machine, badge } = opened();
+    machine.arrive(...Array.from({ length: 100 }, (_, index) => frame(1514, index)));
+    machine.settle();
+    expect(machine.onTheWay.length).toBe(92);
+    expect(machine.notices).toBeLessThanOrEqual(1);
+    expect(machine.interruptsMasked).toBe(true);
+    const numbers: number[] = [];
+    while (numbers.length < 100) {
+      const frames = received(machine, badge);
+      for (const bytes of frames) numbers.push(bytes.readUInt32BE(14));
+    }
+    expect(numbers).toEqual(Array.from({ length: 100 }, (_, index) => index));
+    expect(machine.ask('statistics')).toMatchObject({
+      framesReceived: 100,
+      bytesReceived: 151400,
+      missed: 0,
+      resets: 0,
+    });
+  });
+
+  it('lets a new request take the place of one that waits', () => {
+    const { machine, badge } = opened();
+    const [first, second] = [machine.call('receive', undefined, badge), machine.call('receive', undefined, badge)];
+    machine.settle();
+    expect(first.value).toEqual([]);
+    machine.arrive(frame(60, 1));
+    machine.settle();
+    expect(second.frames).toEqual([frame(60, 1)]);
+  });
+
+  it('hands out a whole ring of the shortest frames', () => {
+    const { machine, badge } = opened();
+    machine.patient = false;
+    machine.arrive(...Array.from({ length: 51 }, (_, index) => frame(60, index)));
+    expect(received(machine, badge).length).toBe(51);
+  });
+});
+
+describe('the filter', () => {
+  const pass = (filter: object, ...destinations: Buffer[]): boolean[] => {
+    const { machine, badge } = opened();
+    machine.ask('set_filter', { promiscuous: false, allMulticast: false, multicast: [], ...filter }, badge);
+    return destinations.map((destination) => {
+      machine.arrive(frame(60, 1, destination));
+      const call = machine.call('receive', undefined, badge);
+      machine.settle();
+      return call.answered;
+    });
+  };
+
+  it('takes what was asked for', () => {
+    const all = [STATION, BROADCAST, GROUP, OTHER] as const;
+    expect(pass({}, ...all)).toEqual([true, true, false, false]);
+    expect(pass({ multicast: [GROUP] }, ...all)).toEqual([true, true, true, false]);
+    expect(pass({ allMulticast: true }, ...all)).toEqual([true, true, true, false]);
+    expect(pass({ promiscuous: true }, ...all)).toEqual([true, true, true, true]);
+  });
+
+  it('hashes as the data sheet says: the upper six bits of the check sequence', () => {
+    // 01:00:5e:00:00:01, all hosts: Linux's ether_crc(…) >> 26 gives 31.
+    expect(multicastHash(Buffer.from('01005e000001', 'hex'))).toBe(31);
+    const { machine, badge } = opened();
+    for (const wrong of [OTHER, Buffer.alloc(5, 1)])
+      expect(() =>
+        machine.ask('set_filter', { promiscuous: false, allMulticast: false, multicast: [wrong] }, badge),
+      ).toThrow('EINVAL');
+  });
+});
+
+describe('sending', () => {
+  it('sends frames of all lengths in one vector, the short ones padded with zeros', () => {
+    const { machine, badge } = opened();
+    const lengths = [14, 15, 59, 60, 61, 127, 1513, 1514];
+    const frames = lengths.map((length, index) => {
+      const bytes = Buffer.alloc(length, index + 1);
+      bytes.set(OTHER, 0);
+      return bytes;
+    });
+    machine.entries = 0;
+    machine.ask('transmit', frames, badge);
+    expect(machine.entries).toBe(1);
+    expect(machine.sent).toEqual(
+      frames.map((bytes) => Buffer.concat([bytes, Buffer.alloc(Math.max(0, 60 - bytes.length))])),
+    );
+    expect(() => machine.ask('transmit', [Buffer.alloc(13)], badge)).toThrow('EINVAL');
+    const most = Array.from({ length: 64 }, (_, index) => frame(1514, index));
+    machine.ask('transmit', most, badge);
+    expect(machine.sent.slice(8)).toEqual(most);
+    expect(machine.ask('statistics')).toMatchObject({ framesSent: 72, transmitErrors: 0 });
+  });
+
+  it('knows from the carrier whether somebody is at the other end', () => {
+    const { machine, badge } = opened();
+    const link = (): unknown => (machine.ask('information') as { link: boolean }).link;
+    machine.linked = false;
+    machine.ask('transmit', [frame(60, 1)], badge);
+    expect(link()).toBe(false);
+    machine.linked = true;
+    machine.ask('transmit', [frame(60, 1)], badge);
+    expect(link()).toBe(true);
+  });
+
+  it('resets a card that does not send, goes on with the rest, and gives up in the end', () => {
+    const { machine, badge } = opened();
+    const batch = Array.from({ length: 5 }, (_, index) => frame(60, index));
+    let stuck = 3;
+    machine.onWrite = (port, value) => port === CR && (value & 4) !== 0 && stuck-- === 0;
+    machine.onRead = (port) => (port === CR && stuck < 0 && machine.now < 600 ? 0x26 : undefined);
+    machine.ask('transmit', batch, badge);
+    expect(machine.sent).toEqual(batch);
+    expect(machine.ask('statistics')).toMatchObject({ framesSent: 5, transmitErrors: 1, resets: 1 });
+    machine.onRead = (port) => (port === CR ? 0x26 : undefined);
+    const before = machine.now;
+    expect(() => machine.ask('transmit', batch, badge)).toThrow('EIO');
+    expect(machine.now - before).toBeLessThan(2000);
+    machine.onRead = null;
+    machine.ask('transmit', batch, badge);
+    expect(machine.ask('statistics')).toMatchObject({
+      framesSent: 10 + (machine.sent.length - 11 > 0 ? 0 : 0),
+      resets: 3,
+    });
+  });
+});
+
+describe('a card in trouble', () => {
+  it('comes out of an overflow as the data sheet demands', () => {
+    const { machine, badge } = opened();
+    const writes: [number, number][] = [];
+    machine.patient = false;
+    machine.arrive(...Array.from({ length: 20 }, (_, index) => frame(1514, index)));
+    machine.onWrite = (port, value) => {
+      writes.push([port - BASE, value]);
+      return false;
+    };
+    const frames = received(machine, badge);
+    expect(frames.length).toBe(8);
+    expect(machine.pauses).toEqual([2]);
+    const steps = writes.filter(([port, value]) => [0x0a, 0x0b, 0x0d].includes(port) || (port === 7 && value === 0x10));
+    expect(writes).toContainEqual([0, 0x21]);
+    // Byte count cleared, loopback, the byte count of the read, OVW acknowledged, loopback off.
+    expect(steps).toEqual([
+      [0x0a, 0],
+      [0x0b, 0],
+      [0x0d, 2],
+      [0x0a, 0],
+      [0x0b, 48],
+      [7, 0x10],
+      [0x0d, 0],
+    ]);
+    expect(machine.ask('statistics')).toMatchObject({ overflows: 1, missed: 12, framesReceived: 8, resets: 0 });
+    machine.onWrite = null;
+    machine.arrive(frame(60, 99));
+    expect(received(machine, badge).length).toBe(1);
+  });
+
+  it.each([
+    ['neither sent nor failed', 0x00, 1],
+    ['sent', 0x02, 0],
+    ['failed', 0x08, 0],
+  ])('after an overflow repeats a transmission that was cut off: one that has %s', (_name, status, repeated) => {
+    const { machine, badge } = opened();
+    machine.ask('transmit', [frame(60, 1)], badge);
+    machine.patient = false;
+    machine.arrive(...Array.from({ length: 20 }, (_, index) => frame(1514, index)));
+    // ISR, CURR on the same port of page 1, and ISR again.
+    let reads = 0;
+    machine.onRead = (port) => {
+      if (port === CR && machine.pauses.length === 0) return 0x26;
+      if (port === ISR && reads++ === 2) return 0x10 | status;
+      return undefined;
+    };
+    expect(received(machine, badge).length).toBe(8);
+    expect(machine.sent.length).toBe(1 + repeated);
+  });
+
+  it.each([
+    ['next page outside of the ring', 1, 0x20],
+    ['next page beyond what was received', 1, 0x7a],
+    ['next page that is its own', 1, 0x4d],
+    ['length of nothing', 3, 0x00],
+    ['length beyond the longest', 3, 0x07],
+  ])('resets the ring over a header with a %s, and hands out what came before it', (_name, at, value) => {
+    const { machine, badge } = opened();
+    machine.arrive(frame(1514, 1), frame(300, 2), frame(300, 3));
+    machine.onBlock = (target) => {
+      target[6 * 256 + at] = value;
+    };
+    const frames = received(machine, badge);
+    expect(frames).toEqual([frame(1514, 1)]);
+    expect(machine.logLines.at(-1)).toMatch(/^the card is reset: the header on page 83: /);
+    machine.onBlock = null;
+    machine.arrive(frame(60, 4));
+    expect(received(machine, badge).length).toBe(1);
+    expect(machine.ask('statistics')).toMatchObject({ resets: 1, receiveErrors: 1 });
+  });
+
+  it('does not hang when every header is wrong', () => {
+    const { machine, badge } = opened();
+    machine.onBlock = (target) => {
+      target[1] = 0;
+      machine.arrive(frame(60, 9));
+    };
+    machine.arrive(frame(60, 9));
+    const call = machine.call('receive', undefined, badge);
+    machine.settle();
+    expect(call.answered).toBe(false);
+    machine.onBlock = null;
+    machine.settle();
+    machine.arrive(frame(60, 10));
+    machine.settle();
+    expect(call.answered).toBe(true);
+  });
+
+  it('resets a card whose current page is nonsense', () => {
+    const { machine, badge } = opened();
+    let lies = 1;
+    machine.onRead = (port) => (port === CURR && machine.card.read(CR, 1) === 0x62 && lies-- > 0 ? 0xee : undefined);
+    machine.call('receive', undefined, badge);
+    machine.settle();
+    expect(machine.logLines.at(-1)).toBe('the card is reset: the current page is 238');
+  });
+
+  it('counts frames that the card marks as damaged, and does not hand them out', () => {
+    const { machine, badge } = opened();
+    machine.arrive(frame(300, 1), frame(300, 2));
+    machine.onBlock = (target) => {
+      target[0] = 0x03;
+    };
+    expect(received(machine, badge).length).toBe(1);
+    expect(machine.ask('statistics')).toMatchObject({ receiveErrors: 1, resets: 0, framesReceived: 1 });
+  });
+
+  it('reads the counters of the card when they are half full', () => {
+    const { machine, badge } = opened();
+    machine.patient = false;
+    machine.arrive(...Array.from({ length: 140 }, (_, index) => frame(1514, index)));
+    machine.ask('receive', undefined, badge);
+    expect(machine.ask('statistics')).toMatchObject({ missed: 132 });
+  });
+
+  it('is started anew on request, and keeps what its owner has set', () => {
+    const { machine, badge } = opened();
+    machine.ask('set_filter', { promiscuous: true, allMulticast: false, multicast: [] }, badge);
+    machine.arrive(frame(60, 1));
+    machine.ask('reset');
+    machine.arrive(frame(60, 2, OTHER));
+    expect(received(machine, badge)).toEqual([frame(60, 2, OTHER)]);
+    const idle = new Machine().boot();
+    idle.ask('reset');
+    idle.arrive(frame(60, 1));
+    expect(idle.ask('statistics')).toMatchObject({ resets: 1, framesReceived: 0 });
+  });
+});

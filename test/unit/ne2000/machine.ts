@@ -1,0 +1,292 @@
+/**
+ * A machine for the network driver without kernel or process: its vectors run against the real card, time is a number, and the driver can be made to die
+ * after any vector. What the kernel does for a driver is done here: requests that were not answered come again to the next one, the store stays, the line is masked.
+ */
+import { Ne2000 } from '../../../hw/ne2000/card.ts';
+import { type Cable, NO_CABLE } from '../../../hw/network/cable.ts';
+import { checkVector, type Ports, VectorRun } from '../../../kernel/io/vector.ts';
+import { decode, encodeAfter } from '../../../protocol/codec.ts';
+import { SystemError } from '../../../protocol/errno.ts';
+import { LATER } from '../../../protocol/interface.ts';
+import type { net } from '../../../protocol/net.ts';
+import type { Handle } from '../../../protocol/schema.ts';
+import type { RequestContext } from '../../../services/lib/index.ts';
+import { type DriverEffects, NetworkDriver } from '../../../services/ne2000/driver.ts';
+import type { Operand, VectorResult } from '../../../services/ne2000/hardware.ts';
+import { BASE, IRQ } from '../../../services/ne2000/registers.ts';
+
+export const STATION = Buffer.from('525400123456', 'hex');
+
+/** The driver is killed. */
+class Death extends Error {}
+
+type MethodName = keyof typeof net.methods;
+
+/** A request and what has become of it. */
+export class Call {
+  readonly name: MethodName;
+  readonly request: unknown;
+  readonly badge: number;
+  readonly sender: number;
+  readonly sequence: number;
+  deliveries = 0;
+  answered = false;
+  value: unknown;
+  /** Name of the error, or null. */
+  error: string | null = null;
+
+  constructor(name: MethodName, request: unknown, badge: number, sender: number, sequence: number) {
+    this.name = name;
+    this.request = request;
+    this.badge = badge;
+    this.sender = sender;
+    this.sequence = sequence;
+  }
+
+  get frames(): Buffer[] {
+    return (this.value as Uint8Array[]).map((frame) => Buffer.from(frame));
+  }
+}
+
+/** A frame to the card, or to another address. */
+export function frame(length: number, number: number, destination: Uint8Array = STATION): Buffer {
+  const bytes = Buffer.alloc(length, number & 0xff);
+  bytes.set(destination, 0);
+  bytes.write('02000000000188b5', 6, 'hex');
+  bytes.writeUInt32BE(number, 14);
+  return bytes;
+}
+
+export class Machine implements DriverEffects {
+  now = 0;
+  /** Entries into the kernel: vectors and pauses. */
+  entries = 0;
+  pauses: number[] = [];
+  readonly logLines: string[] = [];
+  readonly sent: Buffer[] = [];
+  readonly store = new Map<string, Buffer>();
+  linked = true;
+  /** The cable lets frames wait while the card has no room. */
+  patient = true;
+  readonly onTheWay: Buffer[] = [];
+  /** Vectors until the driver dies; null: it does not. */
+  dieAfter: number | null = null;
+  deaths = 0;
+  notices = 0;
+  /** Called before each read of a byte; a number answers it in the place of the card. */
+  onRead: ((port: number) => number | undefined) | null = null;
+  /** Called before each write of a byte; true: it does not reach the card. */
+  onWrite: ((port: number, value: number) => boolean) | null = null;
+  /** Changes what a block read gives. */
+  onBlock: ((target: Buffer) => void) | null = null;
+  readonly card: Ne2000;
+  driver: NetworkDriver;
+  readonly #ports: Ports;
+  #line = { level: false, edge: false, masked: true, notice: false };
+  #sequence = 0;
+  #waiting: Call[] = [];
+  #owed: Call[] = [];
+
+  constructor() {
+    const machine = this;
+    const cable: Cable = {
+      ...NO_CABLE,
+      get linked() {
+        return machine.linked;
+      },
+      send: (bytes) => this.sent.push(Buffer.from(bytes)),
+    };
+    this.card = new Ne2000({ base: BASE, line: { set: (level) => this.#setLine(level) }, cable });
+    this.#ports = {
+      read: (port, width) => (width === 1 ? this.onRead?.(port) : undefined) ?? this.card.read(port, width),
+      write: (port, width, value) => {
+        if (this.onWrite?.(port, value) !== true) this.card.write(port, width, value);
+      },
+      readBlock: (port, width, target) => {
+        this.card.readBlock(port, width, target);
+        this.onBlock?.(target);
+      },
+      writeBlock: (port, width, source) => this.card.writeBlock(port, width, source),
+    };
+    this.driver = new NetworkDriver(this);
+  }
+
+  /** Starts a driver. */
+  boot(): this {
+    for (;;) {
+      try {
+        this.driver = new NetworkDriver(this);
+        this.driver.start();
+        break;
+      } catch (error) {
+        this.#died(error);
+      }
+    }
+    this.#line.masked = false;
+    this.#deliverEdge();
+    return this;
+  }
+
+  /** Begins a request; `settle` has it answered. */
+  call(name: MethodName, request: unknown, badge = 0, sender = 7): Call {
+    const call = new Call(name, request, badge, sender, ++this.#sequence);
+    this.#waiting.push(call);
+    return call;
+  }
+
+  /** A request with its answer. Throws its error. */
+  ask(name: MethodName, request?: unknown, badge = 0, sender = 7): unknown {
+    const call = this.call(name, request, badge, sender);
+    this.settle();
+    if (call.error !== null) throw new Error(call.error);
+    if (!call.answered) throw new Error(`${name} is not answered`);
+    return call.value;
+  }
+
+  /** Opens the card; answers the badge. */
+  open(sender = 7): number {
+    return (this.ask('open', undefined, 0, sender) as { card: number }).card;
+  }
+
+  /** Frames come along the cable. */
+  arrive(...frames: Buffer[]): void {
+    this.onTheWay.push(...frames);
+    this.#cable();
+  }
+
+  /** Runs until nothing is left to do. */
+  settle(): void {
+    for (let turn = 0; turn < 10_000; turn++) {
+      this.#cable();
+      const call = this.#waiting.shift();
+      try {
+        if (call !== undefined) this.#deliver(call);
+        else if (this.#line.notice) this.#interrupt();
+        else return;
+      } catch (error) {
+        this.#died(error);
+        this.boot();
+      }
+    }
+    throw new Error('the driver goes round in circles');
+  }
+
+  /** The driver dies where it is. */
+  kill(): void {
+    this.#died(new Death());
+    this.boot();
+    this.settle();
+  }
+
+  get interruptsMasked(): boolean {
+    return this.#line.masked;
+  }
+
+  vector(operations: readonly Operand[]): VectorResult {
+    this.entries++;
+    const checked = checkVector(
+      operations,
+      (port) => port >= BASE && port < BASE + 0x20,
+      (irq) => irq === IRQ,
+    );
+    if (checked.kind !== 'ok') throw new Error(`a vector that the kernel refuses: ${checked.kind}`);
+    const run = new VectorRun(1, operations, this.#ports, () => {
+      this.#line.masked = false;
+      this.#deliverEdge();
+    });
+    while (run.step(this.now) === 'waiting') this.now++;
+    const { keep } = checked;
+    if (keep !== null) this.save(keep.key, [keep.tag, run.ended, run.results]);
+    if (this.dieAfter !== null && this.dieAfter-- === 0) {
+      this.dieAfter = null;
+      throw new Death();
+    }
+    return { ended: run.ended, results: run.results };
+  }
+
+  pause(milliseconds: number): void {
+    this.entries++;
+    this.now += milliseconds;
+    this.pauses.push(milliseconds);
+  }
+
+  save(key: string, value: unknown): void {
+    this.store.set(key, Buffer.from(encodeAfter(0, value)));
+  }
+
+  load(key: string): unknown {
+    const bytes = this.store.get(key);
+    return bytes === undefined ? undefined : decode(bytes, 0, bytes.length);
+  }
+
+  mint(_port: Handle, badge: number): Handle {
+    return badge as Handle;
+  }
+
+  log = (text: string): void => {
+    this.logLines.push(text);
+  };
+
+  #died(error: unknown): void {
+    if (!(error instanceof Death)) throw error;
+    this.deaths++;
+    this.#line.masked = true;
+    // A notice that was not handled comes again, as the level of the line would have it.
+    this.#waiting.unshift(...this.#owed);
+    this.#owed = [];
+  }
+
+  #deliver(call: Call): void {
+    call.deliveries++;
+    this.#owed.push(call);
+    const finish = (value: unknown, error: string | null): void => {
+      Object.assign(call, { answered: true, value, error });
+      this.#owed = this.#owed.filter((other) => other !== call);
+    };
+    const context: RequestContext = {
+      ...{ sender: call.sender, badge: call.badge, sequence: call.sequence, port: 1 as Handle },
+      ...{ retry: call.deliveries > 1, deliveries: call.deliveries },
+      later: (keep) => {
+        keep({ reply: (value) => finish(value, null), fail: ({ code }) => finish(undefined, code) });
+        return LATER;
+      },
+      forward: () => {
+        throw new Error('nothing is forwarded');
+      },
+    };
+    const handle = this.driver.handlers()[call.name] as (request: unknown, context: RequestContext) => unknown;
+    try {
+      const value = handle(call.request, context);
+      if (value !== LATER) finish(value, null);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      finish(undefined, error.code);
+    }
+  }
+
+  #interrupt(): void {
+    this.#line.notice = false;
+    this.notices++;
+    this.driver.interrupt();
+  }
+
+  #setLine(level: boolean): void {
+    if (level && !this.#line.level) this.#line.edge = true;
+    this.#line.level = level;
+    this.#deliverEdge();
+  }
+
+  #deliverEdge(): void {
+    const line = this.#line;
+    if (!line.edge || line.masked) return;
+    Object.assign(line, { edge: false, masked: true, notice: true });
+  }
+
+  /** Frames on the way come to the card: all of them, or as many as it has room for. */
+  #cable(): void {
+    while (this.onTheWay.length > 0 && (!this.patient || this.card.ready())) {
+      const next = this.onTheWay.shift();
+      if (next !== undefined) this.card.receive(next);
+    }
+  }
+}
