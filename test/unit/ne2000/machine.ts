@@ -190,10 +190,11 @@ export class Machine implements DriverEffects {
       (irq) => irq === IRQ,
     );
     if (checked.kind !== 'ok') throw new Error(`a vector that the kernel refuses: ${checked.kind}`);
-    const run = new VectorRun(1, operations, this.#ports, () => {
+    const acknowledge = (): void => {
       this.#line.masked = false;
       this.#deliverEdge();
-    });
+    };
+    const run = new VectorRun(1, operations, this.#ports, { acknowledge, pending: () => this.#line.masked });
     while (run.step(this.now) === 'waiting') this.now++;
     const { keep } = checked;
     if (keep !== null) this.save(keep.key, [keep.tag, run.ended, run.results]);
