@@ -15,6 +15,11 @@ export interface BlockDevice {
   read(sector: number, count: number): Uint8Array;
   /** Writes whole sectors. Throws SystemError: EIO, ERANGE, EROFS. After an error any part of it may have been written. */
   write(sector: number, data: Uint8Array): void;
+  /**
+   * Begins a write, as `write` does, and may return before it is done. It is done when the next other request has returned, which throws its error as well; until
+   * then `data` must not change, and nothing else may be written to these sectors. Devices that cannot do that leave it out.
+   */
+  beginWrite?(sector: number, data: Uint8Array): void;
   /** Returns when everything written before is on the medium. Throws SystemError: EIO. */
   flush(): void;
 }

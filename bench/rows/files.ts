@@ -139,7 +139,7 @@ export const manyFiles: Row = {
 export const appendSync: Row = {
   name: 'append-sync',
   async run(bench) {
-    const count = 50;
+    const count = 200;
     const all = await alternate(bench.rounds(5), [
       { name: VROS, sample: () => run(bench, { task: 'append', count }, freshImage(bench, 64)) },
       { name: HOST_FILE, sample: () => nodePeer('append-file', path.join(bench.folder, 'append.dat'), count) },

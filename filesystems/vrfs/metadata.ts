@@ -143,3 +143,9 @@ export function readBlocks(device: BlockDevice, block: number, count: number): B
 export function writeBlocks(device: BlockDevice, block: number, bytes: Uint8Array): void {
   device.write(block * SECTORS_PER_BLOCK, bytes);
 }
+
+/** Writes whole blocks that the device may be busy with until the next request that is no such write: see BlockDevice.beginWrite. */
+export function beginWriteBlocks(device: BlockDevice, block: number, bytes: Uint8Array): void {
+  if (device.beginWrite === undefined) writeBlocks(device, block, bytes);
+  else device.beginWrite(block * SECTORS_PER_BLOCK, bytes);
+}

@@ -15,7 +15,7 @@ import type { Geometry } from './geometry.ts';
 import { Journal } from './journal.ts';
 import type { JournalHeader } from './journal-header.ts';
 import { type Changes, DATA, differences, type Extent, type Image, type Patch } from './journal-record.ts';
-import { BLOCK_BYTES, damageOf, kind, type Seals, writeBlocks } from './metadata.ts';
+import { BLOCK_BYTES, beginWriteBlocks, damageOf, kind, type Seals } from './metadata.ts';
 import { NodeTable } from './node-table.ts';
 import { MAX_NOTES_BYTES, Notes } from './notes.ts';
 import type { Recovery } from './recovery.ts';
@@ -305,7 +305,7 @@ export class Volume {
     return runsOf([...this.space.fresh].sort((a, b) => a - b));
   }
 
-  /** Writes new data to its place. */
+  /** Writes new data to its place; done when the record is. */
   private writeFresh(): Extent[] {
     return this.freshRuns().map(([start, count]) => {
       const checks: number[] = [];
@@ -324,7 +324,11 @@ export class Volume {
         content(start + done + index),
       );
       const [only] = blocks;
-      writeBlocks(this.device, start + done, blocks.length === 1 && only !== undefined ? only : Buffer.concat(blocks));
+      beginWriteBlocks(
+        this.device,
+        start + done,
+        blocks.length === 1 && only !== undefined ? only : Buffer.concat(blocks),
+      );
     }
   }
 

@@ -53,6 +53,30 @@ export function asynchronousClient<M extends Methods>(
   return calls as AsynchronousClient<M>;
 }
 
+/** Tells how a call that was begun has ended, once; undefined: it has not. */
+export type Ended<A> = () => Outcome<A> | undefined;
+
+/**
+ * Begins a call to the server of `port`, which ends after `timeout` milliseconds at the latest. Its end is not told of: it is known after the end of any ordinary call that
+ * was made later and answered later.
+ */
+export function beginCall<M extends Methods, K extends keyof M>(
+  definition: Interface<M>,
+  port: Handle,
+  name: K,
+  request: Request<M[K]>,
+  timeout: number,
+): Ended<Reply<M[K]>> {
+  const method = definition.methods[name] as Method<unknown, unknown>;
+  const rights: Handle[] = [];
+  const data = method.request.toWire(request, rights);
+  const call = ipcCallBegin(port, { interface: definition.number, method: method.number, data, rights }, timeout);
+  return () => {
+    const result = ipcCallPoll(call);
+    return result === undefined ? undefined : (outcomeOf(method, result) as Outcome<Reply<M[K]>>);
+  };
+}
+
 /** Finds a named port, waiting up to `timeout` milliseconds for it, and hands a send right to `done` later. `own` as above. */
 export function findPortLater(
   name: string,

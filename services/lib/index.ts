@@ -22,7 +22,9 @@ export { type FileSystemFigures, type MountRow, openFlags, vfs } from '../../pro
 export {
   type AsynchronousClient,
   asynchronousClient,
+  beginCall,
   callAnswered,
+  type Ended,
   findPortLater,
   MAX_ASYNCHRONOUS_CALLS,
   type Outcome,

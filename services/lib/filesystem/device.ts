@@ -1,57 +1,19 @@
 /** What a file system in a service stands on: a disk or partition of the driver, and the recovery store. */
-import type { BlockDevice, Keeper } from '../../../filesystems/block-device.ts';
-import { MAX_REQUEST_SECTORS, SECTOR_BYTES } from '../../../protocol/block.ts';
+import type { Keeper } from '../../../filesystems/block-device.ts';
+import { MAX_TIMEOUT_MILLISECONDS } from '../../../protocol/bounds.ts';
 import { SystemError } from '../../../protocol/errno.ts';
-import type { Client } from '../../../protocol/interface.ts';
-import type { Handle } from '../../../protocol/schema.ts';
-import { block, client, connect, ipcRelease, storeDelete, storeGet, storeKeys, storePut } from '../index.ts';
+import { beginCall, block, client, connect, ipcRelease, storeDelete, storeGet, storeKeys, storePut } from '../index.ts';
+import { PipelinedDevice } from './pipelined-device.ts';
 
-/** A device of the interface `block`. Its right names the disk by its place, so it is good for all incarnations of the driver. */
-export class DriverDevice implements BlockDevice {
-  readonly sectors: number;
-  readonly readOnly: boolean;
-  private readonly right: Handle;
-  private readonly driver: Client<typeof block.methods>;
-
-  /** Throws SystemError: ENODEV, EIO. */
-  constructor(name: string) {
-    const { device, description } = connect(block, 'ata').open(name);
-    this.right = device;
-    this.driver = client(block, device);
-    this.sectors = description.sectors;
-    this.readOnly = description.readOnly;
-  }
-
-  read(sector: number, count: number): Uint8Array {
-    if (count <= MAX_REQUEST_SECTORS) return this.readPiece(sector, count);
-    const data = Buffer.allocUnsafeSlow(count * SECTOR_BYTES);
-    for (let at = 0; at < count; at += MAX_REQUEST_SECTORS) {
-      data.set(this.readPiece(sector + at, Math.min(MAX_REQUEST_SECTORS, count - at)), at * SECTOR_BYTES);
-    }
-    return data;
-  }
-
-  private readPiece(sector: number, count: number): Uint8Array {
-    const data = this.driver.read({ sector, count });
-    if (data.length === count * SECTOR_BYTES) return data;
-    throw new SystemError('EIO', `the driver answered ${data.length} bytes for ${count} sectors`);
-  }
-
-  write(sector: number, data: Uint8Array): void {
-    const most = MAX_REQUEST_SECTORS * SECTOR_BYTES;
-    for (let at = 0; at < data.length; at += most) {
-      this.driver.write({ sector: sector + at / SECTOR_BYTES, data: data.subarray(at, at + most) });
-    }
-  }
-
-  flush(): void {
-    this.driver.flush();
-  }
-
-  /** Gives the right to the device up. */
-  close(): void {
-    ipcRelease(this.right);
-  }
+/** A device of the interface `block`. Its right names the disk by its place, so it is good for all incarnations of the driver. Throws SystemError: ENODEV, EIO. */
+export function openDriverDevice(name: string): PipelinedDevice {
+  const { device, description } = connect(block, 'ata').open(name);
+  return new PipelinedDevice(description, {
+    ...client(block, device),
+    beginRead: (request) => beginCall(block, device, 'read', request, MAX_TIMEOUT_MILLISECONDS),
+    beginWrite: (request) => beginCall(block, device, 'write', request, MAX_TIMEOUT_MILLISECONDS),
+    close: () => ipcRelease(device),
+  });
 }
 
 /** The recovery store of this service. A value that no message can carry finds no room either. */

@@ -26,7 +26,7 @@ import {
 import { Attachment } from './attachment.ts';
 import { Batch } from './batch.ts';
 import { Clock } from './clock.ts';
-import { DriverDevice, recoveryStore } from './device.ts';
+import { openDriverDevice, recoveryStore } from './device.ts';
 import { fileHandlers, pathHandlers, performFile, performPath } from './perform.ts';
 import type { Volume } from './volume.ts';
 
@@ -40,7 +40,7 @@ export function serveFileSystem(format: Format): never {
   const clock = new Clock();
   const batch = new Batch();
   const attachment = new Attachment(format, {
-    openDevice: (device) => new DriverDevice(device),
+    openDevice: openDriverDevice,
     keeper: recoveryStore,
     now: () => clock.now(),
     random,

@@ -1,10 +1,12 @@
 /**
  * Reads a disk from end to end through the block driver, in requests of 64 KiB, and checks every word. In the image, each 32-bit word of a
- * sector is (sector × 0x9e3779b1 + word) mod 2^32. Ends with one RESULT line and halts the machine.
+ * sector is (sector × 0x9e3779b1 + word) mod 2^32. Says after each
+ * MiB how far it is. Ends with one RESULT line and halts the machine.
  */
 import { block, client, connect, init, log, uptime } from '../../../services/lib/index.ts';
 
 const REQUEST_SECTORS = 128;
+const MEBIBYTE_SECTORS = 2048;
 
 const driver = connect(block, 'ata', 10000);
 const { device, description } = driver.open('hda');
@@ -27,6 +29,7 @@ for (let pass = 0; pass < passes; pass++) {
       failed++;
       log(`read of sector ${sector}: ${error instanceof Error ? error.message : String(error)}`, 'error');
     }
+    if ((sector + count) % MEBIBYTE_SECTORS === 0) log(`READ ${(sector + count) / MEBIBYTE_SECTORS} MiB`);
     const now = uptime();
     slowest = Math.max(slowest, now - before);
     before = now;
