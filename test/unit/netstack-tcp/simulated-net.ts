@@ -24,24 +24,28 @@ export interface Faults {
 interface Flight {
   readonly at: number;
   readonly order: number;
-  readonly to: Station;
+  readonly to: Host;
   readonly source: number;
   readonly destination: number;
   readonly bytes: Buffer;
 }
 
-/** One end: a layer with its store, which can die and come again. */
-export class Station {
+/** Whatever is plugged into the net. */
+export interface Host {
+  readonly address: number;
+  input(source: number, destination: number, bytes: Buffer, now: number): void;
+  turn(now: number): void;
+  deadline(): number;
+}
+
+/** A host with a layer, and a program as a function. */
+export class Station implements Host {
   readonly address: number;
   readonly keeper: MemoryKeeper;
   readonly net: SimulatedNet;
   layer: TcpLayer;
   /** Called in each turn, before `advance`: the owner of the sockets. */
-  turn: (now: number) => void = () => {};
-  sent = 0;
-  sentBytes = 0;
-  /** Time at which the rate lets the next packet out. */
-  freeAt = 0;
+  program: (now: number) => void = () => {};
   /** Sees everything that it sends. */
   watch: (packet: TcpOutput) => void = () => {};
 
@@ -54,23 +58,30 @@ export class Station {
 
   private boot(): TcpLayer {
     const { net } = this;
+    const mtu = () => net.faults.mtu ?? 1500;
     return new TcpLayer({
       output: (packet) => {
         this.watch(packet);
         net.send(this, packet);
       },
-      sourceFor: () => ({ address: this.address, mtu: net.faults.mtu ?? 1500 }),
+      sourceFor: () => ({ address: this.address, mtu: mtu() }),
       random: (count) => net.random.bytes(count),
       keeper: this.keeper,
-      pathMtu: () => net.faults.mtu ?? 1500,
+      pathMtu: mtu,
     });
   }
 
-  /** The process dies; the next one has nothing but the store. */
-  reboot(): TcpLayer {
-    this.layer = this.boot();
-    this.layer.restore(this.net.now);
-    return this.layer;
+  input(source: number, destination: number, bytes: Buffer, now: number): void {
+    this.layer.input(source, destination, bytes, now);
+  }
+
+  turn(now: number): void {
+    this.program(now);
+    if (this.layer.deadline() <= now) this.layer.advance(now);
+  }
+
+  deadline(): number {
+    return this.layer.deadline();
   }
 }
 
@@ -79,10 +90,13 @@ export class SimulatedNet {
   now = 1000;
   readonly random: Random;
   faults: Faults;
-  readonly stations: Station[] = [];
+  readonly stations: Host[] = [];
   private flights: Flight[] = [];
   private order = 0;
   dropped = 0;
+  /** Packets by who sent them, and when the rate lets each send the next. */
+  readonly sent = new Map<Host, number>();
+  private readonly freeAt = new Map<Host, number>();
 
   constructor(random: Random, faults: Faults = {}) {
     this.random = random;
@@ -95,10 +109,9 @@ export class SimulatedNet {
     return station;
   }
 
-  send(from: Station, packet: TcpOutput): void {
+  send(from: Host, packet: TcpOutput): void {
     const { faults, random } = this;
-    from.sent++;
-    from.sentBytes += packet.payload.length;
+    this.sent.set(from, (this.sent.get(from) ?? 0) + 1);
     const to = this.stations.find(({ address }) => address === packet.destination);
     if (to === undefined) return;
     const share = (value: number | undefined): boolean => value !== undefined && value > 0 && random.next() < value;
@@ -108,14 +121,14 @@ export class SimulatedNet {
     }
     let at = this.now + (faults.delay ?? 0);
     if (faults.rate) {
-      const start = Math.max(this.now, from.freeAt);
+      const start = Math.max(this.now, this.freeAt.get(from) ?? 0);
       const time = (packet.payload.length + 34) / faults.rate;
       if ((start - this.now) / time > (faults.queue ?? 1000)) {
         this.dropped++;
         return;
       }
-      from.freeAt = start + time;
-      at += from.freeAt - this.now;
+      this.freeAt.set(from, start + time);
+      at += start + time - this.now;
     }
     if (share(faults.reordering)) at += 1 + random.next() * 10;
     const bytes = Buffer.from(packet.payload);
@@ -124,7 +137,7 @@ export class SimulatedNet {
     if (share(faults.duplication)) this.fly(to, packet, Buffer.from(bytes), at + random.next() * 5);
   }
 
-  private fly(to: Station, { source, destination }: TcpOutput, bytes: Buffer, at: number): void {
+  private fly(to: Host, { source, destination }: TcpOutput, bytes: Buffer, at: number): void {
     const flight = { at, order: this.order++, to, source, destination, bytes };
     let low = 0;
     let high = this.flights.length;
@@ -145,12 +158,9 @@ export class SimulatedNet {
     let count = 0;
     while (count < this.flights.length && (this.flights[count]?.at ?? 0) <= this.now) count++;
     for (const { to, source, destination, bytes } of this.flights.splice(0, count)) {
-      to.layer.input(source, destination, bytes, this.now);
+      to.input(source, destination, bytes, this.now);
     }
-    for (const station of this.stations) {
-      station.turn(this.now);
-      if (station.layer.deadline() <= this.now) station.layer.advance(this.now);
-    }
+    for (const station of this.stations) station.turn(this.now);
   }
 
   /** Runs until `done` or a time has passed; answers whether it was `done`. */
@@ -161,7 +171,7 @@ export class SimulatedNet {
       if (done()) return true;
       const next = Math.min(
         this.flights[0]?.at ?? Number.POSITIVE_INFINITY,
-        ...this.stations.map(({ layer }) => layer.deadline()),
+        ...this.stations.map((station) => station.deadline()),
       );
       if (next > end) {
         this.now = end;
