@@ -34,8 +34,10 @@ export class Scoreboard {
   private acknowledgedCount = 0;
   /** Behind the last byte acknowledged out of order. */
   private highest = Number.NEGATIVE_INFINITY;
-  /** When the segment was sent that was sent last of those that are known to have arrived (RFC 8985, RACK.xmit_ts). */
-  private delivered = Number.NEGATIVE_INFINITY;
+  /** Of the segment sent last of those that are known to have arrived: when it was sent, its end, and how long it took (RFC 8985, RACK.xmit_ts, RACK.end_seq, RACK.rtt). */
+  private delivered = { sentAt: Number.NEGATIVE_INFINITY, end: 0, took: 0 };
+  /** When `findLost` should look again: what is not lost yet may only be late. */
+  lookAgainAt = Number.POSITIVE_INFINITY;
 
   get count(): number {
     return this.sent.length;
@@ -100,6 +102,11 @@ export class Scoreboard {
     return sentTwice ? null : sentAt;
   }
 
+  /** Whether something sent at a time was sent after what is known to have arrived. */
+  private isLater(sentAt: number, end: number): boolean {
+    return sentAt > this.delivered.sentAt || (sentAt === this.delivered.sentAt && end > this.delivered.end);
+  }
+
   /** A segment has arrived: it is under way no more. */
   private arrived(segment: Sent, now: number, leastRoundTrip: number): void {
     if (!segment.acknowledged) {
@@ -107,7 +114,8 @@ export class Scoreboard {
       this.pipe -= segment.end - segment.start;
     }
     const ambiguous = segment.transmissions > 1 && now - segment.sentAt < leastRoundTrip;
-    if (!ambiguous && segment.sentAt > this.delivered) this.delivered = segment.sentAt;
+    const { sentAt, end } = segment;
+    if (!ambiguous && this.isLater(sentAt, end)) this.delivered = { sentAt, end, took: now - sentAt };
   }
 
   /** The receiver reports ranges that it has out of order. Answers how many bytes of it are news. */
@@ -141,13 +149,13 @@ export class Scoreboard {
   }
 
   /**
-   * Marks as lost what has enough behind it that arrived (RFC 6675, IsLost): three segments, or more than two segment sizes. What was sent again is lost again when something arrived that was sent
-   * later than it by more than the time that reordering may take (RFC 8985, 6.2). Answers whether something was marked.
+   * Marks as lost what has enough behind it that arrived (RFC 6675, IsLost): three segments, or more than two segment sizes. Lost is also what was sent, or sent again, before something that arrived, and
+   * has taken longer than that and the time that reordering may take (RFC 8985, 6.2).
    */
-  findLost(segmentBytes: number, reordering: number): boolean {
+  findLost(segmentBytes: number, reordering: number, now: number): void {
     let segments = 0;
     let bytes = 0;
-    let marked = false;
+    this.lookAgainAt = Number.POSITIVE_INFINITY;
     for (let index = this.sent.length - 1; index >= 0; index--) {
       const segment = this.sent[index];
       if (segment === undefined) break;
@@ -156,16 +164,12 @@ export class Scoreboard {
         bytes += segment.end - segment.start;
         continue;
       }
-      if (segment.lost) continue;
-      const lost =
-        segment.transmissions === 1
-          ? segments >= DUPLICATE_THRESHOLD || bytes > (DUPLICATE_THRESHOLD - 1) * segmentBytes
-          : this.delivered > segment.sentAt + reordering;
-      if (!lost) continue;
-      this.setLost(segment, true);
-      marked = true;
+      if (segment.lost || this.isLater(segment.sentAt, segment.end)) continue;
+      const enough = segments >= DUPLICATE_THRESHOLD || bytes > (DUPLICATE_THRESHOLD - 1) * segmentBytes;
+      const due = segment.sentAt + this.delivered.took + reordering;
+      if ((enough && segment.transmissions === 1) || now >= due) this.setLost(segment, true);
+      else if (due < this.lookAgainAt) this.lookAgainAt = due;
     }
-    return marked;
   }
 
   /** The first segment is lost: duplicate acknowledgements say so where there is no SACK. */
@@ -184,6 +188,7 @@ export class Scoreboard {
     this.lostCount = this.sent.length;
     this.pipe = 0;
     this.highest = Number.NEGATIVE_INFINITY;
+    this.lookAgainAt = Number.POSITIVE_INFINITY;
   }
 
   /** The time-out was too early: what was not sent again is under way as before. */
@@ -209,6 +214,12 @@ export class Scoreboard {
       this.sent.findIndex(({ lost }) => lost),
       most,
     );
+  }
+
+  /** The last segment, if it has not arrived. */
+  get last(): Sent | undefined {
+    const last = this.sent.at(-1);
+    return last === undefined || last.acknowledged || last.lost ? undefined : last;
   }
 
   /** A segment before something that arrived, not lost by the rules and sent once only (RFC 6675, NextSeg (3)): sent again when there is nothing better to send. */

@@ -1,11 +1,18 @@
 /**
  * The sending half of a connection: what goes out when, and what an acknowledgement means. Read RFC 5681 and RFC 6675 (recovery), RFC 6582 (without SACK), RFC 6298 (time-outs), RFC 9293,
- * 3.8.6 (windows, silly windows, probes) and 3.7.4 (Nagle). It knows no segments: positions only, SYN and FIN being bytes.
+ * 3.8.6 (windows, silly windows, probes) and 3.7.4 (Nagle); RFC 8985 for losses that nothing behind them shows. It knows no segments: positions only, SYN and FIN being bytes.
  */
 import { Congestion, type SavedWindow } from './congestion.ts';
 import { BLACK_HOLE_TIMEOUTS, DEFAULT_SEGMENT_BYTES, MAX_SEGMENTS_UNDER_WAY } from './limits.ts';
 import { RoundTrip } from './round-trip.ts';
 import { DUPLICATE_THRESHOLD, type Range, Scoreboard } from './scoreboard.ts';
+
+/** Least time before a probe for a lost tail, and what a peer may put off the acknowledgement of a single segment (RFC 8985, 7.2). */
+const LEAST_TAIL_PROBE_MS = 10;
+const SINGLE_SEGMENT_MS = 200;
+
+/** Least time that reordering may take, in milliseconds. */
+const LEAST_REORDERING_MS = 1;
 
 /** Sends the stream from `start` up to `end`. */
 export type Transmit = (start: number, end: number, now: number) => void;
@@ -57,6 +64,9 @@ export class Sender {
   private saved: { readonly window: SavedWindow; readonly at: number } | null = null;
   retransmitAt = Number.POSITIVE_INFINITY;
   persistAt = Number.POSITIVE_INFINITY;
+  /** When the end of what is under way is sent again, since nothing behind it could show its loss (RFC 8985, 7), and the last time that this was done and is not answered yet. */
+  private tailProbeAt = Number.POSITIVE_INFINITY;
+  private tailProbe: { readonly until: number; readonly at: number; readonly again: boolean } | null = null;
   private persistBackoff = 0;
   /** Since when nothing has been acknowledged though something was sent. */
   stalledSince = Number.POSITIVE_INFINITY;
@@ -78,7 +88,7 @@ export class Sender {
   }
 
   get deadline(): number {
-    return Math.min(this.retransmitAt, this.persistAt);
+    return Math.min(this.retransmitAt, this.persistAt, this.tailProbeAt, this.board.lookAgainAt);
   }
 
   /** Packets vanish without a word: perhaps they are too large (RFC 2923, 2.1). */
@@ -157,6 +167,7 @@ export class Sender {
     if (echoAge !== undefined) this.roundTrip.measured(echoAge);
     else if (sentAt !== null) this.roundTrip.measured(now - sentAt);
     this.checkTimeout(echoAge, now);
+    this.checkTailProbe(position, echoAge, now);
     // RFC 6298, 5.2 and 5.3.
     this.retransmitAt = this.underWay > 0 ? now + this.roundTrip.timeout : Number.POSITIVE_INFINITY;
     this.persistBackoff = 0;
@@ -190,11 +201,20 @@ export class Sender {
     this.recovery = null;
   }
 
+  /** What the probe for a lost tail has sent again has arrived, and what was sent before has not: that is a loss like another (RFC 8985, 7.4). */
+  private checkTailProbe(position: number, echoAge: number | undefined, now: number): void {
+    const { tailProbe } = this;
+    if (tailProbe === null || position < tailProbe.until) return;
+    this.tailProbe = null;
+    if (tailProbe.again && echoAge !== undefined && now - echoAge >= tailProbe.at) this.congestion.lost(this.underWay);
+  }
+
   private detectLoss(changed: boolean, now: number): void {
     if (this.selective) {
-      if (!changed || !(this.board.hasReports || this.recovery !== null)) return;
+      const waits = this.board.lookAgainAt !== Number.POSITIVE_INFINITY;
+      if (!changed || !(this.board.hasReports || this.recovery !== null || waits)) return;
       // Reordering may take a quarter of the round trip (RFC 8985, 6.2).
-      this.board.findLost(this.segmentBytes, this.roundTrip.least / 4);
+      this.board.findLost(this.segmentBytes, Math.max(this.roundTrip.least / 4, LEAST_REORDERING_MS), now);
     } else if (this.duplicates >= DUPLICATE_THRESHOLD && this.recovery === null) this.board.firstIsLost();
     if (this.recovery !== null || !this.board.hasLost) return;
     this.recovery = { until: this.next, timeout: false };
@@ -217,14 +237,45 @@ export class Sender {
     while (this.next < this.end && this.board.count < MAX_SEGMENTS_UNDER_WAY) {
       const bytes = this.sendable();
       if (bytes === 0) break;
-      const start = this.next;
-      this.next = start + bytes;
-      if (this.acceptable < this.next) this.acceptable = this.next;
-      this.board.add(start, this.next, now);
-      this.emit(start, this.next, now);
+      this.sendNew(bytes, now);
     }
     if (this.recovery !== null && !this.recovery.timeout) this.fillHole(now);
     this.setPersist(now);
+    this.setTailProbe(now);
+  }
+
+  private setTailProbe(now: number): void {
+    const { roundTrip } = this;
+    this.tailProbeAt = Number.POSITIVE_INFINITY;
+    const wanted = this.selective && this.recovery === null && this.tailProbe === null && this.underWay > 0;
+    if (!wanted || roundTrip.smoothed === 0) return;
+    const single = this.board.count === 1 ? SINGLE_SEGMENT_MS : 0;
+    const at = Math.max(this.lastSentAt + Math.max(2 * roundTrip.smoothed, LEAST_TAIL_PROBE_MS) + single, now);
+    if (at < this.retransmitAt) this.tailProbeAt = at;
+  }
+
+  private probeTail(now: number): void {
+    this.tailProbeAt = Number.POSITIVE_INFINITY;
+    const usable = this.unacknowledged + this.window - this.next;
+    const bytes = Math.min(this.end - this.next, usable, this.segmentBytes);
+    const again = bytes <= 0 || this.board.count >= MAX_SEGMENTS_UNDER_WAY;
+    const { last } = this.board;
+    this.tailProbe = { until: this.next + (again ? 0 : bytes), at: now, again };
+    if (!again) this.sendNew(bytes, now);
+    else if (last !== undefined && last.end - last.start <= this.segmentBytes) {
+      this.board.resend(last, now);
+      this.counters.retransmitted++;
+      this.emit(last.start, last.end, now);
+    }
+    this.retransmitAt = now + this.roundTrip.timeout;
+  }
+
+  private sendNew(bytes: number, now: number): void {
+    const start = this.next;
+    this.next = start + bytes;
+    if (this.acceptable < this.next) this.acceptable = this.next;
+    this.board.add(start, this.next, now);
+    this.emit(start, this.next, now);
   }
 
   private resend(now: number): void {
@@ -290,6 +341,8 @@ export class Sender {
   runTimers(now: number): void {
     if (now >= this.retransmitAt) this.timeOut(now);
     if (now >= this.persistAt) this.probe(now);
+    if (now >= this.board.lookAgainAt) this.detectLoss(true, now);
+    if (now >= this.tailProbeAt) this.probeTail(now);
   }
 
   private timeOut(now: number): void {
@@ -300,6 +353,7 @@ export class Sender {
     this.congestion.timedOut(this.underWay, again);
     this.board.allAreLost();
     this.duplicates = 0;
+    this.tailProbe = null;
     this.recovery = { until: this.next, timeout: true };
     this.roundTrip.timedOut();
     this.retransmitAt = now + this.roundTrip.timeout;
