@@ -55,7 +55,8 @@ export function parseIpv4Packet(bytes: Buffer): Ipv4Packet | null {
     moreFragments: (fragment & MORE_FRAGMENTS) !== 0,
     fragmentOffset: (fragment & OFFSET_MASK) * FRAGMENT_UNIT,
     payload: bytes.subarray(headerBytes, length),
-    bytes: bytes.subarray(0, length),
+    // A view costs more than all the rest.
+    bytes: length === bytes.length ? bytes : bytes.subarray(0, length),
   };
 }
 

@@ -13,6 +13,7 @@ import { EthernetInterface } from './ethernet/interface.ts';
 import { type AddressOrigin, isHostAddress, maskOf, type OwnAddress } from './ip/interface.ts';
 import type { Ipv4 } from './ip/ipv4.ts';
 import { HEADROOM_BYTES, type OutgoingPacket, packetBuffer } from './ip/packet.ts';
+import { isSame, type Route } from './ip/routes.ts';
 import { type InterfaceSettings, KeptInterface, keptNeighbours } from './kept.ts';
 import type { RandomNumbers } from './random.ts';
 import { RateLimit } from './rate-limit.ts';
@@ -204,15 +205,20 @@ export class Link {
     if (own !== null) {
       const { prefix } = own;
       const destination = (own.address & maskOf(prefix)) >>> 0;
-      routes.add({ destination, prefix, gateway: null, interface: name, metric: 0, origin: 'connected' });
-      const standard = { destination: 0, prefix: 0, gateway: router, interface: name, metric: DHCP_METRIC };
-      const taken = routes.all.some(
-        (route) => route.prefix === 0 && route.gateway === router && route.interface === name,
-      );
-      if (router !== null && !taken) routes.add({ ...standard, origin: 'dhcp' });
+      this.#addRoute({ destination, prefix, gateway: null, interface: name, metric: 0, origin: 'connected' });
+    }
+    if (own !== null && router !== null) {
+      const metric = DHCP_METRIC;
+      this.#addRoute({ destination: 0, prefix: 0, gateway: router, interface: name, metric, origin: 'dhcp' });
     }
     this.#ip.changed();
     if (before !== null && before.address !== own?.address) this.#environment.tcp.addressGone(before.address, now);
+  }
+
+  /** The same route may have been set by an administrator. */
+  #addRoute(route: Route): void {
+    const { routes } = this.#ip;
+    if (!routes.all.some((other) => isSame(other, route) && other.interface === route.interface)) routes.add(route);
   }
 
   #sendDhcp(message: Buffer, source: Ipv4Address, server: Ipv4Address | null, now: number): void {

@@ -33,7 +33,7 @@ export type RouteRow = Infer<typeof route>;
 export type NeighbourRow = Infer<typeof neighbour>;
 export type ConfigurationRow = Infer<typeof networkConfiguration>;
 
-const CARD_LIMIT = 15;
+const CARD_LIMIT = 8;
 const TAP_LIMIT = 4;
 const NAME_SERVER_LIMIT = 8;
 const HOST_NAME = 'vros';
@@ -103,7 +103,7 @@ export class Stack implements IpLayer {
 
   /**
    * A card has been found: it is configured as it was kept, or by DHCP. The same card may come again, when its driver does. EEXIST: another card with this name; EINVAL; ENOSPC: there are
-   * fifteen.
+   * eight.
    */
   addInterface(description: InterfaceDescription, now: number): void {
     const { name, hardware, mtu, link } = description;

@@ -208,9 +208,11 @@ export class EthernetInterface implements NetworkInterface {
 
   #sendTo(buffer: Buffer, packetBytes: number, hardware: Buffer): void {
     const length = ETHERNET_HEADER_BYTES + packetBytes;
-    const frame = length >= MINIMUM_FRAME_BYTES ? buffer.subarray(0, length) : padded(buffer, length);
-    frame.set(hardware, 0);
-    frame.set(this.hardware, LINK_ADDRESS_BYTES);
+    const frame = exactly(buffer, length);
+    for (let at = 0; at < LINK_ADDRESS_BYTES; at++) {
+      frame[at] = hardware[at] ?? 0;
+      frame[LINK_ADDRESS_BYTES + at] = this.hardware[at] ?? 0;
+    }
     frame.writeUInt16BE(ETHERTYPE.IPV4, 2 * LINK_ADDRESS_BYTES);
     this.#transmit(frame);
   }
@@ -226,7 +228,12 @@ export class EthernetInterface implements NetworkInterface {
   }
 }
 
-/** A short frame, filled up with zeros to the smallest size. */
+/** The first bytes of a buffer as a frame; a short one is filled up with zeros to the smallest size. */
+function exactly(buffer: Buffer, length: number): Buffer {
+  if (length < MINIMUM_FRAME_BYTES) return padded(buffer, length);
+  return length === buffer.length ? buffer : buffer.subarray(0, length);
+}
+
 function padded(buffer: Buffer, length: number): Buffer {
   const frame = Buffer.alloc(MINIMUM_FRAME_BYTES);
   buffer.copy(frame, 0, 0, length);

@@ -95,7 +95,9 @@ export class StackBench {
       { interface: 'ne0', up: null, address: { address: OWN, prefix: 24 }, dhcp: false },
       bench.now,
     );
-    bench.stack.addRoute({ destination: 0, prefix: 0, gateway: ROUTER, interface: null, metric: 0 });
+    if (!bench.stack.routes().some(({ prefix }) => prefix === 0)) {
+      bench.stack.addRoute({ destination: 0, prefix: 0, gateway: ROUTER, interface: null, metric: 0 });
+    }
     bench.wait(5000);
     bench.introduce(PEER, PEER_LINK);
     bench.introduce(ROUTER, Buffer.from('020000000002', 'hex'));
