@@ -179,6 +179,7 @@ export class TcpConnection extends Machine {
     if (this.sendClosed) return;
     this.sendClosed = true;
     this.sender.end = this.queue.end + 1;
+    this.sender.finishing = true;
     this.state = this.state === 'close-wait' ? 'last-ack' : 'fin-wait-1';
     this.keepControl();
     this.context.touched(this);

@@ -245,6 +245,7 @@ export abstract class ControlBlock {
     this.stored = true;
     this.restored = true;
     this.sendClosed = control.sendClosed !== null;
+    sender.finishing = this.sendClosed;
     this.receiveClosed = control.receiveClosed;
     this.orphaned = control.owner === 'none';
     this.keepAlive = control.keepAlive;

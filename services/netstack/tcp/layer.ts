@@ -9,7 +9,7 @@
  */
 import { type ErrorName, SystemError } from '../../../protocol/errno.ts';
 import type { Ipv4Address } from '../../../wire/address.ts';
-import { buildTcp, FLAG, parseTcp, sequenceAdd, type TcpSegment } from '../../../wire/tcp.ts';
+import { buildTcp, FLAG, parseTcp, sequenceAdd, sequenceDifference, type TcpSegment } from '../../../wire/tcp.ts';
 import { TcpConnection, type TcpState } from './connection.ts';
 import { ConnectionTable } from './connection-table.ts';
 import type { Beginning, TcpContext } from './control-block.ts';
@@ -179,7 +179,8 @@ export class TcpLayer {
     this.counts.segmentsReceived++;
     const { sourcePort, destinationPort } = segment;
     const connection = this.table.find(destination, destinationPort, source, sourcePort);
-    if (connection !== undefined && !(connection.state === 'time-wait' && this.reopens(connection, segment))) {
+    const reopened = connection !== undefined && this.reopens(connection, segment);
+    if (connection !== undefined && !reopened) {
       connection.input(segment, now);
       return;
     }
@@ -187,7 +188,7 @@ export class TcpLayer {
     const remote = { address: source, port: sourcePort };
     const listener = this.listenerFor(local);
     if (listener === undefined) this.refuse(local, remote, segment, now);
-    else this.inListen(listener, local, remote, segment, now);
+    else this.inListen(listener, local, remote, segment, now, reopened ? connection.successor : undefined);
   }
 
   private listenerFor(local: Endpoint): TcpListener | undefined {
@@ -196,6 +197,7 @@ export class TcpLayer {
 
   /** A new connection in the place of one in TIME-WAIT (RFC 9293, 3.10.7.4, and RFC 6191). */
   private reopens(connection: TcpConnection, segment: TcpSegment): boolean {
+    if (connection.state !== 'time-wait') return false;
     if ((segment.flags & (FLAG.SYN | FLAG.ACK | FLAG.RST)) !== FLAG.SYN) return false;
     if (this.listenerFor(connection.local) === undefined || !connection.canBeFollowedBy(segment)) return false;
     connection.drop();
@@ -203,7 +205,14 @@ export class TcpLayer {
   }
 
   /** RFC 9293, 3.10.7.2. */
-  private inListen(listener: TcpListener, local: Endpoint, remote: Endpoint, segment: TcpSegment, now: number): void {
+  private inListen(
+    listener: TcpListener,
+    local: Endpoint,
+    remote: Endpoint,
+    segment: TcpSegment,
+    now: number,
+    least?: number,
+  ): void {
     const { flags } = segment;
     if (flags & FLAG.RST) return;
     if (flags & FLAG.ACK) {
@@ -216,7 +225,7 @@ export class TcpLayer {
       this.counts.synsDropped++;
       return;
     }
-    const beginning = this.beginning(local, remote, listener.local, now);
+    const beginning = this.beginning(local, remote, listener.local, now, least);
     const connection = TcpConnection.accept(this.context, beginning, segment, now);
     this.register(connection);
     this.half.add(connection);
@@ -227,11 +236,19 @@ export class TcpLayer {
     return this.byId.size - this.half.size - this.timeWait.size >= limit.MAX_CONNECTIONS;
   }
 
-  private beginning(local: Endpoint, remote: Endpoint, listener: Endpoint | null, now: number): Beginning {
+  /** `least`: the initial sequence number is not before this one. */
+  private beginning(
+    local: Endpoint,
+    remote: Endpoint,
+    listener: Endpoint | null,
+    now: number,
+    least?: number,
+  ): Beginning {
     let id = 0;
     do id = Buffer.from(this.environment.random(6)).readUIntLE(0, 6);
     while (id === 0 || this.byId.has(id));
-    const initial = this.sequences.next(local, remote, now);
+    const usual = this.sequences.next(local, remote, now);
+    const initial = least !== undefined && sequenceDifference(usual, least) < 0 ? least : usual;
     return { id, local, remote, listener, initial, timestampOffset: this.random(2 ** 32) };
   }
 
@@ -298,7 +315,11 @@ export class TcpLayer {
     const before = this.table.get(ours, remote);
     if (before !== undefined && before.state !== 'time-wait') throw new SystemError('EADDRINUSE');
     before?.drop();
-    const connection = TcpConnection.open(this.context, this.beginning(ours, remote, null, now), now);
+    const connection = TcpConnection.open(
+      this.context,
+      this.beginning(ours, remote, null, now, before?.successor),
+      now,
+    );
     this.register(connection);
     this.counts.connectionsOpened++;
     return connection;

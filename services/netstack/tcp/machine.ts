@@ -10,6 +10,9 @@ import * as limit from './limits.ts';
 import { MAX_BLOCKS } from './transmitter.ts';
 
 const EMPTY = Buffer.alloc(0);
+/** Distance between the sequence numbers of a connection in TIME-WAIT and of its successor: more than a window without scaling. */
+const SUCCESSOR_GAP = 2 ** 16;
+
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** See the head of this file. */
@@ -339,6 +342,11 @@ export abstract class Machine extends ControlBlock {
   /** Ends it without a word to the peer. */
   drop(error: ErrorName | null = null): void {
     this.end(error);
+  }
+
+  /** A sequence number behind all that this connection has used: a new one in its place begins there or later (RFC 9293, 3.10.7.4). */
+  get successor(): number {
+    return this.transmitter.ours.sequence(this.sender.acceptable + SUCCESSOR_GAP);
   }
 
   /** Whether the peer may begin a new connection in place of this one in TIME-WAIT: the SYN is newer than all of it (RFC 6191, 2; RFC 9293, 3.6.1). */

@@ -51,6 +51,8 @@ export class Sender {
   /** Bytes of a full segment. */
   segmentBytes = DEFAULT_SEGMENT_BYTES;
   noDelay = false;
+  /** The FIN is in the stream: nothing more will come that would be worth waiting for. */
+  finishing = false;
   readonly roundTrip = new RoundTrip();
   readonly congestion = new Congestion(DEFAULT_SEGMENT_BYTES);
   private readonly board = new Scoreboard();
@@ -314,7 +316,7 @@ export class Sender {
     if (pipe > 0 && pipe + bytes > this.congestion.window) return 0;
     if (bytes === this.segmentBytes) return bytes;
     // Silly windows and Nagle (RFC 9293, 3.8.6.2.1).
-    const mayBeSmall = this.noDelay || this.underWay === 0 || this.next < 0;
+    const mayBeSmall = this.noDelay || this.finishing || this.underWay === 0 || this.next < 0;
     if (mayBeSmall && bytes === waiting) return bytes;
     return mayBeSmall && bytes * 2 >= this.largestWindow ? bytes : 0;
   }
