@@ -29,6 +29,7 @@ export class Socket {
   /** Positions in the two streams: of the next byte to be sent, and to be received. */
   sendOffset = 0;
   receiveOffset = 0;
+  private closed = false;
   private readonly server: Client<typeof socket.methods>;
 
   constructor(right: Handle) {
@@ -112,7 +113,10 @@ export class Socket {
     return this.server.poll({ events, receiveOffset, sendOffset, timeout });
   }
 
+  /** Gives the right up, once. */
   close(): void {
+    if (this.closed) return;
+    this.closed = true;
     ipcRelease(this.right);
   }
 }
