@@ -166,7 +166,7 @@ describe('tasks and services', () => {
     const [head = '', ...rows] = machine.stdout.trimEnd().split('\n');
     expect(head).toBe('PID HOST PPID STATE CPU SWITCHES MESSAGES INC MEM NAME');
     const names = rows.map((row) => row.trim().split(/ +/).at(-1));
-    expect(names).toEqual(['init', 'tty', 'ata', 'ne2000', 'shell', 'vfs']);
+    expect(names).toEqual(['init', 'tty', 'ata', 'ne2000', 'shell', 'vfs', 'netstack']);
     for (const row of rows) {
       const [pid, host, , state] = row.trim().split(/ +/);
       expect(Number(pid)).toBeGreaterThan(0);

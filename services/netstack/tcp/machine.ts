@@ -109,6 +109,8 @@ export abstract class Machine extends ControlBlock {
       this.process(segment, start, acknowledgment, now);
       return;
     }
+    this.takeNews(segment, start, acknowledgment, now);
+    if (this.ended) return;
     if (verdict === 'acknowledge') {
       receiver.mustAcknowledge = true;
       // The peer repeats its FIN (RFC 9293, 3.10.7.4, eighth check).
@@ -117,6 +119,19 @@ export abstract class Machine extends ControlBlock {
       if (this.mayChallenge(now)) receiver.mustAcknowledge = true;
     } else if (verdict === 'refuse') this.context.refuse(this.local, this.remote, segment, now);
     else if (verdict === 'reset') this.wasReset();
+  }
+
+  /**
+   * After a death this side sends again what the peer has, and cannot say by its sequence numbers how far it had come. If the peer has died, too, then each takes all segments of the other for repetitions; so both
+   * take from such a segment what it acknowledges, or they would repeat themselves for ever.
+   */
+  private takeNews(segment: TcpSegment, start: number, acknowledgment: number, now: number): void {
+    const { sender, receiver, transmitter } = this;
+    const isRepetition = start + segment.data.length < receiver.acknowledged && (segment.flags & FLAG.ACK) !== 0;
+    if (!this.restored || !isRepetition || (segment.flags & (FLAG.SYN | FLAG.RST)) !== 0) return;
+    if (transmitter.timestamps.enabled && transmitter.timestamps.isOld(segment.timestamp ?? 0, now)) return;
+    if (acknowledgment <= sender.unacknowledged || acknowledgment > sender.acceptable) return;
+    this.acknowledged(segment, acknowledgment, now);
   }
 
   private mayChallenge(now: number): boolean {

@@ -189,7 +189,12 @@ export function* listen(host: Host, port: number, backlog = 16): Program<TestSoc
 /** A connection to a machine. */
 export function* connect(host: Host, to: number, port: number, timeout = 0xffffffff): Program<TestSocket> {
   const socket = yield* TestSocket.open(host, 'stream');
-  yield* socket.call('connect', { remote: { address: addressOf(to), port }, timeout });
+  try {
+    yield* socket.call('connect', { remote: { address: addressOf(to), port }, timeout });
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
   return socket;
 }
 
