@@ -135,5 +135,8 @@ const tasks = {
 };
 
 const order = JSON.parse(bootArguments().exec ?? '{}') as Order;
-log(`RESULT ${JSON.stringify(tasks[order.task](order))}`);
+// A line of the log has its bounds: figures to a thousandth.
+const short = (_key: string, value: unknown): unknown =>
+  typeof value === 'number' ? Math.round(value * 1000) / 1000 : value;
+log(`RESULT ${JSON.stringify(tasks[order.task](order), short)}`);
 halt(0, false);
