@@ -61,7 +61,7 @@ function withMust(line: Line, text: string, met: boolean): Line {
 export const sequentialFile: Row = {
   name: 'file',
   async run(bench) {
-    const [bytes, pieceBytes, batches] = [64 * MEBIBYTE, 128 * 1024, 2];
+    const [bytes, pieceBytes, batches] = [64 * MEBIBYTE, 128 * 1024, 4];
     const all = await alternate(bench.rounds(3), [
       {
         name: VROS,

@@ -18,7 +18,7 @@ export const MAX_BLOCKS: number = 2 ** 29;
 
 /** Fewest and most blocks of the journal, its two headers included. The fewest are enough for a write of 256 KiB that finds no free block. */
 export const MIN_JOURNAL_BLOCKS = 80;
-export const MAX_JOURNAL_BLOCKS = 1024;
+export const MAX_JOURNAL_BLOCKS = 512;
 
 const BLOCKS_PER_NODE = 4;
 const JOURNAL_SHARE = 16;

@@ -5,17 +5,17 @@
  * a header or a later record that it is: else the series ends before it. What was known to be on the medium and is not there is damage.
  */
 import type { BlockDevice } from '../block-device.ts';
-import { crc32c } from '../crc32c.ts';
 import type { Geometry } from './geometry.ts';
 import type { JournalPosition } from './journal.ts';
 import { areaBlocks, areaStart, type JournalHeader } from './journal-header.ts';
 import { applyPatch, claimedBlocks, DATA, decodeRecord, type JournalRecord } from './journal-record.ts';
 import { BLOCK_BYTES, MAX_SEQUENCE, readBlocks, type Seals } from './metadata.ts';
 import { Notes } from './notes.ts';
+import { RecoveryData } from './recovery-data.ts';
 import { stateIsSound, type VolumeState } from './volume-state.ts';
 
 /** Blocks read from the journal at a time. */
-const CHUNK_BLOCKS = 64;
+const CHUNK_BLOCKS = 160;
 
 /** A block as the records leave it. */
 export interface RecoveredBlock {
@@ -117,21 +117,6 @@ function readSeries(device: BlockDevice, geometry: Geometry, seals: Seals, heade
   }
 }
 
-/** Whether all data that a record speaks of is on the disk. */
-function dataIsThere(device: BlockDevice, geometry: Geometry, record: JournalRecord): boolean {
-  for (const { start, checks } of record.extents) {
-    if (start < geometry.dataStart || start + checks.length > geometry.dataEnd) return false;
-    for (let done = 0; done < checks.length; done += CHUNK_BLOCKS) {
-      const count = Math.min(CHUNK_BLOCKS, checks.length - done);
-      const bytes = readBlocks(device, start + done, count);
-      for (let index = 0; index < count; index++) {
-        if (crc32c(bytes, index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES) !== checks[done + index]) return false;
-      }
-    }
-  }
-  return true;
-}
-
 /** Applies the images and patches of a record; a sentence if that cannot be. */
 function apply(blocks: Map<number, RecoveredBlock>, record: JournalRecord, geometry: Geometry): string {
   if (!stateIsSound(record.state, geometry)) return 'its state cannot be';
@@ -158,8 +143,10 @@ export function readJournal(
   const { records, ends } = readSeries(device, geometry, seals, header);
   const found = records.length;
   const durable = Math.max(header.durable, ...records.map((record) => record.durable));
-  const missing = records.findIndex((record) => record.sequence > durable && !dataIsThere(device, geometry, record));
-  if (missing >= 0) records.length = missing;
+  const unverified = records.filter((record) => record.sequence > durable);
+  const data = new RecoveryData(device, geometry, unverified);
+  const missing = unverified.find((record) => !data.holds(record));
+  if (missing !== undefined) records.length = records.indexOf(missing);
   const notes = new Notes();
   if (header.boot.equals(boot)) notes.addAll(header.notes);
   const blocks = new Map<number, RecoveredBlock>();

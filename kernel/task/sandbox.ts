@@ -142,6 +142,8 @@ export function commandLine(request: SandboxRequest): string[] {
   }
   if (request.command.length > 0) return [...words, ...resolveCommand(request.command)];
   words.push(process.execPath, '--no-warnings', `--max-old-space-size=${request.memory}`);
+  // The young generation would grow to three times 16 MiB; nothing becomes slower without that.
+  words.push('--max-semi-space-size=4');
   if (request.inspected) words.push('--inspect=127.0.0.1:0');
   if (layers.includes('permission')) {
     words.push(permissionFlag(), ...request.readable.map((folder) => `--allow-fs-read=${path.join(folder, '*')}`));
