@@ -33,7 +33,8 @@ export class MemoryKeeper {
     const bytes = Buffer.from(encodeAfter(0, value));
     const old = this.values.get(key);
     const growth = bytes.length + key.length - (old === undefined ? 0 : old.length + key.length);
-    if (this.bytes + growth > this.capacity) throw new SystemError('ENOSPC', 'the store is full');
+    const bounded = this.capacity !== Number.POSITIVE_INFINITY;
+    if (bounded && this.bytes + growth > this.capacity) throw new SystemError('ENOSPC', 'the store is full');
     this.values.set(key, bytes);
   }
 

@@ -175,8 +175,11 @@ export abstract class ControlBlock {
     this.buffers.release();
     // What came before an end in order can still be read, also by the owner's next request after a death of this process.
     const readable = error === null && !this.orphaned && this.stored;
-    if (readable) this.keepControl();
-    else this.forget();
+    if (readable) {
+      this.receiver.settle();
+      this.keepPositions();
+      this.keepControl();
+    } else this.forget();
     this.context.ended(this, !readable);
     this.changed?.();
   }
@@ -274,7 +277,8 @@ export abstract class ControlBlock {
   private resumedState(finAcknowledged: boolean): TcpState {
     const { finished } = this.receiver;
     if (!this.sendClosed) return finished ? 'close-wait' : 'established';
-    if (!finAcknowledged) return finished ? 'last-ack' : 'fin-wait-1';
+    // Whether the peer has seen our acknowledgement of its FIN is not known: so it is CLOSING, not LAST-ACK.
+    if (!finAcknowledged) return finished ? 'closing' : 'fin-wait-1';
     return finished ? 'time-wait' : 'fin-wait-2';
   }
 }

@@ -312,7 +312,11 @@ export abstract class Machine extends ControlBlock {
     const data = queue.view(Math.max(start, 0), Math.min(end, queue.end));
     let flags = this.state === 'syn-sent' ? 0 : FLAG.ACK;
     if (start < 0) flags |= FLAG.SYN;
-    if (this.sendClosed && end > queue.end) flags |= FLAG.FIN;
+    if (this.sendClosed && end > queue.end) {
+      flags |= FLAG.FIN;
+      // Who acknowledges our FIN has seen that we have his, and all before it: LAST-ACK can end with that.
+      if (this.receiver.finished) this.receiver.mustAcknowledge = true;
+    }
     if (data.length > 0 && end >= queue.end) flags |= FLAG.PSH;
     this.emit(flags, start, data, now);
   }

@@ -188,6 +188,11 @@ export class Receiver {
     return field;
   }
 
+  /** The connection has ended, and what has come can still be read: all of it is kept. */
+  settle(): void {
+    this.acknowledged = this.acknowledge(true);
+  }
+
   /** Timers that need no acknowledgement. */
   runTimers(now: number): void {
     if (now < this.releaseAt) return;
