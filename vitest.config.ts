@@ -1,6 +1,6 @@
 /**
- * How the tests run: `unit` tests are pure and run side by side; the others start whole systems, measure them and kill
- * parts of them, so they run one file after another. `long` tests take part only when VROS_TEST_LONG is set
+ * How the tests run: `unit` tests are pure and run side by side; the others start whole systems. Those that measure times or load run one file after another,
+ * the rest two files at a time. `long` tests take part only when VROS_TEST_LONG is set
  * (`npm run test:long`).
  */
 
@@ -8,19 +8,46 @@ import { defineConfig } from 'vitest/config';
 
 const SYSTEM_TIMEOUT_MS = 60_000;
 
-/** A folder of tests that run real systems, one file at a time, after the groups before it. */
-function systemTests(name: string, groupOrder: number, timeoutMs = SYSTEM_TIMEOUT_MS) {
+/** Tests of whole systems in which nothing depends on how long something takes. */
+const UNHURRIED = [
+  'boot',
+  'files',
+  'forger',
+  'host-tool',
+  'linux-guest',
+  'name-space',
+  'pipelines',
+  'protocol-page',
+  'python',
+  'shell',
+];
+
+/** A group of tests that run real systems, so many files at a time, after the groups before it. */
+function systemTests(
+  name: string,
+  groupOrder: number,
+  {
+    include = [`test/${name}/**/*.test.ts`],
+    exclude = [] as string[],
+    workers = 1,
+    timeoutMs = SYSTEM_TIMEOUT_MS,
+  } = {},
+) {
   return {
     test: {
       name,
-      include: [`test/${name}/**/*.test.ts`],
+      include,
+      exclude,
       testTimeout: timeoutMs,
       hookTimeout: timeoutMs,
-      fileParallelism: false,
+      fileParallelism: workers > 1,
+      maxWorkers: workers,
       sequence: { groupOrder },
     },
   };
 }
+
+const unhurried = UNHURRIED.map((name) => `test/integration/${name}.test.ts`);
 
 const everyTime = [
   {
@@ -32,12 +59,13 @@ const everyTime = [
       sequence: { groupOrder: 0 },
     },
   },
-  systemTests('integration', 1),
-  systemTests('conformance', 2),
-  systemTests('chaos', 3),
+  systemTests('systems', 1, { include: unhurried, workers: 2 }),
+  systemTests('conformance', 2, { workers: 2 }),
+  systemTests('integration', 3, { exclude: unhurried }),
+  systemTests('chaos', 4),
 ];
 
-const onRequest = [systemTests('long', 1, 3_600_000)];
+const onRequest = [systemTests('long', 1, { timeoutMs: 3_600_000 })];
 
 export default defineConfig({
   test: {
