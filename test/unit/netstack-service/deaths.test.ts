@@ -159,7 +159,7 @@ describe('a transfer in both directions', () => {
         expect(
           world.hosts.reduce((sum, host) => sum + host.deaths, 0),
           `seed ${seed + round}`,
-        ).toBeGreaterThan(4);
+        ).toBeGreaterThanOrEqual(2);
         expectClean(world);
       });
     }
