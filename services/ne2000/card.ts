@@ -68,31 +68,41 @@ const MAX_TRIES = 2;
 
 const { CNT, OVW, PTX, TXE, RST } = interrupt;
 
-/** A ring with frames in it: BNRY and CURR. */
-export interface Remains {
+/** Where a ring begins and ends that has not been read: BNRY and CURR. */
+export interface Ring {
   readonly boundary: number;
   readonly current: number;
 }
 
-/** Stops the card and answers what an earlier incarnation has left in its ring, or null where that cannot be relied on. */
-export function remainsOf(hardware: Hardware): Remains | null {
+/**
+ * Looks whether a card runs as this driver starts it, and has not been touched otherwise. Answers its ring; null: not so. The bits that the data sheet leaves open on page 2 read as
+ * ones.
+ */
+export function runningRing(hardware: Hardware, { address, words }: Identity): Ring | null {
   const vector = new PortVector()
-    .read(CR)
-    .write(CR, STOPPED | command.PAGE_2)
+    .check(CR, command.STP | command.STA | command.TXP, command.STA)
+    .write(CR, RUNNING | command.PAGE_2)
     .read(PSTART)
     .read(PSTOP)
     .read(TCR)
-    .write(CR, STOPPED | command.PAGE_1)
-    .read(CURR)
-    .write(CR, STOPPED)
-    .read(BNRY)
-    .read(ISR);
-  const [state = 0, start, stop, transmit, current = 0, boundary = 0, status = OVW] = hardware
-    .vector(vector.operations)
-    .results.map(Number);
-  const running = (state & (command.STP | command.STA)) === command.STA && (status & OVW) === 0;
-  const ours = start === RING_START && stop === RING_STOP && transmit === 0 && inRing(current) && inRing(boundary);
-  return running && ours && pageAfter(boundary) !== current ? { boundary, current } : null;
+    .read(DCR)
+    .read(IMR)
+    .write(CR, RUNNING_PAGE_1)
+    .read(CURR);
+  for (const index of address.keys()) vector.read(PAR0 + index);
+  const { ended, results } = hardware.vector(vector.write(CR, RUNNING).read(BNRY).operations);
+  const [start, stop, transmit = 0, data = 0, mask = 0, current = 0, ...rest] = results.map(Number);
+  const boundary = rest.pop() ?? 0;
+  const ours = start === RING_START && stop === RING_STOP && (data & 0x7f) === dataRegister(words);
+  const quiet = (transmit & 0x1f) === 0 && (mask & 0x7f) === INTERRUPTS;
+  const addressed = rest.every((byte, index) => byte === address[index]);
+  const known = ended === -1 && ours && quiet && addressed && inRing(current) && inRing(boundary);
+  return known ? { boundary, current } : null;
+}
+
+function dataRegister(words: boolean): number {
+  const { WORDS, NORMAL, THRESHOLD } = dataConfiguration;
+  return NORMAL | THRESHOLD | (words ? WORDS : 0);
 }
 
 /** See the head of this file. */
@@ -116,33 +126,31 @@ export class Card {
     this.log = log;
   }
 
-  /**
-   * Starts the card, which is stopped: with an empty ring, or with frames that are in it. Then BNRY and CURR are left alone: when they are equal, the card knows that the ring is full
-   * and not empty, and would forget it.
-   */
-  start(filter: Filter, remains: Remains | null): void {
+  /** Starts the card, which is stopped, with an empty ring. */
+  start(filter: Filter): void {
     this.filter = filter;
-    const boundary = remains?.boundary ?? RING_START;
-    const { WORDS, NORMAL, THRESHOLD } = dataConfiguration;
     const vector = new PortVector()
       .write(CR, STOPPED)
-      .write(DCR, NORMAL | THRESHOLD | (this.identity.words ? WORDS : 0))
+      .write(DCR, dataRegister(this.identity.words))
       .write(RBCR0, 0)
       .write(RBCR1, 0)
       .write(RCR, receiveRegister(filter))
       .write(TCR, LOOPBACK)
       .write(PSTART, RING_START)
-      .write(PSTOP, RING_STOP);
-    if (remains === null) vector.write(BNRY, boundary);
-    vector
+      .write(PSTOP, RING_STOP)
+      .write(BNRY, RING_START)
       .write(ISR, 0xff)
       .write(IMR, INTERRUPTS)
       .write(CR, STOPPED | command.PAGE_1);
     for (const [index, byte] of this.identity.address.entries()) vector.write(PAR0 + index, byte);
-    this.writeFilter(vector);
-    if (remains === null) vector.write(CURR, pageAfter(boundary));
-    this.run(vector.write(CR, RUNNING).write(TCR, 0));
+    this.next = pageAfter(RING_START);
+    this.run(this.writeFilter(vector).write(CURR, this.next).write(CR, RUNNING).write(TCR, 0));
+  }
+
+  /** Goes on with a card that runs. */
+  resume(filter: Filter, { boundary }: Ring): void {
     this.next = pageAfter(boundary);
+    this.setFilter(filter);
   }
 
   /** Nothing is received or sent any more, and nothing interrupts. */
@@ -155,7 +163,7 @@ export class Card {
     this.counts.resets++;
     this.log(`the card is reset: ${why}`, 'warning');
     this.run(new PortVector().read(RESET).write(RESET, 0).poll(ISR, RST, RST, RESET_MICROSECONDS));
-    this.start(this.filter, null);
+    this.start(this.filter);
   }
 
   /** Changes which frames are taken. */

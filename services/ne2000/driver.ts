@@ -7,10 +7,11 @@
  * What survives a restart: the owner's right and filter; frames in the ring; what was taken out and not handed out; and that frames have been sent. What does not: the statistics.
  */
 import type { Handlers } from '../../protocol/interface.ts';
-import type { Infer } from '../../protocol/schema.ts';
-import { anything, i32, list, nullable, record, u8, u32, u53 } from '../../protocol/schema.ts';
+import { hardwareAddress } from '../../protocol/net.ts';
+import type { Infer, Schema } from '../../protocol/schema.ts';
+import { anything, bool, i32, list, nameText, nullable, record, u8, u32, u53 } from '../../protocol/schema.ts';
 import { type Deferred, type Handle, type net, type RequestContext, SystemError } from '../lib/index.ts';
-import { Card, type Remains, remainsOf, SENT_KEY, TAKEN_KEY } from './card.ts';
+import { Card, type Ring, runningRing, SENT_KEY, TAKEN_KEY } from './card.ts';
 import { type Filter, filterRecord, NO_FILTER } from './filter.ts';
 import type { Hardware, Log } from './hardware.ts';
 import { probe } from './probe.ts';
@@ -29,16 +30,18 @@ export interface DriverEffects extends Hardware {
 
 const OWNER_KEY = 'owner';
 const ADOPTED_KEY = 'adopted';
+const IDENTITY_KEY = 'identity';
 const NAME = 'ne0';
 const MTU = 1500;
 const MINIMUM_FRAME_BYTES = 14;
 const MAX_BADGE = 0xffff_ffff;
 
 const ownerRecord = record({ badge: u32, sender: u32, sequence: u53, filter: filterRecord });
+const identityRecord = record({ model: nameText, address: hardwareAddress, words: bool });
 const keptOwner = record({ lastBadge: u32, owner: nullable(ownerRecord) });
 /** Results of the last vector that took or sent frames. */
 const keptVector = record({ tag: u53, ended: i32, results: list(anything, 1024) });
-const keptRemains = record({ boundary: u8, current: u8 });
+const keptRing = record({ boundary: u8, current: u8 });
 
 interface Waiting {
   readonly request: number;
@@ -67,10 +70,13 @@ export class NetworkDriver {
     this.effects = effects;
   }
 
-  /** Brings the card to a known state, and running if somebody has it. */
+  /**
+   * Brings the card to a known state, and running if somebody has it. A card that runs as an earlier incarnation has left it is in a known state: it is not stopped, and loses nothing.
+   */
   start(): void {
-    const { effects } = this;
-    const remains = remainsOf(effects);
+    this.load();
+    if (this.resumed()) return;
+    const { effects, owner } = this;
     const found = probe(effects);
     if (typeof found === 'string') {
       this.absent = found;
@@ -78,39 +84,45 @@ export class NetworkDriver {
       return;
     }
     const mode = found.words ? '16-bit' : '8-bit';
-    effects.log(
-      `${NAME}: ${found.model} at 0x${BASE.toString(16)}, interrupt ${IRQ}, ${mode}, ${colons(found.address)}`,
-      'info',
-    );
+    const place = `at 0x${BASE.toString(16)}, interrupt ${IRQ}`;
+    effects.log(`${NAME}: ${found.model} ${place}, ${mode}, ${colons(found.address)}`, 'info');
+    effects.save(IDENTITY_KEY, identityRecord.toWire(found, []));
     this.card = new Card(effects, found, effects.log);
-    this.load();
-    if (this.owner !== null) this.card.start(this.owner.filter, this.adoptable(remains));
+    if (owner !== null) this.card.start(owner.filter);
   }
 
   private load(): void {
-    const kept = <T>(key: string, schema: { fromWire(wire: unknown, rights: Handle[]): T }): T | null => {
-      const value = this.effects.load(key);
-      return value === undefined ? null : schema.fromWire(value, []);
-    };
-    const known = kept(OWNER_KEY, keptOwner);
+    const known = this.kept(OWNER_KEY, keptOwner);
     this.owner = known?.owner ?? null;
     this.lastBadge = known?.lastBadge ?? 0;
-    this.taken = kept(TAKEN_KEY, keptVector);
-    this.sent = kept(SENT_KEY, keptVector);
+    this.taken = this.kept(TAKEN_KEY, keptVector);
+    this.sent = this.kept(SENT_KEY, keptVector);
+  }
+
+  /** What an earlier incarnation has kept, or null. */
+  private kept<T>(key: string, schema: Schema<T>): T | null {
+    const value = this.effects.load(key) ?? null;
+    return value === null ? null : schema.fromWire(value, []);
   }
 
   /** A ring is taken over once: should what is in it be what the earlier incarnation died of, the next one does without. */
-  private adoptable(remains: Remains | null): Remains | null {
-    if (remains === null) return null;
-    const last = nullable(keptRemains).fromWire(this.effects.load(ADOPTED_KEY) ?? null, []);
-    if (last?.boundary === remains.boundary && last.current === remains.current) return null;
-    this.keepAdopted(remains);
-    return remains;
+  private resumed(): boolean {
+    const { effects, owner } = this;
+    const identity = this.kept(IDENTITY_KEY, identityRecord);
+    if (identity === null || owner === null) return false;
+    const ring = runningRing(effects, identity);
+    if (ring === null) return false;
+    const last = this.kept(ADOPTED_KEY, keptRing);
+    if (last?.boundary === ring.boundary && last.current === ring.current) return false;
+    this.keepAdopted(ring);
+    this.card = new Card(effects, identity, effects.log);
+    this.card.resume(owner.filter, ring);
+    return true;
   }
 
-  private keepAdopted(remains: Remains | null): void {
-    this.adopted = remains !== null;
-    this.effects.save(ADOPTED_KEY, nullable(keptRemains).toWire(remains, []));
+  private keepAdopted(ring: Ring | null): void {
+    this.adopted = ring !== null;
+    this.effects.save(ADOPTED_KEY, nullable(keptRing).toWire(ring, []));
   }
 
   /** Frames that have come, for a request: those that an earlier incarnation took for this very one and did not come to answer, or what is in the ring. */
@@ -192,7 +204,7 @@ export class NetworkDriver {
       this.lastBadge = (this.lastBadge % MAX_BADGE) + 1;
       this.owner = { badge: this.lastBadge, sender, sequence, filter: NO_FILTER };
       this.save();
-      card.start(NO_FILTER, null);
+      card.start(NO_FILTER);
     }
     return { card: this.effects.mint(port, this.lastBadge), description: describe(card) };
   }

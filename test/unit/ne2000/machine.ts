@@ -198,6 +198,8 @@ export class Machine implements DriverEffects {
     while (run.step(this.now) === 'waiting') this.now++;
     const { keep } = checked;
     if (keep !== null) this.save(keep.key, [keep.tag, run.ended, run.results]);
+    // Between two vectors the cable has its turn.
+    this.#cable();
     if (this.dieAfter !== null && this.dieAfter-- === 0) {
       this.dieAfter = null;
       throw new Death();
