@@ -9,7 +9,7 @@
 import type { Reply } from '../../protocol/interface.ts';
 import { MAX_FRAMES } from '../../protocol/net.ts';
 import { type net, SystemError } from '../lib/index.ts';
-import { type Filter, multicastRegisters, NO_FILTER, receiveRegister } from './filter.ts';
+import { FILTER_BYTES, type Filter, multicastRegisters, NO_FILTER, receiveRegister } from './filter.ts';
 import type { Hardware, Log, VectorResult } from './hardware.ts';
 import { PortVector } from './port-vector.ts';
 import type { Identity } from './probe.ts';
@@ -78,25 +78,28 @@ export interface Ring {
  * Looks whether a card runs as this driver starts it, and has not been touched otherwise. Answers its ring; null: not so. The bits that the data sheet leaves open on page 2 read as
  * ones.
  */
-export function runningRing(hardware: Hardware, { address, words }: Identity): Ring | null {
+export function runningRing(hardware: Hardware, { address, words }: Identity, filter: Filter): Ring | null {
   const vector = new PortVector()
     .check(CR, command.STP | command.STA | command.TXP, command.STA)
     .write(CR, RUNNING | command.PAGE_2)
     .read(PSTART)
     .read(PSTOP)
+    .read(RCR)
     .read(TCR)
     .read(DCR)
     .read(IMR)
     .write(CR, RUNNING_PAGE_1)
     .read(CURR);
+  const bytes = [...address, ...multicastRegisters(filter)];
   for (const index of address.keys()) vector.read(PAR0 + index);
+  for (let index = 0; index < FILTER_BYTES; index++) vector.read(MAR0 + index);
   const { ended, results } = hardware.vector(vector.write(CR, RUNNING).read(BNRY).operations);
-  const [start, stop, transmit = 0, data = 0, mask = 0, current = 0, ...rest] = results.map(Number);
+  const [start, stop, receive = 0, transmit = 0, data = 0, mask = 0, current = 0, ...rest] = results.map(Number);
   const boundary = rest.pop() ?? 0;
   const ours = start === RING_START && stop === RING_STOP && (data & 0x7f) === dataRegister(words);
   const quiet = (transmit & 0x1f) === 0 && (mask & 0x7f) === INTERRUPTS;
-  const addressed = rest.every((byte, index) => byte === address[index]);
-  const known = ended === -1 && ours && quiet && addressed && inRing(current) && inRing(boundary);
+  const filtered = (receive & 0x3f) === receiveRegister(filter) && rest.every((byte, index) => byte === bytes[index]);
+  const known = ended === -1 && ours && quiet && filtered && inRing(current) && inRing(boundary);
   return known ? { boundary, current } : null;
 }
 
@@ -149,8 +152,8 @@ export class Card {
 
   /** Goes on with a card that runs. */
   resume(filter: Filter, { boundary }: Ring): void {
+    this.filter = filter;
     this.next = pageAfter(boundary);
-    this.setFilter(filter);
   }
 
   /** Nothing is received or sent any more, and nothing interrupts. */

