@@ -143,7 +143,7 @@ export const network = defineInterface('network', 14, {
   /** ESRCH. */
   remove_neighbour: method(9, u32, nothing),
   sockets: method(10, nothing, list(socketRow, 2048)),
-  /** Addresses of a name, from the cache or a name server. ENOENT: there is no such name, or it has no address; ETIMEDOUT: no server answers; ENETUNREACH: there is none; EINVAL. */
+  /** Addresses of a name, from the cache or a name server. ENOENT: there is no such name, or it has no address; ETIMEDOUT: no server answers; ENETUNREACH: there is none; EAGAIN: those that answer cannot tell now, or too many names are being looked for; EINVAL. */
   resolve: method(
     11,
     record({ name: text(MAX_DOMAIN_NAME_BYTES + 1), timeout: u32 }),

@@ -92,4 +92,35 @@ describe('the stack at the network `user`', () => {
     bench.wait(10);
     expect(socket.receive()).toMatchObject({ from: { address: FAR, port: 7 }, data: Buffer.from('pong') });
   });
+
+  it('finds a name through the router’s name server', () => {
+    const bench = new Cabled();
+    bench.wait(1000);
+    const results: unknown[] = [];
+    bench.stack.resolve('www.example.org', 10_000, bench.now, (resolution) => results.push(resolution));
+    bench.wait(10);
+    const server = bench.host.sockets.at(-1);
+    const query = server?.sent[0];
+    if (server === undefined || query === undefined) throw new Error('the host’s name server was not asked');
+    expect(server.to).toEqual({ address: '192.0.2.53', port: 53 });
+    const answer = Buffer.concat([query, Buffer.from('c00c00010001000000090004c0000207', 'hex')]);
+    answer.writeUInt16BE(0x8180, 2);
+    answer.writeUInt16BE(1, 6);
+    server.handler.data(answer);
+    bench.wait(10);
+    expect(results).toEqual([{ addresses: [parseIpv4('192.0.2.7')] }]);
+  });
+
+  it('goes on after a restart with its lease and its neighbours', () => {
+    const bench = new Cabled();
+    bench.wait(1000);
+    const data = Buffer.alloc(0);
+    bench.stack.raw
+      .open(1, () => {})
+      .send({ address: ROUTER, port: 0 }, buildIcmp({ type: 8, code: 0, rest: 7, data }), bench.now);
+    bench.wait(10_000);
+    const again = new Cabled(bench.keeper, bench.network);
+    expect(again.stack.configuration()).toEqual(bench.stack.configuration());
+    expect(again.stack.neighbours(again.now)).toMatchObject([{ address: ROUTER }]);
+  });
 });
