@@ -119,6 +119,21 @@ const tools = {
     about: 'Tests sockets over the loopback interface',
     operands: 'none',
   },
+  netdrv: {
+    usage: '[reset]',
+    about: 'Shows the network card, its driver and their counters',
+    details: ['reset: stops the card and starts it anew. What is in its memory is lost.'],
+    complete: (words) => (words.length === 1 ? ['reset'] : []),
+    operands: 'none',
+  },
+  net2ktest: {
+    usage: '',
+    about: 'Tests the driver of the network card',
+    details: [
+      'All of it only while nobody else has the card: after `service stop netstack`. It kills the driver once.',
+    ],
+    operands: 'none',
+  },
 } as const satisfies Descriptions;
 
 export type NetworkToolName = keyof typeof tools;

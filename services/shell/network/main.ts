@@ -6,6 +6,8 @@ import { arp } from './arp.ts';
 import { httpd } from './httpd.ts';
 import { ifconfig } from './ifconfig.ts';
 import { nc } from './nc.ts';
+import { net2ktest } from './net2ktest.ts';
+import { netdrv } from './netdrv.ts';
 import { netstacktest } from './netstacktest.ts';
 import { netstat } from './netstat.ts';
 import { nettest } from './nettest.ts';
@@ -20,6 +22,7 @@ const networkRuns: Readonly<Record<NetworkToolName, Run>> = {
   ...{ ifconfig, route, arp, netstat, nslookup },
   ...{ ping, nc, wget, httpd, traceroute, tcpdump },
   ...{ nettest, netstacktest },
+  ...{ netdrv, net2ktest },
 };
 
 runOrder(networkRuns);
