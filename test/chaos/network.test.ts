@@ -17,12 +17,12 @@ import {
 import { Random } from '../support/random.ts';
 
 /** Kills at most; what is left of the transfers then goes on in peace. */
-const KILLS = 30;
+const KILLS = 12;
 
 describe('killing the services of the network under load', () => {
   it('connections that the machine has made and accepted come to their end with every byte right', async () => {
     const random = new Random();
-    const length = 24 * MEBIBYTE;
+    const length = 4 * MEBIBYTE;
     const source = await serve((socket) => void pour(socket, length));
     const sink = await serve(collect);
     const [echo, pouring] = [await freePort(), await freePort()];
@@ -33,7 +33,7 @@ describe('killing the services of the network under load', () => {
       `user,hostfwd=tcp:127.0.0.1:${echo}-:7,hostfwd=tcp:127.0.0.1:${pouring}-:19`,
     );
     await machine.logged(/^traffic.*: serving/);
-    const data = content(6 * MEBIBYTE);
+    const data = content(MEBIBYTE);
     const incoming = Promise.all([
       exchange(echo, (socket) => socket.end(data)),
       exchange(pouring, (socket) => void socket.write(`${data.length}\n`)),
@@ -53,6 +53,6 @@ describe('killing the services of the network under load', () => {
       expect(answer, about).toBe(`${length + index} ${sha256(pattern(length + index))}`);
     }
     for (const received of await incoming) expect(sha256(received), about).toBe(sha256(data));
-    expect(kills, about).toBeGreaterThanOrEqual(8);
-  });
+    expect(kills, about).toBeGreaterThanOrEqual(4);
+  }, 180_000);
 });

@@ -1,7 +1,7 @@
 /**
  * The process around the network stack: takes messages, lets the stack work, and sends what comes of it, once in every turn of the loop.
  *
- * A turn: some messages are taken; then, until nothing changes any more, waiting requests are answered and the stack does what is due (`finish`); then the frames of the whole turn go to the driver. So
+ * A turn: a message is taken; then, until nothing changes any more, waiting requests are answered and the stack does what is due (`finish`); then the frames of the whole turn go to the driver. So
  * what a frame relies on, whatever was put into the recovery store and whatever was answered, is in the pipe before it (docs/netstack.md).
  */
 
@@ -27,9 +27,6 @@ import { Sockets } from './sockets.ts';
 import { PostedStore, type StoreEffects } from './store.ts';
 import type { OpenSocket } from './surroundings.ts';
 import { type Place, WaitingRequests } from './waiting.ts';
-
-/** Messages of one turn: more would keep acknowledgements waiting. */
-const MAX_TURN_MESSAGES = 16;
 
 /** How often in one turn the stack and those who wait for it take turns. What is left then is done in the next turn. */
 const MAX_ROUNDS = 8;
@@ -80,7 +77,10 @@ export class NetworkService implements Gathering {
   private cardName = '';
   private stopWatching: (() => void) | null = null;
   private isSettled = false;
-  private messages = 0;
+  /** Something has been begun that `finish` has to end. */
+  private hasBegun = false;
+  /** The last turn has left something to do, which goes on behind the messages that wait. */
+  private hasMore = false;
 
   /** Takes up what an earlier incarnation kept. */
   constructor(effects: ServiceEffects) {
@@ -168,7 +168,7 @@ export class NetworkService implements Gathering {
   /** Nobody has a right with this badge any more. Not believed before what comes again has come: a right may be made anew. */
   noSenders(badge: number): void {
     if (!this.isSettled) return;
-    this.messages++;
+    this.hasBegun = true;
     if (badge >>> 24 === CAPTURE_BADGE_KIND) {
       this.captures.remove(badge);
       this.watch();
@@ -177,23 +177,24 @@ export class NetworkService implements Gathering {
 
   /** The alarm has gone off. */
   alarmed(): void {
-    this.messages++;
+    this.hasBegun = true;
     this.alarm.fired();
   }
 
   // Turns of the loop
 
   get pending(): boolean {
-    return this.messages > 0;
+    return this.hasBegun || this.hasMore;
   }
 
+  /** To ask whether another message waits costs as much as a turn of its own. */
   get full(): boolean {
-    return this.messages >= MAX_TURN_MESSAGES;
+    return this.hasBegun;
   }
 
   /** Ends a turn: see the head of this file. */
   finish(): void {
-    this.messages = 0;
+    this.hasBegun = false;
     const now = this.clock.now();
     for (const place of this.arrival.changed(now)) this.dirty.add(place);
     this.link.advance(now);
@@ -205,8 +206,8 @@ export class NetworkService implements Gathering {
     this.captures.serve();
     this.link.flush();
     // What is left goes on at once, but after the messages that wait.
-    if (this.dirty.size > 0 || deadline <= now) this.messages = 1;
-    else {
+    this.hasMore = this.dirty.size > 0 || deadline <= now;
+    if (!this.hasMore) {
       const others = Math.min(this.waiting.deadline(), this.link.deadline(), this.arrival.deadline());
       this.alarm.want(Math.min(deadline, others), now);
     }
@@ -233,7 +234,7 @@ export class NetworkService implements Gathering {
       (request: unknown, context: unknown) => unknown,
     ][]) {
       wrapped[name] = (request: unknown, context: unknown) => {
-        this.messages++;
+        this.hasBegun = true;
         return handle(request, context);
       };
     }
@@ -243,7 +244,7 @@ export class NetworkService implements Gathering {
   /** The end of an asynchronous call begins a turn, too. */
   private inTurnDone<A>(done: (outcome: A) => void): (outcome: A) => void {
     return (outcome) => {
-      this.messages++;
+      this.hasBegun = true;
       done(outcome);
     };
   }
@@ -251,7 +252,12 @@ export class NetworkService implements Gathering {
   private inTurnCard(card: OpenCard): OpenCard {
     return {
       receive: (done) => card.receive(this.inTurnDone(done)),
-      transmit: (frames, done) => card.transmit(frames, this.inTurnDone(done)),
+      transmit: (frames, done) =>
+        card.transmit(frames, (outcome) => {
+          done(outcome);
+          // That all is well and nothing waits is no reason for a turn.
+          if (!outcome.ok || this.link.hasToFlush) this.hasBegun = true;
+        }),
       setFilter: (filter, done) => card.setFilter(filter, this.inTurnDone(done)),
       close: () => card.close(),
     };
