@@ -11,6 +11,7 @@ const SYSTEM_TIMEOUT_MS = 60_000;
 /** Tests of whole systems in which nothing depends on how long something takes. */
 const UNHURRIED = [
   'boot',
+  'disks',
   'files',
   'forger',
   'host-tool',

@@ -14,6 +14,12 @@ export interface TaskView {
   readonly incarnation: number;
 }
 
+/** A task that waits for what others do for it. */
+export interface Occupation {
+  readonly waitsFor: 'task' | 'device';
+  readonly turns: number;
+}
+
 /** The world as the supervisor sees it. A method throws SystemError only where it says so. */
 export interface Effects {
   /** Milliseconds since power-on. */
@@ -30,6 +36,8 @@ export interface Effects {
   hasPort(name: string): boolean;
   /** Messages delivered at the named ports of a task so far; undefined when it has taken none of its ports yet. */
   received(pid: number): number | undefined;
+  /** What a task waits for, if that is another task's answer or a device, and how often it has been given a CPU so far. */
+  occupation(pid: number): Occupation | undefined;
   /** Sends a request of the interface `service` without waiting; answers the number of the call, undefined when there is no port. Every call ends after `timeoutMs` at the latest. */
   ask(name: string, request: 'ping' | 'stop', timeoutMs: number): number | undefined;
   /** Errno of a call that has ended, 0 when it was answered; undefined while it is under way. */

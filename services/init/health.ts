@@ -1,7 +1,8 @@
 /**
  * Pings: finds the services that hang. Each is asked every second period without waiting for anyone; answers are looked up every period and when something else
  * happens. A service is hung when it has not answered for two periods, unless there is a better explanation: it is taking other messages
- * and the ping stands in its queue, or it waits for a service it depends on that is being restarted, is silent itself, or is held in the debugger.
+ * and the ping stands in its queue; it waits for a service it depends on that is being restarted, is silent itself, or is held in the debugger; or, for a minute, it is at work
+ * with others, as a file system is that checks a disk, or waits for its device.
  */
 import type { Effects } from './effects.ts';
 import type { Service } from './service.ts';
@@ -18,10 +19,13 @@ export const SILENCE_MS = 2000;
 /** The same for one that has not even taken its port: starting a program from its sources on a busy host takes seconds. */
 export const START_SILENCE_MS = 10_000;
 
+/** A service may be silent for so long while it calls others and is answered, or waits for its device. */
+export const WORK_MS = 60_000;
+
 /** Pings under way at most, so that init stays far below the bound on its outstanding calls; with more services they take turns. */
 export const MAX_PINGS = 100;
 
-type PingEffects = Pick<Effects, 'ask' | 'outcome' | 'hasPort' | 'received'>;
+type PingEffects = Pick<Effects, 'ask' | 'outcome' | 'hasPort' | 'received' | 'occupation'>;
 
 /** True for a service that has to answer pings. */
 export function isPinged(service: Service): boolean {
@@ -36,8 +40,7 @@ export function collect(service: Service, effects: PingEffects): void {
   service.ping = undefined;
   if (status !== 0) return;
   service.ready = true;
-  service.silentSince = undefined;
-  service.receivedBefore = undefined;
+  resetPings(service);
 }
 
 /**
@@ -63,6 +66,8 @@ export function ping(service: Service, now: number, effects: PingEffects): void 
 export function resetPings(service: Service): void {
   service.silentSince = undefined;
   service.receivedBefore = undefined;
+  service.turnsBefore = undefined;
+  service.workingSince = undefined;
 }
 
 /**
@@ -98,11 +103,26 @@ function isHung(service: Service, dependencies: readonly Service[], now: number,
   const busy = received !== undefined && received !== before && (before !== undefined || !service.ready);
   const silence = now - service.silentSince;
   const hung = silence >= (received === undefined ? START_SILENCE_MS : SILENCE_MS);
-  if (busy || (hung && dependencies.some((dependency) => keepsWaiting(dependency, now)))) {
+  if (
+    busy ||
+    isWorking(service, now, effects) ||
+    (hung && dependencies.some((dependency) => keepsWaiting(dependency, now)))
+  ) {
     service.silentSince = now;
     return false;
   }
   return hung;
+}
+
+/** Whether a silent service is at work with others: it waits for its device, or has been answered since the last look. */
+function isWorking(service: Service, now: number, effects: PingEffects): boolean {
+  const occupation = effects.occupation(service.pid);
+  const { turnsBefore } = service;
+  service.turnsBefore = occupation?.turns;
+  if (occupation === undefined) return false;
+  if (occupation.waitsFor === 'task' && occupation.turns === turnsBefore) return false;
+  service.workingSince ??= now;
+  return now - service.workingSince < WORK_MS;
 }
 
 /** True for a service whose callers may have to wait at the moment. */

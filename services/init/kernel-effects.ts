@@ -68,6 +68,11 @@ export function kernelEffects(port: Handle): Effects {
       const own = ipcInfo().filter((row) => row.receiver === pid && row.name !== '');
       return own.length === 0 ? undefined : own.reduce((sum, row) => sum + row.received, 0);
     },
+    occupation: (pid) => {
+      const row = taskList().find((task) => task.pid === pid);
+      if (row?.waitsFor === 'io_vector') return { waitsFor: 'device', turns: row.switches };
+      return row?.waitsFor === 'ipc_call' ? { waitsFor: 'task', turns: row.switches } : undefined;
+    },
     ask: (name, request, timeoutMs) => {
       const target = portOf(name);
       if (target === undefined) return undefined;

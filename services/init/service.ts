@@ -86,6 +86,10 @@ export interface Service extends StoredService {
   silentSince: number | undefined;
   /** Messages it had received at the last look, taken while it is silent. */
   receivedBefore: number | undefined;
+  /** How often it had been given a CPU at the last look, taken while it is silent. */
+  turnsBefore: number | undefined;
+  /** Since when it is silent and works. */
+  workingSince: number | undefined;
   /** The next incarnation runs under the debugger. */
   inspectNext: boolean;
   /** While the debugger's address is waited for: the end of that wait. */
@@ -123,6 +127,8 @@ export function newService(manifest: ManifestRow, problem: string | undefined): 
     pingedAt: 0,
     silentSince: undefined,
     receivedBefore: undefined,
+    turnsBefore: undefined,
+    workingSince: undefined,
     inspectNext: false,
     inspectUntil: undefined,
     whenGone: [],

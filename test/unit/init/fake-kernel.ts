@@ -4,7 +4,7 @@
 import { errno, SystemError } from '../../../protocol/errno.ts';
 import type { ManifestRow } from '../../../protocol/records.ts';
 import { type SignalName, signals } from '../../../protocol/signal.ts';
-import type { Effects, TaskView } from '../../../services/init/effects.ts';
+import type { Effects, Occupation, TaskView } from '../../../services/init/effects.ts';
 import type { End } from '../../../services/init/policy.ts';
 import { Supervisor } from '../../../services/init/supervisor.ts';
 
@@ -17,6 +17,8 @@ export interface Behaviour {
   readonly end?: End;
   /** When it stops answering. */
   readonly hangsAfter?: number;
+  /** What it does while it hangs: it waits for its device, calls others and is answered, or waits for an answer that does not come. */
+  readonly occupied?: 'device' | 'calls' | 'waits';
   /** Takes messages, but never gets to its pings: a long queue. */
   readonly busy?: boolean;
   readonly ignoresStop?: boolean;
@@ -249,6 +251,13 @@ export class FakeKernel implements Effects {
 
   hasPort(name: string): boolean {
     return this.ports.has(name);
+  }
+
+  occupation(pid: number): Occupation | undefined {
+    const occupied = this.table.find((task) => task.pid === pid)?.behaviour.occupied;
+    if (occupied === undefined) return undefined;
+    const turns = occupied === 'calls' ? this.time : 7;
+    return { waitsFor: occupied === 'device' ? 'device' : 'task', turns };
   }
 
   received(pid: number): number | undefined {
