@@ -36,6 +36,9 @@ const TICK_MS = 1000;
 const PAUSE_MS = 100;
 const MAX_ACCEPT_FAILURES = 50;
 
+/** Connections that are asked for at the same time, so that many clients that come at once do not wait for one another. */
+const ACCEPTS = 8;
+
 /** See the head of this file. */
 class Server implements ConnectionServer {
   readonly cache: FileCache;
@@ -62,7 +65,7 @@ class Server implements ConnectionServer {
 
   /** Serves until nobody can be accepted any more. Throws CommandError. */
   run(): void {
-    this.accept();
+    for (let calls = 0; calls < ACCEPTS; calls += 1) this.accept();
     this.loop.run();
     if (this.failure !== null) throw new CommandError(`accept: ${reasonOf(this.failure)}`);
   }

@@ -155,10 +155,11 @@ class Download {
       return;
     }
     if (status < 200 || status > 299) throw new CommandError(`${this.options.url}: ${status} ${reason}`);
-    const start = status === 206 ? this.startOf(head, present) : 0;
+    const range = status === 206 ? this.partOf(head, present) : { start: 0, size: null };
+    const { start } = range;
     if (present > 0 && start === 0) this.say('The server does not send parts: it is fetched from the beginning.\n');
     const length = ResponseReader.lengthOf(head);
-    const total = length === null ? null : start + length;
+    const total = length === null ? range.size : start + length;
     const type = fields.get('content-type') ?? 'no type';
     this.say(`Length: ${total === null ? 'unspecified' : `${total} (${shortSize(total)})`} [${type}]\n`);
     const path = this.options.file !== null || start > 0 || this.options.resume ? name : this.freeName(name);
@@ -167,12 +168,12 @@ class Download {
     else this.saveTo(path, pieces, start, total);
   }
 
-  /** Where a part begins, which has to be where the file ends. */
-  private startOf({ fields }: ResponseHead, present: number): number {
+  /** Where a part begins, which has to be where the file ends, and how large the whole is, if that is known. */
+  private partOf({ fields }: ResponseHead, present: number): { start: number; size: number | null } {
     const range = parseContentRange(fields.get('content-range') ?? '');
     if (present === 0 || range === undefined || range.start !== present)
       throw new CommandError(`${this.options.url}: the server sends another part than was asked for`);
-    return range.start;
+    return range;
   }
 
   private saveTo(path: string, pieces: Iterable<Uint8Array>, start: number, total: number | null): void {
