@@ -1,4 +1,5 @@
 /** The network commands in whole machines, with the host's own HTTP and sockets as peers. */
+import { once } from 'node:events';
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -37,8 +38,7 @@ describe('commands', () => {
         'netstat -rn',
         'netstat -tuln',
       ],
-      ...['netstat -s | grep -c sent', `ping -c 3 -i 0.1 ${ROUTER}`, `ping -q -c 1 -s 65507 127.0.0.1; echo status $?`],
-      ...['ping -c 1 -W 0.2 127.0.0.1 -t 5', 'ping nobody.invalid; echo status $?', 'ping; echo status $?'],
+      ...[`ping -c 3 -i 0.1 ${ROUTER}`, `ping -q -c 1 -s 65507 127.0.0.1; echo status $?`],
       ...['nslookup localhost', `traceroute -q 1 -w 2 ${ROUTER}`, 'nc -zv 127.0.0.1 1-3; echo status $?'],
       ...['ifconfig ne0 10.0.2.20/24', 'ifconfig ne0', 'route add default gw 10.0.2.2', `ping -c 1 ${ROUTER}`],
       ...['route add 10.9.0.0/16 gw 10.0.2.3', 'route del 10.9.0.0/16', 'route del 10.9.0.0/16; echo status $?'],
@@ -58,7 +58,6 @@ describe('commands', () => {
     );
     expect(text).toMatch(/3 packets transmitted, 3 received, 0% packet loss, time \d+ms\nrtt min\/avg\/max\/mdev = /);
     expect(text).toMatch(/1 packets transmitted, 1 received, 0% packet loss[^\n]*\n[^\n]*\nstatus 0/);
-    expect(text).toMatch(/ping: nobody\.invalid: .*\n/);
     expect(text).toContain('Name: localhost\nAddress: 127.0.0.1\n');
     expect(text).toMatch(/ 1 {2}10\.0\.2\.2 {2}[\d.]+ ms\n/);
     expect(text).toMatch(/connect to 127\.0\.0\.1 port 3 \(tcp\) failed: connection refused/);
@@ -215,26 +214,44 @@ describe('httpd', () => {
 
   it('serves 256 connections at once, and a slow client harms nobody', async () => {
     const { port } = await startServer(['head -c 1024 /dev/zero > /d/kilobyte']);
-    const slow = net.connect(port, '127.0.0.1');
-    slow.on('error', () => undefined);
-    slow.write('GET / HT');
-    const agent = new http.Agent({ keepAlive: true, maxSockets: 256 });
-    const one = () =>
-      new Promise<number>((resolve, reject) => {
-        http
-          .get({ host: '127.0.0.1', port, path: '/kilobyte', agent }, (response) => {
-            let bytes = 0;
-            response.on('data', (data: Buffer) => {
-              bytes += data.length;
-            });
-            response.on('end', () => resolve(bytes));
-          })
-          .on('error', reject);
+    const sockets: net.Socket[] = [];
+    /** Opens connections, which stay. More at once than may wait to be accepted would have some of them come late. */
+    const open = (count: number): Promise<unknown> =>
+      Promise.all(
+        Array.from({ length: count }, async () => {
+          const socket = net.connect(port, '127.0.0.1');
+          sockets.push(socket);
+          await once(socket, 'connect');
+        }),
+      );
+    const request = (socket: net.Socket): Promise<void> =>
+      new Promise((resolve, reject) => {
+        let text = '';
+        const take = (data: Buffer): void => {
+          text += data.toString('latin1');
+          if (!text.endsWith(`\r\n\r\n${'\0'.repeat(1024)}`)) return;
+          socket.off('data', take);
+          resolve();
+        };
+        socket.on('data', take);
+        socket.on('close', () => reject(new Error(`a connection ended after '${text.slice(0, 100)}'`)));
+        socket.on('error', reject);
+        socket.write('GET /kilobyte HTTP/1.1\r\nHost: x\r\n\r\n');
       });
-    const sizes = await Promise.all(Array.from({ length: 512 }, one));
-    expect(sizes.every((size) => size === 1024)).toBe(true);
-    agent.destroy();
-    slow.destroy();
+    await open(1);
+    const [slow] = sockets.splice(0);
+    slow?.write('GET / HT');
+    for (let batch = 0; batch < 4; batch += 1) {
+      await open(64);
+      await Promise.all(sockets.slice(-64).map(request));
+    }
+    await Promise.all(sockets.map(request));
+    expect(sockets).toHaveLength(256);
+    for (const socket of [slow, ...sockets])
+      socket
+        ?.removeAllListeners()
+        .on('error', () => undefined)
+        .destroy();
   });
 });
 
@@ -271,7 +288,7 @@ describe.skipIf(nodePty === null)(`in a terminal${whyNoTerminal}`, () => {
     machine.type(`ping -i 0.1 ${ROUTER}\r`);
     await machine.see(/icmp_seq=3 /);
     machine.type(CTRL_C);
-    await machine.see(/\^C\r+\n--- 10\.0\.2\.2 ping statistics ---\r+\n\d+ packets transmitted, \d+ received/);
+    await machine.see(/\^C[\s\S]*--- 10\.0\.2\.2 ping statistics ---\r+\n\d+ packets transmitted, \d+ received/);
     await machine.prompt();
     expect(await machine.run('echo $?')).toBe('130\n');
     machine.type('nc -l 9000\r');
