@@ -29,7 +29,7 @@ describe('killing the services of the network under load', () => {
     const fetches = [`fetch-${source}-1`, `fetch-${source}-2`];
     const pushes = [`push-${sink}-${length}`, `push-${sink}-${length + 1}`];
     const machine = startNetworkMachine(
-      ['traffic', ...fetches, ...pushes],
+      ['traffic', 'task-reporter', ...fetches, ...pushes],
       `user,hostfwd=tcp:127.0.0.1:${echo}-:7,hostfwd=tcp:127.0.0.1:${pouring}-:19`,
     );
     await machine.logged(/^traffic.*: serving/);

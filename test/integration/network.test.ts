@@ -79,7 +79,10 @@ describe('killing services of the network during transfers', () => {
       const sink = await serve(collect);
       const echo = await freePort();
       const names = [`fetch-${source}-${length}`, `push-${sink}-${length}`];
-      const machine = startNetworkMachine(['traffic', ...names], `user,hostfwd=tcp:127.0.0.1:${echo}-:7`);
+      const machine = startNetworkMachine(
+        ['traffic', 'task-reporter', ...names],
+        `user,hostfwd=tcp:127.0.0.1:${echo}-:7`,
+      );
       await machine.logged(/^traffic.*: serving/);
       const data = content(MEBIBYTE);
       const echoed = exchange(echo, (socket) => socket.end(data));

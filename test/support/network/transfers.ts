@@ -19,9 +19,11 @@ export interface Result {
   readonly [field: string]: unknown;
 }
 
-/** A machine with the test services of these names; `traffic` serves, others are of test/services/network-user. */
+/**
+ * A machine with the test services of these names; `traffic` serves, `task-reporter` is there for `kill` (it takes its share of a slow host), others are of test/services/network-user.
+ */
 export function startNetworkMachine(names: readonly string[], netdev = 'user'): TestMachine {
-  const users = names.filter((name) => name !== 'traffic');
+  const users = names.filter((name) => name !== 'traffic' && name !== 'task-reporter');
   return startMachine({
     services: [
       ...standardServices(),
@@ -33,7 +35,9 @@ export function startNetworkMachine(names: readonly string[], netdev = 'user'): 
         dependsOn: ['netstack'],
         restart: 'never',
       })),
-      { name: 'task-reporter', entry: 'test/services/task-reporter', restart: 'always' },
+      ...names
+        .filter((name) => name === 'task-reporter')
+        .map((name) => ({ name, entry: 'test/services/task-reporter', restart: 'always' })),
     ],
     options: ['--no-disk', '--netdev', netdev],
   });

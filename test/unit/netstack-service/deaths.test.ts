@@ -5,9 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { SystemError } from '../../../protocol/errno.ts';
 import { Random } from '../../support/random.ts';
 import type { Host } from './host.ts';
-import { connect, failure, listen, type Program, TestSocket, World } from './world.ts';
+import { addressOf, connect, failure, listen, type Program, TestSocket, World } from './world.ts';
 
 const PORT = 7;
+const LOOPBACK = 0x7f000001;
 
 /** Bytes that differ everywhere. */
 function pattern(length: number): Buffer {
@@ -57,11 +58,11 @@ function* receiver(socket: TestSocket, length: number, done: (data: Buffer) => v
  * Sends data and takes it back. A connection that the other side has not kept yet when it dies ends with a reset (docs/netstack.md), and one that comes before it listens is refused: only then
  * it may have to be made anew.
  */
-function* client(host: Host, data: Buffer, world: World, done: (data: Buffer) => void): Program {
+function* client(host: Host, address: number, data: Buffer, world: World, done: (data: Buffer) => void): Program {
   for (let attempt = 1; ; attempt++) {
     let socket: TestSocket | null = null;
     try {
-      socket = yield* connect(host, 2, PORT);
+      socket = yield* connect(host, address, PORT);
       yield* socket.send(data.subarray(0, 1));
       const [first] = yield* socket.receive(1);
       expect(first).toBe(data[0]);
@@ -96,7 +97,7 @@ function exchange(length: number, prepare: (client: Host, server: Host, world: W
   let received: Buffer | null = null;
   prepare(first, second, world);
   world.start(echoServer(second, 1));
-  world.start(client(first, data, world, (got) => (received = got)));
+  world.start(client(first, addressOf(2), data, world, (got) => (received = got)));
   world.run();
   expect(received === null ? 'nothing' : Buffer.compare(received, data)).toBe(0);
   return world;
@@ -160,6 +161,33 @@ describe('a transfer in both directions', () => {
           world.hosts.reduce((sum, host) => sum + host.deaths, 0),
           `seed ${seed + round}`,
         ).toBeGreaterThanOrEqual(2);
+        expectClean(world);
+      });
+    }
+  });
+});
+
+describe('a connection of a machine to itself', () => {
+  it('survives deaths, which both of its ends die', () => {
+    const { seed } = new Random();
+    for (let round = 0; round < 10; round++) {
+      withSeed(seed + round, () => {
+        const random = new Random(seed + round);
+        const world = new World(1);
+        const host = world.addHost(1);
+        let left = 8;
+        host.nextFate = () => ({
+          effects: left-- > 0 ? 10 + random.below(60) : Number.POSITIVE_INFINITY,
+          happens: random.next() < 0.5,
+        });
+        host.fate = host.nextFate();
+        const data = pattern(40_000);
+        let received: Buffer = Buffer.alloc(0);
+        world.start(echoServer(host, 1));
+        world.start(client(host, LOOPBACK, data, world, (got) => (received = got)));
+        world.run();
+        expect(Buffer.compare(received, data)).toBe(0);
+        expect(host.deaths).toBeGreaterThan(0);
         expectClean(world);
       });
     }

@@ -186,11 +186,11 @@ export function* listen(host: Host, port: number, backlog = 16): Program<TestSoc
   return socket;
 }
 
-/** A connection to a machine. */
-export function* connect(host: Host, to: number, port: number, timeout = 0xffffffff): Program<TestSocket> {
+/** A connection to an address. */
+export function* connect(host: Host, address: number, port: number, timeout = 0xffffffff): Program<TestSocket> {
   const socket = yield* TestSocket.open(host, 'stream');
   try {
-    yield* socket.call('connect', { remote: { address: addressOf(to), port }, timeout });
+    yield* socket.call('connect', { remote: { address, port }, timeout });
   } catch (error) {
     socket.close();
     throw error;
