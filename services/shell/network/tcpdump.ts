@@ -102,13 +102,16 @@ function readFile(context: CommandContext, path: string, sink: Sink): void {
 }
 
 /** Shows what goes by, until ^C or enough has come. Throws CommandError, BrokenPipe. */
-function watch(context: CommandContext, right: Handle, sink: Sink): void {
+function watch(context: CommandContext, right: Handle, sink: Sink, name: string): void {
   const loop = new EventLoop();
   const server = loop.client(captureInterface, right);
   let seen = 0;
   let dropped = 0;
   let failures = 0;
+  // From here on ^C ends it with its sums.
   loop.signals(() => loop.finish());
+  const link = 'link-type EN10MB (Ethernet)';
+  context.descriptors.complain(`listening on ${name}, ${link}, snapshot length ${MAX_CAPTURED_BYTES} bytes`);
   const next = (): void =>
     server.receive({ timeout: FOREVER }, (outcome) => {
       if (outcome.ok) {
@@ -163,11 +166,7 @@ export function tcpdump(context: CommandContext): number {
     const sink = new Sink(context, filter, most, text, output);
     if (read !== undefined) readFile(context, read, sink);
     else if (right !== null) {
-      const link = 'link-type EN10MB (Ethernet)';
-      context.descriptors.complain(
-        `listening on ${name ?? 'any'}, ${link}, snapshot length ${MAX_CAPTURED_BYTES} bytes`,
-      );
-      watch(context, right, sink);
+      watch(context, right, sink, name ?? 'any');
     }
     sink.flush();
     return 0;
