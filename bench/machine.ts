@@ -6,10 +6,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { root } from './program.ts';
 
 /** The built kernel. */
 export const kernelFile = path.join(root, 'dist/kernel.cjs');
+
+const configurationFile = path.join(root, 'services.json');
 
 /** A manifest as it stands in the configuration file. */
 export interface BenchManifest {
@@ -20,10 +23,12 @@ export interface BenchManifest {
 /** What to run. */
 export interface Scenario {
   readonly services: readonly BenchManifest[];
-  /** For the scenario's service. */
-  readonly order?: object;
+  /** For the scenario's service; or a line for the shell. */
+  readonly order?: object | string;
   /** Further options of the command line. */
   readonly options?: readonly string[];
+  /** Words in front of the command, of a program that becomes the machine. */
+  readonly launcher?: readonly string[];
 }
 
 /** Longest run of a scenario, in milliseconds. */
@@ -40,13 +45,14 @@ export class BenchMachine {
   private stderr = '';
 
   /** Starts the machine; its files go to `folder`. */
-  constructor(folder: string, { services, order = {}, options = ['--no-disk'] }: Scenario) {
+  constructor(folder: string, { services, order = {}, options = ['--no-disk'], launcher = [] }: Scenario) {
     const name = path.join(folder, `machine-${machines++}`);
     this.logFile = `${name}.log`;
     fs.writeFileSync(`${name}.json`, JSON.stringify({ services }));
     const words = [kernelFile, '--services', `${name}.json`, '--log', this.logFile, '--quiet'];
-    words.push('--exec', JSON.stringify(order), ...options);
-    this.process = spawn(process.execPath, words, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+    words.push('--exec', typeof order === 'string' ? order : JSON.stringify(order), ...options);
+    const [program = '', ...rest] = [...launcher, process.execPath, ...words];
+    this.process = spawn(program, rest, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
     this.process.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text;
     });
@@ -65,6 +71,25 @@ export class BenchMachine {
     return this.lines()
       .filter((text) => text.startsWith('RESULT '))
       .map((text) => JSON.parse(text.slice('RESULT '.length)) as T);
+  }
+
+  /** Waits until the log has a matching line, and answers the match. Fails when the machine ends first, or after the time. */
+  async logged(pattern: RegExp, milliseconds = 20_000): Promise<RegExpExecArray> {
+    const deadline = performance.now() + milliseconds;
+    for (;;) {
+      const found = this.lines().map((line) => pattern.exec(line));
+      const first = found.find((match) => match !== null);
+      if (first) return first;
+      if (this.process.exitCode !== null || performance.now() > deadline)
+        throw new Error(`${pattern} was not logged in time\n${this.report()}`);
+      await delay(20);
+    }
+  }
+
+  /** Ends the machine. */
+  async stop(): Promise<void> {
+    this.process.kill('SIGTERM');
+    await this.ended;
   }
 
   /** What the log and the kernel's stderr say, for an error message. */
@@ -89,11 +114,14 @@ export async function runScenario<T>(folder: string, scenario: Scenario): Promis
   return result;
 }
 
+/** The manifests of the standard configuration. */
+export function standardManifests(): readonly BenchManifest[] {
+  return (JSON.parse(fs.readFileSync(configurationFile, 'utf8')) as { services: BenchManifest[] }).services;
+}
+
 /** The standard manifest of a service, with its own entry. */
 export function standardManifest(name: string): BenchManifest {
-  const file = path.join(root, 'services.json');
-  const { services } = JSON.parse(fs.readFileSync(file, 'utf8')) as { services: BenchManifest[] };
-  const found = services.find((manifest) => manifest.name === name);
-  if (found === undefined) throw new Error(`${file} has no ${name}`);
+  const found = standardManifests().find((manifest) => manifest.name === name);
+  if (found === undefined) throw new Error(`${configurationFile} has no ${name}`);
   return found;
 }

@@ -15,9 +15,13 @@ import { Compiler } from './peers.ts';
 import { root } from './program.ts';
 import type { Bench, Row, RowResult } from './row.ts';
 import { bootRow } from './rows/boot.ts';
+import { driverKillsRow } from './rows/driver-kills.ts';
 import { appendSync, cachedRead, manyFiles, memory, mountAfterCrash, sequentialFile } from './rows/files.ts';
 import { growth } from './rows/growth.ts';
+import { httpdRow } from './rows/httpd.ts';
+import { bulkRow, idleRow } from './rows/network.ts';
 import { nullCall } from './rows/null-call.ts';
+import { pingRow } from './rows/ping.ts';
 import { recovery } from './rows/recovery.ts';
 import { largeRpc, pageRpc, smallRpc } from './rows/rpc.ts';
 import { sequentialRead } from './rows/sequential-read.ts';
@@ -26,6 +30,7 @@ import { heading, text } from './table.ts';
 const rows: readonly Row[] = [
   ...[smallRpc, pageRpc, largeRpc, nullCall, bootRow, recovery, sequentialRead, growth],
   ...[sequentialFile, cachedRead, manyFiles, appendSync, mountAfterCrash, memory],
+  ...[pingRow, bulkRow, httpdRow, idleRow, driverKillsRow],
 ];
 
 /** What was measured where. */

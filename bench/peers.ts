@@ -8,6 +8,11 @@ const ONE_CPU = ['taskset', '-c'];
 
 const folder = path.join(import.meta.dirname, 'peers');
 
+/** A command that runs a peer in Node, for a host of its own. */
+export function nodePeerCommand(name: string, ...words: readonly (string | number)[]): string {
+  return [process.execPath, path.join(folder, `${name}.mjs`), ...words].join(' ');
+}
+
 /** Figures of a peer that runs in Node. */
 export function nodePeer(name: string, ...words: readonly (string | number)[]): Promise<Record<string, number[]>> {
   return figuresOf(process.execPath, [path.join(folder, `${name}.mjs`), ...words.map(String)]);
@@ -37,13 +42,14 @@ export class Compiler {
     return new Compiler(target, '');
   }
 
+  /** The file of a program in C. */
+  program(name: string): string {
+    return path.join(this.target, name);
+  }
+
   /** Figures of a program in C, kept on one CPU of the host if `cpu` names one. */
   run(name: string, cpu: string, ...words: readonly number[]): Promise<Record<string, number[]>> {
-    const [file = '', ...rest] = [
-      ...(cpu === '' ? [] : [...ONE_CPU, cpu]),
-      path.join(this.target, name),
-      ...words.map(String),
-    ];
+    const [file = '', ...rest] = [...(cpu === '' ? [] : [...ONE_CPU, cpu]), this.program(name), ...words.map(String)];
     return figuresOf(file, rest);
   }
 }
