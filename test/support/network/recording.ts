@@ -4,6 +4,7 @@ import fs from 'node:fs';
 const MAGIC = 0xa1b23c4d;
 const FILE_HEADER_BYTES = 24;
 const RECORD_HEADER_BYTES = 16;
+const PIECE_BYTES = 1 << 20;
 
 /** A frame with its time in seconds, and its number as Wireshark counts. */
 export interface RecordedFrame {
@@ -39,18 +40,33 @@ export interface Segment {
   readonly options: SegmentOptions;
 }
 
-/** The frames of a file, in order. */
+/** The frames of a file, in order. Their bytes may be kept. */
 export function* framesIn(file: string): Generator<RecordedFrame> {
-  const all = fs.readFileSync(file);
-  if (all.readUInt32LE(0) !== MAGIC) throw new Error(`${file} is no recording with nanoseconds`);
-  let number = 0;
-  for (let at = FILE_HEADER_BYTES; at + RECORD_HEADER_BYTES <= all.length; ) {
-    const time = all.readUInt32LE(at) + all.readUInt32LE(at + 4) / 1e9;
-    const length = all.readUInt32LE(at + 8);
-    const start = at + RECORD_HEADER_BYTES;
-    number += 1;
-    yield { number, time, bytes: all.subarray(start, start + length) };
-    at = start + length;
+  const descriptor = fs.openSync(file, 'r');
+  try {
+    let bytes = Buffer.alloc(0);
+    let number = 0;
+    for (let at = FILE_HEADER_BYTES, first = true; ; ) {
+      const next = Buffer.alloc(PIECE_BYTES);
+      const count = fs.readSync(descriptor, next);
+      bytes = Buffer.concat([bytes, next.subarray(0, count)]);
+      if (first && bytes.readUInt32LE(0) !== MAGIC) throw new Error(`${file} is no recording with nanoseconds`);
+      first = false;
+      while (at + RECORD_HEADER_BYTES <= bytes.length) {
+        const start = at + RECORD_HEADER_BYTES;
+        const end = start + bytes.readUInt32LE(at + 8);
+        if (end > bytes.length) break;
+        const time = bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) / 1e9;
+        number += 1;
+        yield { number, time, bytes: bytes.subarray(start, end) };
+        at = end;
+      }
+      if (count === 0) return;
+      bytes = bytes.subarray(at);
+      at = 0;
+    }
+  } finally {
+    fs.closeSync(descriptor);
   }
 }
 
