@@ -37,9 +37,7 @@ describe.skipIf(missing !== '')(`programs of the machine and of Linux ${missing}
 
   it('httpd serves curl: files, types, ranges, directories, errors', async () => {
     await lab.shell('httpd -p 80 /site &');
-    await lab.linux.run(
-      `curl -s --retry 20 --retry-connrefused --retry-delay 0 -o /dev/null http://${MACHINE}/small.txt`,
-    );
+    await lab.listens(80);
     const curl = (words: string): Promise<string> => lab.linux.run(`curl -s -m 20 ${words}`);
     expect(await curl(`http://${MACHINE}/small.txt`)).toBe('hello\n');
     expect(await curl(`http://${MACHINE}/data | sha256sum`)).toBe(`${sum}  -\n`);

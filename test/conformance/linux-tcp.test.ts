@@ -69,7 +69,7 @@ describe.skipIf(missing !== '')(`TCP between Linux and the machine ${missing}`, 
     const data = Buffer.alloc(1_000_003, 'netcat between two systems. ');
     const sum = createHash('sha256').update(data).digest('hex');
     await lab.shell('nc -l 6000 > /received &');
-    await lab.shell('until netstat -l | grep -q 6000; do sleep 0.05; done');
+    await lab.listens(6000);
     await lab.linux.run(`nc -N ${MACHINE} 6000`, 30_000, data);
     expect(await lab.shell('wait; sha256sum < /received')).toBe(`${sum}  -\n`);
     const back = lab.linux.start('nc -l 6001 | sha256sum');

@@ -15,6 +15,7 @@ export const MACHINE = '10.0.3.2';
 /** Station address of the machine's card. */
 export const MACHINE_HARDWARE = '52:54:00:12:34:56';
 const INTERFACE = 'vros0';
+const LISTEN_MILLISECONDS = 10_000;
 
 /** How to set up a lab. */
 export interface LabSettings {
@@ -103,6 +104,16 @@ export class NetworkLab {
     const row = rows.find((text) => text.endsWith(` ${name}`));
     if (row === undefined) throw new Error(`no task ${name}:\n${rows.join('\n')}`);
     return Number(row.trim().split(/ +/)[1]);
+  }
+
+  /** Waits until the machine listens on a TCP port. */
+  async listens(port: number): Promise<void> {
+    const deadline = performance.now() + LISTEN_MILLISECONDS;
+    for (;;) {
+      const rows = await this.shell('netstat -ltn');
+      if (new RegExp(`[:.]${port}\\s`).test(rows)) return;
+      if (performance.now() > deadline) throw new Error(`nobody listens on ${port}:\n${rows}`);
+    }
   }
 
   /** Ends the machine in order, so that the recording is whole. Answers its exit status. */
