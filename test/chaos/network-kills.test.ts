@@ -12,7 +12,7 @@ describe.skipIf(missing !== '')(`transfers with Linux under kills ${missing}`, (
   let lab: NetworkLab;
   beforeAll(async () => {
     lab = await NetworkLab.start({ services: [...trafficServices('traffic'), taskReporter] });
-    await lab.machine.logged(/traffic: serving/);
+    await lab.machine.logged(/traffic\[\d+\]: serving/);
   });
   afterAll(() => lab?.close());
 

@@ -32,7 +32,7 @@ describe.skipIf(missing !== '')(`hostile peers ${missing}`, () => {
 
   beforeAll(async () => {
     lab = await NetworkLab.start({ services: trafficServices('traffic') });
-    await lab.machine.logged(/traffic: serving/);
+    await lab.machine.logged(/traffic\[\d+\]: serving/);
     await ask(lab, peerCommand('fetch', MACHINE, 19, 4_000_000));
     const found = [];
     for (const name of ['netstack', 'ne2000', 'traffic']) {

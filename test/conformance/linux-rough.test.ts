@@ -23,7 +23,7 @@ describe.skipIf(missing !== '')(`a rough cable between Linux and the machine ${m
   let lab: NetworkLab;
   beforeAll(async () => {
     lab = await NetworkLab.start({ rough: true, services: trafficServices('traffic') });
-    await lab.machine.logged(/traffic: serving/);
+    await lab.machine.logged(/traffic\[\d+\]: serving/);
   });
   afterAll(() => lab?.close());
 

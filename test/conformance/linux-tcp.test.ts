@@ -28,8 +28,8 @@ describe.skipIf(missing !== '')(`TCP between Linux and the machine ${missing}`, 
   let lab: NetworkLab;
   beforeAll(async () => {
     lab = await NetworkLab.start({ services: trafficServices('traffic', 'traffic1') });
-    await lab.machine.logged(/traffic: serving/);
-    await lab.machine.logged(/traffic1: serving/);
+    await lab.machine.logged(/traffic\[\d+\]: serving/);
+    await lab.machine.logged(/traffic1\[\d+\]: serving/);
   });
   afterAll(() => lab?.close());
 

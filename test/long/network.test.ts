@@ -42,7 +42,7 @@ function say(text: string): void {
 
 async function start(rough: boolean): Promise<NetworkLab> {
   const lab = await NetworkLab.start({ rough, services: [...trafficServices('traffic'), taskReporter] });
-  await lab.machine.logged(/traffic: serving/);
+  await lab.machine.logged(/traffic\[\d+\]: serving/);
   return lab;
 }
 
