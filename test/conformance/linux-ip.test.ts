@@ -44,8 +44,8 @@ describe.skipIf(missing !== '')(`IP between Linux and the machine ${missing}`, (
     }
   });
 
-  it('answers pings in a flood, each once', async () => {
-    const output = await lab.linux.run(`ping -f -c 400 -w 20 ${MACHINE}`);
+  it('answers pings in quick succession, each once', async () => {
+    const output = await lab.linux.run(`ping -c 400 -i 0.003 -W 2 -w 20 ${MACHINE}`);
     expect(output).toMatch(/400 received, 0% packet loss/);
     expect(output).not.toMatch(/duplicates|errors/);
   });

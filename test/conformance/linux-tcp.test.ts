@@ -56,8 +56,8 @@ describe.skipIf(missing !== '')(`TCP between Linux and the machine ${missing}`, 
         ...{ bytes, wrong: 0 },
       });
     }
-    const small = await ask<Transfer>(lab, peerCommand('trickle', MACHINE, 9, 20_000, 7));
-    expect(small).toMatchObject({ bytes: 20_000, wrong: 0 });
+    const small = await ask<Transfer>(lab, peerCommand('trickle', MACHINE, 9, 7000, 7));
+    expect(small).toMatchObject({ bytes: 7000, wrong: 0 });
   });
 
   it('waits for a receiver whose window is shut, and goes on', async () => {
@@ -111,10 +111,8 @@ describe.skipIf(missing !== '')(`TCP between Linux and the machine ${missing}`, 
   });
 
   it('holds back connections beyond the backlog', async () => {
-    const { established } = await ask<{ established: number }>(lab, peerCommand('backlog', MACHINE, 11, 30));
-    // As on Linux, one more than the backlog of 2 may wait.
-    expect(established).toBeGreaterThanOrEqual(2);
-    expect(established).toBeLessThanOrEqual(3);
+    // Nobody accepts, and two may wait: the others' SYNs get no answer, so that they try again later.
+    expect(await ask(lab, peerCommand('backlog', MACHINE, 11, 6))).toEqual({ established: 2, waiting: 4, refused: 0 });
   });
 
   it('serves iperf3 in both directions', async () => {

@@ -165,28 +165,23 @@ def wasreset(host, port):
 
 
 def backlog(host, port, count):
-    """Half a second after the last SYN-ACK that came, nobody else is established."""
-    selector = selectors.DefaultSelector()
+    """One after the other, so that the other end knows of each before the next one comes."""
     opened = []
+    results = {"established": 0, "waiting": 0, "refused": 0}
     for _ in range(int(count)):
         connection = socket.socket()
-        connection.setblocking(False)
-        connection.connect_ex((host, int(port)))
-        selector.register(connection, selectors.EVENT_WRITE)
+        connection.settimeout(0.4)
         opened.append(connection)
-    established = refused = 0
-    while events := selector.select(1.5):
-        for key, _ in events:
-            selector.unregister(key.fileobj)
-            if key.fileobj.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                refused += 1
-            else:
-                established += 1
-        if len(selector.get_map()) == 0:
-            break
+        try:
+            connection.connect((host, int(port)))
+            results["established"] += 1
+        except TimeoutError:
+            results["waiting"] += 1
+        except ConnectionRefusedError:
+            results["refused"] += 1
     for connection in opened:
         connection.close()
-    return {"established": established, "refused": refused}
+    return results
 
 
 def refused(host, port):

@@ -118,7 +118,7 @@ export class TcpConnection extends Machine {
   write(offset: number, data: Uint8Array): number {
     const there = this.queue.end - offset;
     if (there < 0) throw new SystemError('EINVAL', `the stream ends at ${this.queue.end}, before ${offset}`);
-    if (this.state === 'closed') throw new SystemError(this.error ?? 'EPIPE', 'the connection has ended');
+    if (this.state === 'closed') throw new SystemError(this.error ?? 'EPIPE');
     if (!this.synchronised) throw new SystemError('ENOTCONN', 'the connection is not established');
     if (there >= data.length) return data.length;
     if (this.sendClosed) throw new SystemError('EPIPE', 'the connection is closed for sending');
@@ -155,7 +155,7 @@ export class TcpConnection extends Machine {
     }
     if (data === 'lost' || data === 'beyond') throw new SystemError('EINVAL', `nothing can be read at ${offset}`);
     if (data === 'wait' && this.state === 'closed') {
-      if (this.error !== null) throw new SystemError(this.error, 'the connection has ended');
+      if (this.error !== null) throw new SystemError(this.error);
       return 'end';
     }
     if (data instanceof Buffer) {
