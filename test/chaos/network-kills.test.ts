@@ -6,7 +6,9 @@ import { missingForNetwork } from '../support/network/namespace.ts';
 import { violationsOf } from '../support/network/tshark.ts';
 
 const missing = missingForNetwork('tshark', 'python3', 'ping');
-const BYTES = 6_000_000;
+const BYTES = 4_000_000;
+/** More would put init's patience with services that die all the time to the test. */
+const MOST_KILLS = 4;
 
 describe.skipIf(missing !== '')(`transfers with Linux under kills ${missing}`, () => {
   let lab: NetworkLab;
@@ -26,7 +28,7 @@ describe.skipIf(missing !== '')(`transfers with Linux under kills ${missing}`, (
   ])('of %s lose no byte (%s)', async (names, command, port) => {
     // A connection that lives through all of it, also while nothing goes through it.
     const transfer = ask(lab, peerCommand(command, MACHINE, port, BYTES));
-    const kills = await killedMeanwhile(lab, names.split(' '), 150, transfer);
+    const kills = await killedMeanwhile(lab, names.split(' '), 250, transfer, MOST_KILLS);
     expect(await transfer).toMatchObject({ bytes: BYTES, wrong: 0, whole: true });
     expect(kills).toBeGreaterThan(0);
   });
@@ -38,6 +40,6 @@ describe.skipIf(missing !== '')(`transfers with Linux under kills ${missing}`, (
 
   it('let nothing out that tshark finds wrong', async () => {
     await lab.endMachine();
-    expect(await violationsOf(lab.recording, MACHINE_HARDWARE, false)).toEqual([]);
+    expect(await violationsOf(lab.recording, MACHINE_HARDWARE, 'disturbed')).toEqual([]);
   });
 });

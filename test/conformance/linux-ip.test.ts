@@ -45,7 +45,7 @@ describe.skipIf(missing !== '')(`IP between Linux and the machine ${missing}`, (
   });
 
   it('answers pings in quick succession, each once', async () => {
-    const output = await lab.linux.run(`ping -c 400 -i 0.003 -W 2 -w 20 ${MACHINE}`);
+    const output = await lab.linux.run(`ping -q -c 400 -i 0.003 -W 2 ${MACHINE}`);
     expect(output).toMatch(/400 received, 0% packet loss/);
     expect(output).not.toMatch(/duplicates|errors/);
   });
@@ -126,7 +126,7 @@ except ConnectionRefusedError: print('refused')`;
   it('has sent nothing that tshark finds wrong', async () => {
     await lab.endMachine();
     // Replies to scans are outside of any connection, so rules for streams say nothing of them.
-    expect(await violationsOf(lab.recording, MACHINE_HARDWARE, false)).toEqual([]);
+    expect(await violationsOf(lab.recording, MACHINE_HARDWARE, 'rough')).toEqual([]);
     expect((await framesOf(lab.recording, `eth.src == ${MACHINE_HARDWARE}`)).length).toBeGreaterThan(900);
   });
 });

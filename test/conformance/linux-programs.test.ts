@@ -59,13 +59,13 @@ describe.skipIf(missing !== '')(`programs of the machine and of Linux ${missing}
     const urls = Array.from({ length: 30 }, () => `http://${MACHINE}/small.txt`).join(' ');
     const connects = await lab.linux.run(`curl -s -m 20 -w '%{num_connects}\\n' ${urls} | grep -v hello`);
     expect(connects.trim().split('\n').map(Number)).toEqual([1, ...new Array(29).fill(0)]);
-    const each = Array.from({ length: 40 }, () => `-o /dev/null http://${MACHINE}/data`).join(' ');
-    const sizes = await lab.linux.run(`curl -s -m 60 -Z --parallel-max 40 -w '%{size_download}\\n' ${each}`, 60_000);
-    expect(sizes.trim().split('\n')).toEqual(new Array(40).fill(String(data.length)));
+    const each = Array.from({ length: 8 }, () => `-o /dev/null http://${MACHINE}/data`).join(' ');
+    const sizes = await lab.linux.run(`curl -s -m 60 -Z --parallel-max 8 -w '%{size_download}\\n' ${each}`, 60_000);
+    expect(sizes.trim().split('\n')).toEqual(new Array(8).fill(String(data.length)));
   });
 
   it('has sent nothing that tshark finds wrong', async () => {
     await lab.endMachine();
-    expect(await violationsOf(lab.recording, MACHINE_HARDWARE)).toEqual([]);
+    expect(await violationsOf(lab.recording, MACHINE_HARDWARE, 'clean')).toEqual([]);
   });
 });

@@ -35,14 +35,13 @@ describe.skipIf(missing !== '')(`a rough cable between Linux and the machine ${m
     rough.faults = {};
   });
 
-  it('with a small MTU that nobody tells of carries pings and connections that fit', async () => {
+  it('with a small MTU carries connections whose segments fit', async () => {
     const { rough } = lab;
     if (rough === null) throw new Error('no rough cable');
     rough.faults = { mtu: 1300 };
     // A host that knows its cable: Linux announces a segment size that fits, and the machine keeps to it.
     await lab.linux.run('ip link set vros0 mtu 1300');
     expect(await ask(lab, peerCommand('fetch', MACHINE, 19, BYTES))).toMatchObject({ bytes: BYTES, wrong: 0 });
-    expect(await lab.linux.run(`ping -c 2 -i 0.05 -s 4000 ${MACHINE}`)).toMatch(/100% packet loss|2 received/);
     await lab.linux.run('ip link set vros0 mtu 1500');
     rough.faults = {};
   });
@@ -61,7 +60,7 @@ describe.skipIf(missing !== '')(`a rough cable between Linux and the machine ${m
 
   it('has brought nothing out of the machine that tshark finds wrong', async () => {
     await lab.endMachine();
-    expect(await violationsOf(lab.recording, MACHINE_HARDWARE, false)).toEqual([]);
+    expect(await violationsOf(lab.recording, MACHINE_HARDWARE, 'rough')).toEqual([]);
     expect((await framesOf(lab.recording, 'tcp.analysis.retransmission')).length).toBeGreaterThan(10);
   });
 });

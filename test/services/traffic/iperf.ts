@@ -78,15 +78,16 @@ export class IperfServer {
         return;
       }
       this.running = false;
+      this.stream?.close();
       this.tell(state.EXCHANGE_RESULTS);
       this.json(control, () => this.results(control));
     });
   }
 
   private results(control: Connection): void {
-    const one = { id: 1, bytes: this.bytes, retransmits: -1, jitter: 0, errors: 0, packets: 0 };
+    const one = { id: 1, bytes: this.bytes, retransmits: 0, jitter: 0, errors: 0, packets: 0 };
     const result = {
-      ...{ cpu_util_total: 0, cpu_util_user: 0, cpu_util_system: 0, sender_has_retransmits: -1 },
+      ...{ cpu_util_total: 0, cpu_util_user: 0, cpu_util_system: 0, sender_has_retransmits: 0 },
       streams: [one],
     };
     const text = Buffer.from(JSON.stringify(result));

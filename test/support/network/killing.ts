@@ -13,13 +13,15 @@ function hostOf(lab: NetworkLab, name: string): number {
 }
 
 /**
- * Kills the named tasks in turn, one each `milliseconds`, until `work` is done, and waits for each to come back. Answers how many kills there were; what `work` throws, it throws.
+ * Kills the named tasks in turn, one each `milliseconds`, until `work` is done or there were `most` kills, and waits for each to come back and for the work. Answers how many kills
+ * there were; what `work` throws, it throws.
  */
 export async function killedMeanwhile(
   lab: NetworkLab,
   names: readonly string[],
   milliseconds: number,
   work: Promise<unknown>,
+  most = Number.POSITIVE_INFINITY,
 ): Promise<number> {
   let over = false;
   const done = work.finally(() => {
@@ -29,7 +31,7 @@ export async function killedMeanwhile(
   done.catch(() => {});
   let kills = 0;
   await Promise.race([done.catch(() => {}), delay(milliseconds)]);
-  while (!over) {
+  while (!over && kills < most) {
     const name = names[kills % names.length] ?? '';
     const pid = hostOf(lab, name);
     process.kill(pid, 'SIGKILL');

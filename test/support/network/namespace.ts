@@ -1,10 +1,10 @@
 /**
- * A network namespace of Linux: a host of its own for a test, with its own interfaces, addresses and ports. It is gone, with its interfaces, when the test process ends in
- * whatever way, since the process that holds it waits for the end of a pipe from here.
+ * A network namespace of Linux: a host of its own for a test, with its own interfaces, addresses, ports and processes. It is gone, with all of these, when the test process ends
+ * in whatever way: its first process waits for the end of a pipe from here, and with the first process of a namespace all others end.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 
 /** How a command in the namespace ended. */
@@ -42,21 +42,26 @@ export function reasonAgainst(programs: readonly string[]): string {
   if (absent.length > 0) return `not installed: ${absent.join(', ')}`;
   if (process.getuid?.() !== 0) return 'needs root';
   if (!existsSync('/dev/net/tun')) return 'needs /dev/net/tun';
-  if (spawnSync('unshare', ['-n', 'true']).status !== 0) return 'the host allows no network namespaces';
+  if (spawnSync('unshare', ['-n', '-p', '--fork', 'true']).status !== 0) return 'the host allows no namespaces';
   return '';
 }
 
 /** See the head of this file. */
 export class LinuxNamespace {
+  /** Host process id of its first process. */
+  readonly pid: number;
   private readonly holder: ChildProcess;
   private readonly peers = new Set<Peer>();
 
   private constructor(holder: ChildProcess) {
     this.holder = holder;
+    this.pid = Number(readFileSync(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8').trim());
   }
 
   static async create(): Promise<LinuxNamespace> {
-    const holder = spawn('unshare', ['-n', 'sh', '-c', 'echo ready; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    const holder = spawn('unshare', ['-n', '-p', '--fork', 'sh', '-c', 'echo ready; exec cat'], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
     holder.stdin?.on('error', () => {});
     // What it says comes from inside the namespace.
     if (holder.stdout !== null) await once(holder.stdout, 'data');
@@ -68,19 +73,14 @@ export class LinuxNamespace {
     return namespace;
   }
 
-  /** Host process id of a process that lives in it. */
-  get pid(): number {
-    return this.holder.pid ?? 0;
-  }
-
-  /** Words in front of a command that let it run in here. */
+  /** Words in front of a command that let it use the network in here, as a process of the host. */
   get entrance(): readonly string[] {
     return ['nsenter', '-t', String(this.pid), '-n', '--'];
   }
 
   /** Starts a command of the shell. */
   start(command: string, input: string | Uint8Array = ''): Peer {
-    const [program = '', ...words] = [...this.entrance, 'sh', '-c', command];
+    const [program = '', ...words] = ['nsenter', '-t', String(this.pid), '-n', '-p', '--', 'sh', '-c', command];
     const child = spawn(program, words, { env: environment, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
     let stdout = '';
     let stderr = '';

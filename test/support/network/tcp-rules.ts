@@ -43,6 +43,8 @@ interface Side {
   timestamp: number | null;
   fin: number | null;
   reset: boolean;
+  /** Whether the other side has said something since data came from here. */
+  answered: boolean;
   repetitions: Map<number, number>;
   /** In-order data that the other side has not acknowledged: up to where, and when it came. */
   owed: { end: number; time: number } | null;
@@ -58,6 +60,7 @@ function newSide(segment: Segment): Side {
     mss,
     sackPermitted,
     reset: false,
+    answered: false,
     repetitions: new Map(),
   };
 }
@@ -98,7 +101,7 @@ class Connection {
       if (length + segment.optionBytes > peer.mss)
         this.breach(segment, `${length} bytes of data and ${segment.optionBytes} of options, MSS ${peer.mss}`);
       const flight = difference((sequence + length) >>> 0, (side.first + 1) >>> 0);
-      if (peer.acknowledged === (side.first + 1) >>> 0 && flight > INITIAL_SEGMENTS * Math.min(peer.mss, 1460) + 1)
+      if (!side.answered && flight > INITIAL_SEGMENTS * Math.min(peer.mss, 1460) + 1)
         this.breach(segment, `${flight} bytes in the initial window`);
     }
     if (side.fin !== null && difference(end, (side.fin + 1) >>> 0) > 0) this.breach(segment, 'sends behind its FIN');
@@ -148,6 +151,8 @@ class Connection {
       return;
     }
     if (peer !== undefined && segment.ack) {
+      // Also by saying once more what it expects.
+      if (difference(peer.end, (peer.first + 1) >>> 0) > 0) peer.answered = true;
       if (side.acknowledged === null || difference(acknowledgment, side.acknowledged) > 0) {
         side.acknowledged = acknowledgment;
         peer.repetitions.clear();
@@ -175,8 +180,8 @@ class Connection {
   }
 }
 
-/** Breaches of the rules by one side, a line for each: the frame as Wireshark numbers it, and what is wrong. */
-export function breachesOf(file: string, sender: string): string[] {
+/** Breaches of the rules by one side, a line for each: the frame as Wireshark numbers it, and what is wrong. `remembers`: whether it knows whom it has asked by ARP. */
+export function breachesOf(file: string, sender: string, remembers = true): string[] {
   const hardware = Buffer.from(sender.replaceAll(':', ''), 'hex');
   const breaches: string[] = [];
   const connections = new Map<string, Connection>();
@@ -188,7 +193,7 @@ export function breachesOf(file: string, sender: string): string[] {
     if (breaches.length >= MOST_BREACHES) break;
     const { bytes, time, number } = frame;
     const ours = bytes.subarray(6, 12).equals(hardware);
-    if (ours && bytes.readUInt16BE(12) === 0x0806 && bytes.readUInt16BE(20) === 1) {
+    if (remembers && ours && bytes.readUInt16BE(12) === 0x0806 && bytes.readUInt16BE(20) === 1) {
       const target = bytes.subarray(38, 42).join('.');
       const since = time - (asked.get(target) ?? Number.NEGATIVE_INFINITY);
       if (since < LEAST_ARP_SECONDS)

@@ -16,11 +16,9 @@ const options = [
   'tcp.analyze_sequence_numbers:TRUE',
 ].flatMap((option) => ['-o', option]);
 
-/** What no sender may send, whatever the cable does. */
+/** What no sender may send, whatever the cable does. What an error message of ICMP quotes is not its sender's. */
 const ALWAYS_WRONG = [
-  '_ws.malformed',
-  '_ws.expert.group == "Malformed"',
-  '_ws.expert.severity == "Error"',
+  '!(icmp.type in {3, 11, 12}) && (_ws.malformed || _ws.expert.group == "Malformed" || _ws.expert.severity == "Error")',
   'ip.checksum.status == "Bad"',
   'tcp.checksum.status == "Bad"',
   'udp.checksum.status == "Bad"',
@@ -45,11 +43,16 @@ export async function framesOf(file: string, filter: string, most = 1_000_000): 
 }
 
 /**
- * Frames that a sender should not have sent, by Wireshark's dissectors and by the rules of tcp-rules.ts. `clean`: whether the cable has lost, repeated and reordered nothing, and
- * every segment belongs to a connection.
+ * Frames that a sender should not have sent, by Wireshark's dissectors and by the rules of tcp-rules.ts. What the cable was: `clean`, it has lost, repeated and reordered nothing, and
+ * every segment belongs to a connection; `rough`; or `disturbed`, when besides the sender may have forgotten whom it has asked by ARP.
  */
-export async function violationsOf(file: string, sender: string, clean = true): Promise<string[]> {
-  return [...breachesOf(file, sender), ...(await findingsOf(file, sender, clean))];
+export async function violationsOf(
+  file: string,
+  sender: string,
+  cable: 'clean' | 'rough' | 'disturbed',
+): Promise<string[]> {
+  const breaches = breachesOf(file, sender, cable !== 'disturbed');
+  return [...breaches, ...(await findingsOf(file, sender, cable === 'clean'))];
 }
 
 function findingsOf(file: string, sender: string, clean: boolean): Promise<string[]> {
