@@ -119,7 +119,7 @@ describe.skipIf(missing !== '')(`TCP between Linux and the machine ${missing}`, 
     for (const way of ['', '-R']) {
       const text = await lab.linux.run(`iperf3 -c ${MACHINE} -t 1 -J ${way}`, 20_000);
       const { end } = JSON.parse(text) as { end: { sum_received: { bits_per_second: number } } };
-      expect(end.sum_received.bits_per_second, way).toBeGreaterThan(8_000_000);
+      expect(end.sum_received.bits_per_second, way).toBeGreaterThan(1_000_000);
     }
   });
 

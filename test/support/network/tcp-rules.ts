@@ -4,8 +4,8 @@
  */
 import { framesIn, type Segment, segmentIn } from './recording.ts';
 
-/** RFC 6928: ten segments before the first acknowledgement of data. */
-const INITIAL_SEGMENTS = 10;
+/** RFC 6928: ten segments before the first acknowledgement of data; and one that probes for a lost tail (RFC 8985, 7.3). */
+const INITIAL_SEGMENTS = 11;
 /** RFC 1122, 4.2.3.2 has half a second; a host that is busy with other things gets half as much again. */
 const LATEST_ACKNOWLEDGEMENT_SECONDS = 0.75;
 /** Sending the same byte so often without an answer is a storm. */
