@@ -146,7 +146,7 @@ describe('rules of TCP', () => {
   it('find an initial window of more than ten segments and a probe', () => {
     const wide = handshake.map(([who, part]): Step => [who, { ...part, window: 60_000 }]);
     const burst = Array.from(
-      { length: 11 },
+      { length: 12 },
       (_, index): Step => ['we', { sequence: 7000 + index * 1000, acknowledgment: 1000, length: 1000, window: 60_000 }],
     );
     expect(judgeSteps([...wide, ...burst])).toEqual(['12000 bytes in the initial window']);
