@@ -31,13 +31,18 @@ export interface BenchNetwork {
   hosts(): Readonly<Record<string, number>>;
 }
 
-/** Runs something with a machine on a TAP device, which is gone afterwards. */
-export async function withNetwork<T>(bench: Bench, use: (network: BenchNetwork) => Promise<T>): Promise<T> {
+/** Runs something with a machine on a TAP device, which is gone afterwards. `watch`: whether `hosts` is to know the processes that come later. */
+export async function withNetwork<T>(
+  bench: Bench,
+  use: (network: BenchNetwork) => Promise<T>,
+  watch = false,
+): Promise<T> {
   const linux = await LinuxNamespace.create();
   try {
     await linux.run(`ip tuntap add dev vros0 mode tap; ip addr add ${LINUX}/24 dev vros0; ip link set vros0 up`);
     const machine = new BenchMachine(bench.folder, {
       services: [...['init', 'ne2000', 'netstack'].map(standardManifest), traffic, setup],
+      order: { watch },
       options: ['--no-disk', '--netdev', 'tap,ifname=vros0'],
       launcher: linux.entrance,
     });
