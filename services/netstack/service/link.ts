@@ -14,7 +14,10 @@ import type { Outcome } from '../../lib/index.ts';
 export const MAX_BATCHES_UNDER_WAY = 2;
 
 /** Frames that may wait for their batch. */
-export const MAX_QUEUED_FRAMES = 256;
+export const MAX_QUEUED_FRAMES = 512;
+
+/** Frames that wait from which on streams wait, too: what is left has room for all that one connection may send at once. */
+const CROWDED_FRAMES = 64;
 
 /** Milliseconds after which a way that failed is tried again: at first, and at most. */
 const FIRST_RETRY_MS = 100;
@@ -137,6 +140,11 @@ export class Link {
     }
     this.queue.push(frame);
     return true;
+  }
+
+  /** Whether more should be put. Without a card there is nothing to wait for: what is put is dropped in the end. */
+  get hasRoom(): boolean {
+    return this.card === null || this.queue.length < CROWDED_FRAMES;
   }
 
   /** Whether `flush` would send something. */

@@ -91,6 +91,7 @@ export class NetworkService implements Gathering {
     this.store = new PostedStore(effects.store, effects.storeBytes, effects.storeKeys);
     this.tcp = new TcpLayer({
       output: (packet) => this.output(packet),
+      mayOutput: () => this.link.hasRoom,
       sourceFor: (destination) => this.stack.sourceFor(destination),
       random: effects.random,
       keeper: this.keeper(),

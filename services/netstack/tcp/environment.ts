@@ -40,6 +40,8 @@ export interface TcpOutput {
 /** See the head of this file. */
 export interface TcpEnvironment {
   output(packet: TcpOutput): void;
+  /** Whether the way out has room for what one connection may send at once. While it has not, connections keep what they have to say, and `deadline` does not ask for them. */
+  mayOutput(): boolean;
   /** Our address for packets to `destination`, and the MTU of that way's first hop. Null: there is no route. */
   sourceFor(destination: Ipv4Address): { readonly address: Ipv4Address; readonly mtu: number } | null;
   /** Bytes that nobody can guess. */

@@ -399,8 +399,12 @@ export class TcpLayer {
     const due = [...this.touched];
     this.touched.clear();
     for (const connection of due) {
-      connection.advance(now);
-      this.earliest = Math.min(this.earliest, connection.deadline);
+      // Those that find the way full go on first when it has room.
+      if (!this.environment.mayOutput()) this.touched.add(connection);
+      else {
+        connection.advance(now);
+        this.earliest = Math.min(this.earliest, connection.deadline);
+      }
     }
   }
 
@@ -415,7 +419,7 @@ export class TcpLayer {
 
   /** When `advance` has to be called: 0 when something is due now, Infinity when nothing is. */
   deadline(): number {
-    return this.touched.size > 0 ? 0 : this.earliest;
+    return this.touched.size > 0 && this.environment.mayOutput() ? 0 : this.earliest;
   }
 
   list(): TcpRow[] {

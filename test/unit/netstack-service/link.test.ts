@@ -101,6 +101,18 @@ describe('the way to the card', () => {
     expect(batches[1]?.frames[0]?.[0]).toBe(3 * MAX_FRAMES);
   });
 
+  it('tells streams to wait before it drops anything, and not at all without a card', () => {
+    putFrames(MAX_QUEUED_FRAMES);
+    expect(link.hasRoom).toBe(true);
+    open();
+    expect(link.hasRoom).toBe(false);
+    while (link.hasToFlush) {
+      link.flush();
+      for (const { done } of batches.splice(0)) done({ ok: true, value: undefined });
+    }
+    expect([link.hasRoom, link.figures.dropped]).toEqual([true, 0]);
+  });
+
   it('drops and counts what finds no room, and sends what waited when the card opens', () => {
     const put = putFrames(MAX_QUEUED_FRAMES + 3);
     expect(put.filter((taken) => !taken)).toHaveLength(3);

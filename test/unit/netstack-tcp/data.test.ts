@@ -142,6 +142,16 @@ describe('receiving', () => {
 });
 
 describe('sending', () => {
+  it('keeps what it has to say while the way out has no room, and is not due meanwhile', () => {
+    const script = Script.established(MODERN);
+    script.hasRoom = false;
+    script.write('patience');
+    expect(script.brief()).toEqual([]);
+    expect(script.layer.deadline()).toBeGreaterThan(script.now);
+    script.hasRoom = true;
+    expect(script.turn().brief()).toEqual(['PA 0+8 ack 0']);
+  });
+
   it('fills segments, and holds small ones back while something is under way (Nagle), unless told not to', () => {
     const script = Script.established();
     script.write('a');

@@ -111,6 +111,7 @@ export class MortalHost implements Host {
       random: (count) => net.random.bytes(count),
       keeper: this.keeper,
       pathMtu: () => 1500,
+      mayOutput: () => true,
     });
   }
 

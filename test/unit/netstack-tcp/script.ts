@@ -67,6 +67,8 @@ export class Script {
   layer: TcpLayer;
   now = 10_000;
   mtu = 1500;
+  /** Whether the way out has room. */
+  hasRoom = true;
   private readonly random: Random;
   private outputs: TcpOutput[] = [];
   /** Our initial sequence number, from our SYN. */
@@ -87,6 +89,7 @@ export class Script {
       random: (count) => this.random.bytes(count),
       keeper: this.keeper,
       pathMtu: () => this.mtu,
+      mayOutput: () => this.hasRoom,
     });
   }
 

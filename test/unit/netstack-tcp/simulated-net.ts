@@ -68,6 +68,7 @@ export class Station implements Host {
       random: (count) => net.random.bytes(count),
       keeper: this.keeper,
       pathMtu: mtu,
+      mayOutput: () => true,
     });
   }
 

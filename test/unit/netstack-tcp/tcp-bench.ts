@@ -52,6 +52,7 @@ function side(address: number): Side {
     random: (count) => random.bytes(count),
     keeper,
     pathMtu: () => 1500,
+    mayOutput: () => true,
   });
   return { layer, out, keeper, segments: 0 };
 }

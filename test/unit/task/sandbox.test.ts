@@ -74,6 +74,7 @@ describe('the command line', () => {
       process.execPath,
       '--no-warnings',
       '--max-old-space-size=64',
+      '--max-semi-space-size=4',
       '/code/start.cjs',
     ]);
   });
