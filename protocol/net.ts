@@ -14,13 +14,16 @@ export const HARDWARE_ADDRESS_BYTES = 6;
 /** Bytes of the longest frame: header of 14 and payload of 1,500. */
 export const MAX_ETHERNET_FRAME_BYTES = 1514;
 
-/** Frames in one request or answer: as many as a card with 16 KiB of memory can hold. */
+/** Frames in one request to transmit. */
 export const MAX_FRAMES = 64;
+
+/** Frames in one answer to `receive`. */
+export const MAX_RECEIVED_FRAMES = 128;
 
 /** Multicast addresses that a filter may have. */
 export const MAX_MULTICAST_ADDRESSES = 64;
 
-const frames = list(bytes(MAX_ETHERNET_FRAME_BYTES), MAX_FRAMES);
+const frame = bytes(MAX_ETHERNET_FRAME_BYTES);
 export const hardwareAddress = bytes(HARDWARE_ADDRESS_BYTES);
 
 /** A card. `link`: whether anybody is at the other end. */
@@ -54,9 +57,9 @@ export const net = defineInterface('net', 12, {
   open: method(1, nothing, record({ card: right, description: networkCard })),
   information: method(2, nothing, networkCard),
   /** The frames that have come, as soon as there are some. A further request while one waits takes its place, which is answered with none. EBADF: no right to the card. */
-  receive: method(3, nothing, frames),
+  receive: method(3, nothing, list(frame, MAX_RECEIVED_FRAMES)),
   /** Returns when the card has taken all frames. EBADF; EINVAL: one has less than 14 bytes; EIO: the card does not send. */
-  transmit: method(4, frames, nothing),
+  transmit: method(4, list(frame, MAX_FRAMES), nothing),
   /** Which frames are wanted besides those to the card's address and to all: those to some multicast addresses, to all of these, or all frames. EBADF, EINVAL. */
   set_filter: method(
     5,

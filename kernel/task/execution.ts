@@ -51,7 +51,7 @@ export class Execution {
 
   /** Ends an `ipc_call` with a whole frame. The result of an asynchronous one is only left in the task's pipe: it does not wait for it. */
   complete(task: Task, asynchronous: boolean, buffer: Buffer, start: number, end: number): void {
-    if (asynchronous) this.write(task, buffer, start, end);
+    if (asynchronous) this.writeSoon(task, buffer, start, end);
     else this.wake(task, buffer, start, end);
   }
 
@@ -110,6 +110,12 @@ export class Execution {
     if (task.held || task.inspected) return;
     task.held = true;
     task.process?.signal('SIGSTOP');
+  }
+
+  private writeSoon(task: Task, buffer: Buffer, start: number, end: number): void {
+    if (task.process === null) return;
+    task.trace.note(buffer, start, end, this.now());
+    task.process.pipe.writeSoon(buffer, start, end);
   }
 
   private write(task: Task, buffer: Buffer, start: number, end: number): void {

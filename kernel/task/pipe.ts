@@ -47,6 +47,8 @@ export class TaskPipe {
   private open = true;
   private held = false;
   private turnEnd = 0;
+  /** What goes out with the next answer, or at the end of this turn of the kernel. */
+  private soon: Buffer | null = null;
   /** Times the kernel stopped reading because the task did not take its answers. */
   heldCount = 0;
   bytesRead = 0;
@@ -98,8 +100,34 @@ export class TaskPipe {
     return this.socket.writableLength;
   }
 
+  /**
+   * Like `write`, for what the task does not wait for: it is woken once by this and by the answer that follows, which costs more than all the rest.
+   */
+  writeSoon(buffer: Buffer, start: number, end: number): void {
+    this.flush();
+    this.soon = Buffer.from(buffer.subarray(start, end));
+    queueMicrotask(() => this.flush());
+  }
+
   /** Writes the bytes `start` to `end`; they may be reused as soon as this returns. */
   write(buffer: Buffer, start: number, end: number): void {
+    const { soon } = this;
+    if (soon === null) this.send(buffer, start, end);
+    else {
+      this.soon = null;
+      const both = Buffer.concat([soon, buffer.subarray(start, end)]);
+      this.send(both, 0, both.length);
+    }
+  }
+
+  private flush(): void {
+    const { soon } = this;
+    if (soon === null) return;
+    this.soon = null;
+    this.send(soon, 0, soon.length);
+  }
+
+  private send(buffer: Buffer, start: number, end: number): void {
     if (!this.open) return;
     this.bytesWritten += end - start;
     let at = start;

@@ -7,7 +7,7 @@
  * step (KEEP), under the number of the request that it is for: so a request that comes again to the next incarnation is not carried out twice.
  */
 import type { Reply } from '../../protocol/interface.ts';
-import { MAX_FRAMES } from '../../protocol/net.ts';
+import { MAX_RECEIVED_FRAMES } from '../../protocol/net.ts';
 import { type net, SystemError } from '../lib/index.ts';
 import { FILTER_BYTES, type Filter, multicastRegisters, NO_FILTER, receiveRegister } from './filter.ts';
 import type { Hardware, Log, VectorResult } from './hardware.ts';
@@ -41,6 +41,7 @@ import {
   RBCR1,
   RCR,
   RESET,
+  RING_PAGES,
   RING_START,
   RING_STOP,
   RUNNING,
@@ -55,9 +56,15 @@ import { statusesOf, transmitVector } from './transmit.ts';
 /** What `statistics` answers. */
 export type Statistics = Reply<typeof net.methods.statistics>;
 
-/** Keys of what the last vectors that took and sent frames gave: [number of the request, end, results]. */
-export const TAKEN_KEY = 'taken';
+/** Keys of what the last vectors that took and sent frames gave: [number of the request, end, results]. A request may take several times. */
+export const takenKey = (part: number): string => `taken.${part}`;
 export const SENT_KEY = 'sent';
+
+/** Times that one request takes frames. */
+export const MAX_PARTS = 8;
+
+/** With so many pages used there was no room for a frame of any size, so more frames wait in the cable. */
+const HELD_UP_PAGES = RING_PAGES - 6;
 
 /** A frame on the wire takes at most this long, and so does the controller to stop (data sheet: 1.6 ms). */
 const STOP_MILLISECONDS = 2;
@@ -122,6 +129,8 @@ export class Card {
   private filter: Filter = NO_FILTER;
   /** The first page that has not been read. */
   private next = pageAfter(RING_START);
+  /** The cable was held up, as far as the last look at the ring tells. */
+  private heldUp = false;
 
   constructor(hardware: Hardware, identity: Identity, log: Log) {
     this.hardware = hardware;
@@ -186,15 +195,26 @@ export class Card {
   }
 
   /**
-   * All frames that are in the ring, for the request with this number. The line stays masked as long as there are some: only when this answers none does the next frame interrupt.
+   * All frames that are in the ring, for the request with this number, and those that come into it at once because the cable was held up. The line stays masked as long as there are
+   * some: only when this answers none does the next frame interrupt.
    */
   take(request: number): Uint8Array[] {
+    const frames = this.takeFirst(request);
+    for (let part = 1; this.heldUp && part < MAX_PARTS && frames.length + RING_PAGES <= MAX_RECEIVED_FRAMES; part++) {
+      this.heldUp = false;
+      const { overflow, current } = this.look(false);
+      if (overflow) frames.push(...this.recover(request, part));
+      else if (current !== null) frames.push(...this.drain(current, request, part));
+    }
+    this.heldUp = false;
+    return frames;
+  }
+
+  private takeFirst(request: number): Uint8Array[] {
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const { ended, results } = this.run(this.look());
-      const [status = 0, current = 0] = results.map(Number);
-      if ((status & CNT) !== 0) this.readCounters();
-      if ((status & OVW) === 0 && ended === -1) return [];
-      const frames = (status & OVW) === 0 ? this.drain(current, request) : this.recover(request);
+      const { overflow, current } = this.look(true);
+      if (!overflow && current === null) return [];
+      const frames = overflow || current === null ? this.recover(request, 0) : this.drain(current, request, 0);
       if (frames.length > 0) return frames;
     }
     this.restart('nothing it has received is of use');
@@ -202,32 +222,36 @@ export class Card {
     return [];
   }
 
-  /** Reads and clears the interrupt status, but for OVW; with an empty ring lets the line interrupt, else ends with CURR. */
-  private look(): PortVector {
-    return new PortVector()
+  /** Reads and clears the interrupt status, but for OVW. Answers CURR, or null when the ring is empty; `arm`: then the line may interrupt. */
+  private look(arm: boolean): { overflow: boolean; current: number | null } {
+    const vector = new PortVector()
       .write(CR, RUNNING)
       .read(ISR)
       .write(ISR, 0xff & ~OVW)
       .write(CR, RUNNING_PAGE_1)
-      .check(CURR, 0xff, this.next)
-      .write(CR, RUNNING)
-      .acknowledge();
+      .check(CURR, 0xff, this.next);
+    if (arm) vector.acknowledge();
+    const { ended, results } = this.run(vector);
+    const [status = 0, current = 0] = results.map(Number);
+    if ((status & CNT) !== 0) this.readCounters();
+    return { overflow: (status & OVW) !== 0, current: ended === -1 ? null : current };
   }
 
   /** Takes what lies before page `current`. */
-  private drain(current: number, request: number): Uint8Array[] {
+  private drain(current: number, request: number, part: number): Uint8Array[] {
     if (!inRing(current)) {
       this.restart(`the current page is ${current}`);
       return [];
     }
     const first = this.next;
-    const bytes = pagesBetween(first, current) * PAGE_BYTES;
-    if (bytes === 0) return [];
+    const pages = pagesBetween(first, current);
+    if (pages === 0) return [];
+    this.heldUp = pages > HELD_UP_PAGES;
     const vector = new PortVector()
-      .keep(TAKEN_KEY, request)
+      .keep(takenKey(part), request)
       .write(CR, RUNNING)
       .read(BNRY)
-      .readMemory(first * PAGE_BYTES, bytes, this.identity.words)
+      .readMemory(first * PAGE_BYTES, pages * PAGE_BYTES, this.identity.words)
       .write(BNRY, pageBefore(current));
     const { results } = this.run(vector);
     this.next = current;
@@ -256,7 +280,7 @@ export class Card {
   /**
    * Data sheet, chapter 7, "buffer ring overflow": the steps that it numbers 1 to 11. A transmission that was cut off is made again. Answers what was in the ring.
    */
-  private recover(request: number): Uint8Array[] {
+  private recover(request: number, part: number): Uint8Array[] {
     this.counts.overflows++;
     const [state] = this.run(new PortVector().write(CR, RUNNING).read(CR).write(CR, STOPPED)).results;
     this.hardware.pause(STOP_MILLISECONDS);
@@ -271,7 +295,7 @@ export class Card {
     );
     const [status = 0, current = 0] = results.map(Number);
     const resend = (Number(state) & command.TXP) !== 0 && (status & (PTX | TXE)) === 0;
-    const frames = this.drain(current, request);
+    const frames = this.drain(current, request, part);
     const end = new PortVector().write(CR, RUNNING).write(ISR, OVW).write(TCR, 0);
     if (resend) end.write(CR, RUNNING | command.TXP);
     this.run(end);
@@ -314,5 +338,5 @@ export class Card {
   }
 }
 
-/** The longest answer holds a whole ring of the shortest frames. */
-if (MAX_FRAMES < RING_STOP - RING_START) throw new Error('a ring holds more frames than an answer');
+/** An answer holds a whole ring of the shortest frames. */
+if (MAX_RECEIVED_FRAMES < RING_PAGES) throw new Error('a ring holds more frames than an answer');

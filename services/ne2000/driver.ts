@@ -11,7 +11,7 @@ import { hardwareAddress } from '../../protocol/net.ts';
 import type { Infer, Schema } from '../../protocol/schema.ts';
 import { anything, bool, i32, list, nameText, nullable, record, u8, u32, u53 } from '../../protocol/schema.ts';
 import { type Deferred, type Handle, type net, type RequestContext, SystemError } from '../lib/index.ts';
-import { Card, type Ring, runningRing, SENT_KEY, TAKEN_KEY } from './card.ts';
+import { Card, MAX_PARTS, type Ring, runningRing, SENT_KEY, takenKey } from './card.ts';
 import { type Filter, filterRecord, NO_FILTER } from './filter.ts';
 import type { Hardware, Log } from './hardware.ts';
 import { probe } from './probe.ts';
@@ -111,12 +111,21 @@ export class NetworkDriver {
 
   /** Frames that have come, for a request: those that an earlier incarnation took for this very one and did not come to answer, or what is in the ring. */
   private take(card: Card, request: number, again: boolean): Uint8Array[] {
-    const taken = again ? this.kept(TAKEN_KEY, keptVector) : null;
-    const before = taken?.tag === request ? card.takenBefore(taken.results) : [];
+    const before = again ? this.takenBefore(card, request) : [];
     const frames = before.length > 0 ? before : card.take(request);
     if (this.adopted !== null) {
       this.adopted = null;
       this.save();
+    }
+    return frames;
+  }
+
+  private takenBefore(card: Card, request: number): Uint8Array[] {
+    const frames: Uint8Array[] = [];
+    for (let part = 0; part < MAX_PARTS; part++) {
+      const taken = this.kept(takenKey(part), keptVector);
+      if (taken?.tag !== request) break;
+      frames.push(...card.takenBefore(taken.results));
     }
     return frames;
   }
