@@ -94,7 +94,7 @@ function start(order: LoadOrder): TestMachine {
   const load = { entry: 'test/services/files', looksUp: ['init', ...victims] };
   return startMachine({
     services: [
-      ...services.filter(({ name }) => name !== 'shell'),
+      ...services.filter(({ name }) => !['shell', 'ne2000', 'netstack'].includes(name)),
       { ...load, name: 'files-load', restart: 'never', maySpawn: ['files-worker'] },
       { ...load, name: 'files-worker', program: true, restart: 'never' },
       { name: 'task-reporter', entry: 'test/services/task-reporter', restart: 'always' },

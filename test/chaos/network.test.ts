@@ -17,12 +17,12 @@ import {
 import { Random } from '../support/random.ts';
 
 /** Kills at most; what is left of the transfers then goes on in peace. */
-const KILLS = 12;
+const KILLS = 8;
 
 describe('killing the services of the network under load', () => {
   it('connections that the machine has made and accepted come to their end with every byte right', async () => {
     const random = new Random();
-    const length = 4 * MEBIBYTE;
+    const length = 2 * MEBIBYTE;
     const source = await serve((socket) => void pour(socket, length));
     const sink = await serve(collect);
     const [echo, pouring] = [await freePort(), await freePort()];

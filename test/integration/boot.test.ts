@@ -26,7 +26,7 @@ describe('disks', () => {
   });
 
   it('makes a default image with a partition on the first start and keeps it', async () => {
-    const machine = startMachine({ options: ['--exec', 'lsblk'], closeInput: true });
+    const machine = startMachine({ options: ['--exec', 'lsblk'], closeInput: true, network: true });
     expect(await machine.end()).toBe(0);
     expect(machine.stdout).toMatch(/^hda\b.*64/m);
     expect(machine.stdout).toMatch(/^hda1\b/m);
@@ -91,12 +91,12 @@ describe('disks', () => {
 
 describe('terminals', () => {
   it('ends at once, with status 0, when there is nothing to read', async () => {
-    const machine = startMachine({ closeInput: true });
+    const machine = startMachine({ closeInput: true, network: true });
     expect(await machine.end()).toBe(0);
   });
 
   it('survives a closed output', async () => {
-    const machine = startMachine({ options: ['--no-disk', '--exec', 'help; help; ps; exit 3'] });
+    const machine = startMachine({ options: ['--no-disk', '--exec', 'help; help; ps; exit 3'], network: true });
     machine.process.stdout.destroy();
     expect(await machine.end()).toBe(3);
   });

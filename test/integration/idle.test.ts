@@ -22,7 +22,7 @@ function processesOf(machine: TestMachine): number[] {
 
 describe('idle', () => {
   it('the standard system uses less than one percent of a core', async () => {
-    const machine = startMachine({ options: [] });
+    const machine = startMachine({ options: [], network: true });
     await machine.logged(/shell.*incarnation 1/);
     // Spares are made, and programs start, until nothing changes any more.
     let processes = processesOf(machine);

@@ -7,6 +7,7 @@ describe('the network card', () => {
     const { status, stdout } = await runCommands(
       'net2ktest && service stop netstack && net2ktest && netdrv reset && netdrv',
       ['--no-disk', '--netdev', 'user,mac=52:54:00:12:34:57'],
+      true,
     );
     expect(status, stdout).toBe(0);
     expect(stdout).toMatch(/^somebody has the card/m);

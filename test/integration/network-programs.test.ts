@@ -44,7 +44,7 @@ describe('commands', () => {
       ...['route add 10.9.0.0/16 gw 10.0.2.3', 'route del 10.9.0.0/16', 'route del 10.9.0.0/16; echo status $?'],
       ...['arp -s 10.0.2.9 02:00:00:00:00:09', 'arp 10.0.2.9', 'arp -d 10.0.2.9', 'wget https://host/; echo status $?'],
     ];
-    const { stdout, stderr, machine } = await runCommands(commands.join('\n'));
+    const { stdout, stderr, machine } = await runCommands(commands.join('\n'), ['--no-disk'], true);
     const text = stdout + stderr;
     expect(text, machine.logText).toMatch(/nettest: 8 passed, 0 failed/);
     expect(text).toMatch(/netstacktest: 12 passed, 0 failed/);
@@ -68,7 +68,7 @@ describe('commands', () => {
   });
 
   it('record and show packets', async () => {
-    const machine = startMachine();
+    const machine = startMachine({ network: true });
     machine.process.stdin.write('mkdir /d; tcpdump -i ne0 -w /d/all.pcap -c 6 icmp &\n');
     await eventually(() => machine.stdout.includes('listening on ne0'), 'tcpdump listens', 20_000);
     const commands = [
@@ -124,7 +124,7 @@ describe('wget', () => {
       ...['echo same $?', 'sha256sum length length.1 chunks part', `wget ${base}/short; echo status $?`],
       ...[`wget ${base}/loop; echo status $?`, `wget ${base}/missing; echo status $?`, 'wget http://127.0.0.1:9/'],
     ];
-    const { stdout, stderr } = await runCommands(commands.join('\n'));
+    const { stdout, stderr } = await runCommands(commands.join('\n'), ['--no-disk'], true);
     const sums = [...stdout.matchAll(/^([0-9a-f]{64}) {2}\S+$/gm)].map(([, sum]) => sum);
     expect(sums, stdout + stderr).toHaveLength(4);
     expect(new Set(sums).size).toBe(1);
@@ -143,7 +143,10 @@ async function startServer(commands: readonly string[]): Promise<{ machine: Test
   const probe = net.createServer();
   const port = await listen(probe);
   await new Promise((resolve) => probe.close(resolve));
-  const machine = startMachine({ options: ['--no-disk', '--netdev', `user,hostfwd=tcp:127.0.0.1:${port}-:80`] });
+  const machine = startMachine({
+    network: true,
+    options: ['--no-disk', '--netdev', `user,hostfwd=tcp:127.0.0.1:${port}-:80`],
+  });
   machine.process.stdin.write(`mkdir -p /d/sub; echo outside > /secret; ${commands.join('; ')}; httpd -v /d &\n`);
   await eventually(() => machine.stdout.includes('serving /d'), 'httpd serves', 20_000);
   return { machine, port };
@@ -263,7 +266,7 @@ describe('httpd', () => {
 describe('nc', () => {
   it('moves bytes both ways, to their ends', async () => {
     const echo = await serve(net.createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket)));
-    const machine = startMachine();
+    const machine = startMachine({ network: true });
     /** Has a server started, waits until it listens, and runs commands. */
     const listening = async (options: string, port: number, commands: readonly string[]): Promise<void> => {
       machine.process.stdin.write(`nc -v ${options} ${port} > /got${port} &\n`);

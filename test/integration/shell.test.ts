@@ -160,7 +160,7 @@ describe('jobs', () => {
 
 describe('tasks and services', () => {
   it('ps lists the tasks with their processes on the host', async () => {
-    const machine = startMachine();
+    const machine = startMachine({ network: true });
     machine.process.stdin.write('ps\n');
     await eventually(() => / shell$/m.test(machine.stdout), 'the list');
     const [head = '', ...rows] = machine.stdout.trimEnd().split('\n');

@@ -119,7 +119,7 @@ describe('a machine ends', () => {
   }
 
   it('in order when init hears signals: the services are stopped one by one', async () => {
-    const machine = startMachine({ options: ['--no-disk'] });
+    const machine = startMachine({ options: ['--no-disk'], network: true });
     machine.process.stdin.write('echo hello\n');
     await eventually(() => machine.stdout.includes('hello'), 'the shell answers');
     const processes = machine.descendants();

@@ -28,8 +28,10 @@ export interface TestManifest {
 
 /** How to start a machine. */
 export interface MachineSettings {
-  /** Services of the configuration; one has to be named init. Without it the standard configuration is used. */
+  /** Services of the configuration; one has to be named init. Without it the standard configuration is used, less the services of the network unless `network` is true. */
   readonly services?: readonly TestManifest[];
+  /** The standard configuration with the services of the network. Default: false, since every process takes its time to start. */
+  readonly network?: boolean;
   /** Further options of the command line. */
   readonly options?: readonly string[];
   /** Environment on top of the test's. */
@@ -40,6 +42,13 @@ export interface MachineSettings {
   readonly launcher?: readonly string[];
   /** It outlives the test that starts it; whoever starts it calls `dispose`. Default: false. */
   readonly outlivesTest?: boolean;
+}
+
+/** The standard configuration without the card's driver and the network stack. */
+function servicesWithoutNetwork(): TestManifest[] {
+  const text = fs.readFileSync(path.join(root, 'services.json'), 'utf8');
+  const { services } = JSON.parse(text) as { services: TestManifest[] };
+  return services.filter(({ name }) => name !== 'ne2000' && name !== 'netstack');
 }
 
 /** A line of the kernel log. */
@@ -66,9 +75,10 @@ export class TestMachine {
     this.logFile = path.join(this.folder, 'kernel.log');
     fs.writeFileSync(this.logFile, '');
     const words = [...nodeArguments, '--log', this.logFile, '--debug'];
-    if (settings.services !== undefined) {
+    const services = settings.services ?? (settings.network === true ? undefined : servicesWithoutNetwork());
+    if (services !== undefined) {
       const configuration = path.join(this.folder, 'services.json');
-      fs.writeFileSync(configuration, JSON.stringify({ services: settings.services }));
+      fs.writeFileSync(configuration, JSON.stringify({ services }));
       words.push('--services', configuration);
     }
     words.push(...(settings.options ?? ['--no-disk']));
@@ -203,12 +213,13 @@ export function startMachine(settings: MachineSettings = {}): TestMachine {
   return new TestMachine(settings);
 }
 
-/** Runs shell commands on the standard configuration and answers status and output. */
+/** Runs shell commands on the standard configuration, with the network if wanted, and answers status and output. */
 export async function runCommands(
   commands: string,
   options: readonly string[] = ['--no-disk'],
+  network = false,
 ): Promise<{ status: number; stdout: string; stderr: string; machine: TestMachine }> {
-  const machine = startMachine({ options: [...options, '--exec', commands], closeInput: true });
+  const machine = startMachine({ options: [...options, '--exec', commands], closeInput: true, network });
   const status = await machine.end();
   return { status, stdout: machine.stdout, stderr: machine.stderr, machine };
 }
