@@ -271,9 +271,11 @@ export class Host {
       other?.();
       return other !== undefined;
     }
-    if (request.deliveries === 0) this.settle(service);
+    // It is owed as soon as it is received: settling is work of the process, which can die of it.
+    const isNew = request.deliveries === 0;
     request.deliveries++;
     this.owed.add(request);
+    if (isNew) this.settle(service);
     this.carryOut(service, request);
     if (this.queue.every(({ deliveries }) => deliveries === 0)) this.settle(service);
     return true;
