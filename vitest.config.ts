@@ -11,10 +11,12 @@ const SYSTEM_TIMEOUT_MS = 60_000;
 /** Tests of whole systems in which nothing depends on how long something takes. */
 const UNHURRIED = [
   'boot',
+  'devices',
   'disks',
   'files',
   'forger',
   'host-tool',
+  'inspect',
   'linux-guest',
   'name-space',
   'network',
@@ -23,6 +25,8 @@ const UNHURRIED = [
   'pipelines',
   'protocol-page',
   'python',
+  'recovery',
+  'sandbox',
   'shell',
 ];
 
@@ -51,6 +55,9 @@ function systemTests(
   };
 }
 
+/** What is compared with how long a quiet neighbour takes. */
+const contained = ['test/chaos/contain.test.ts'];
+
 const unhurried = UNHURRIED.map((name) => `test/integration/${name}.test.ts`);
 
 const everyTime = [
@@ -66,7 +73,8 @@ const everyTime = [
   systemTests('systems', 1, { include: unhurried, workers: 2 }),
   systemTests('conformance', 2, { workers: 2 }),
   systemTests('integration', 3, { exclude: unhurried }),
-  systemTests('chaos', 4),
+  systemTests('chaos', 4, { exclude: contained, workers: 2 }),
+  systemTests('containment', 5, { include: contained }),
 ];
 
 const onRequest = [systemTests('long', 1, { timeoutMs: 3_600_000 })];

@@ -159,7 +159,7 @@ describe('a service that takes all it can get', () => {
       'all ports and capabilities',
       { ports: { count: 4096, refused: 'EMFILE' }, rights: { count: 16384, refused: 'EMFILE' }, port: true },
     ],
-    ['all calls', { begun: 256, refused: 44 }],
+    ['all calls', { begun: 1024, refused: 44 }],
     ['all tasks', { count: 64, refused: 'EAGAIN' }],
     ['mail to itself', { mebibytes: expect.toSatisfy((size) => size > 20 && size <= 32), refusals: ['EAGAIN'] }],
     ['a full store', { count: expect.toSatisfy((count) => count > 90 && count < 110), refused: 'ENOSPC' }],

@@ -42,6 +42,7 @@ describe(`httpd through a forwarded port`, () => {
     await vros('mkfs', '-s', '16M', 'disk.img');
     await vros('cp', '-r', 'site', 'disk.img:/');
     machine = startMachine({
+      network: true,
       options: ['--hda', path.join(folder, 'disk.img'), '--netdev', 'user,hostfwd=tcp:127.0.0.1:0-:80'],
       outlivesTest: true,
     });

@@ -206,7 +206,8 @@ export class NetworkService implements Gathering {
     }
     this.captures.serve();
     this.link.flush();
-    // What is left goes on at once, but after the messages that wait.
+    // What is left goes on at once, but after the messages that wait; so does what waited for room, if there is some now.
+    deadline = this.stack.deadline();
     this.hasMore = this.dirty.size > 0 || deadline <= now;
     if (!this.hasMore) {
       const others = Math.min(this.waiting.deadline(), this.link.deadline(), this.arrival.deadline());

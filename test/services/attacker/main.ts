@@ -139,7 +139,7 @@ const bounded: Readonly<Record<string, () => unknown>> = {
     // Nobody receives from this port.
     const port = ipcFindPort('sink');
     const ids: number[] = [];
-    for (let count = 0; count < 300; count++) ids.push(ipcCallBegin(port, outgoing(count), 60000));
+    for (let count = 0; count < 1068; count++) ids.push(ipcCallBegin(port, outgoing(count), 60000));
     uptimeOr(0);
     const refused = ids.filter((id) => ipcCallPoll(id) !== undefined).length;
     return { begun: ids.length - refused, refused };

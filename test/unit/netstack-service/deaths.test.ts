@@ -170,6 +170,29 @@ describe('a transfer in both directions', () => {
   });
 });
 
+describe('many connections at once', () => {
+  it('share the way to the card: those that find it crowded go on when it has room', () => {
+    const world = new World(1);
+    const [near, far] = [world.addHost(1), world.addHost(2)];
+    function* server(): Program {
+      const listener = yield* listen(far, PORT);
+      for (let served = 0; served < 12; served++) world.start(echo(yield* listener.accept()));
+      listener.close();
+    }
+    world.start(server());
+    const data = pattern(150_000);
+    let right = 0;
+    for (let index = 0; index < 12; index++)
+      world.start(
+        client(near, addressOf(2), data, world, (got) => {
+          if (Buffer.compare(got, data) === 0) right++;
+        }),
+      );
+    world.run();
+    expect(right).toBe(12);
+  });
+});
+
 describe('a connection of a machine to itself', () => {
   it('survives deaths, which both of its ends die', () => {
     const { seed } = new Random();
