@@ -82,9 +82,11 @@ class Host:
             time.sleep(0.002)
 
     def segments(self, seconds):
-        """Segments for us, until nothing has come for so long. Answers who asks for our hardware address."""
-        while True:
-            self.socket.settimeout(max(seconds, 0.000001))
+        """Segments for us, until none has come for so long; others may talk all the time. Answers who asks for our hardware address."""
+        patience = max(seconds, 0.002)
+        end = time.monotonic() + patience
+        while (left := end - time.monotonic()) > 0:
+            self.socket.settimeout(left)
             try:
                 frame, where = self.socket.recvfrom(65536)
             except (TimeoutError, BlockingIOError):
@@ -97,6 +99,7 @@ class Host:
                 self.send(ethernet(0x0806, arp(2, HARDWARE, ADDRESS, MACHINE_HARDWARE, MACHINE)))
             elif kind == 0x0800 and packet[16:20] == socket.inet_aton(ADDRESS) and packet[9] == 6:
                 yield Segment(packet)
+                end = time.monotonic() + patience
 
     def connect(self, port, window=65535):
         """A connection that stands: our port, the next sequence numbers of both."""
