@@ -60,16 +60,23 @@ const contained = ['test/chaos/contain.test.ts'];
 
 const unhurried = UNHURRIED.map((name) => `test/integration/${name}.test.ts`);
 
+/** Unit tests that change what only a whole process has: its umask. */
+const ownProcess = ['test/unit/filesystem-model/host-model.test.ts'];
+
+/** Pure tests: in threads, which start in less time than processes. */
+function unitTests(
+  name: string,
+  pool: 'threads' | 'forks',
+  { include = ['test/unit/**/*.test.ts'], exclude = [] as string[] } = {},
+) {
+  return {
+    test: { name, include, exclude, pool, testTimeout: 20_000, maxWorkers: 2, sequence: { groupOrder: 0 } },
+  };
+}
+
 const everyTime = [
-  {
-    test: {
-      name: 'unit',
-      include: ['test/unit/**/*.test.ts'],
-      testTimeout: 20_000,
-      maxWorkers: 2,
-      sequence: { groupOrder: 0 },
-    },
-  },
+  unitTests('unit', 'threads', { exclude: ownProcess }),
+  unitTests('process', 'forks', { include: ownProcess }),
   systemTests('systems', 1, { include: unhurried, workers: 2 }),
   systemTests('conformance', 2, { workers: 2 }),
   systemTests('integration', 3, { exclude: unhurried }),

@@ -61,7 +61,7 @@ function withMust(line: Line, text: string, met: boolean): Line {
 export const sequentialFile: Row = {
   name: 'file',
   async run(bench) {
-    const [bytes, pieceBytes, batches] = [64 * MEBIBYTE, 128 * 1024, 4];
+    const [bytes, pieceBytes, batches] = [64 * MEBIBYTE, 128 * 1024, 2];
     const all = await alternate(bench.rounds(3), [
       {
         name: VROS,
@@ -139,7 +139,7 @@ export const manyFiles: Row = {
 export const appendSync: Row = {
   name: 'append-sync',
   async run(bench) {
-    const count = 200;
+    const count = 50;
     const all = await alternate(bench.rounds(5), [
       { name: VROS, sample: () => run(bench, { task: 'append', count }, freshImage(bench, 64)) },
       { name: HOST_FILE, sample: () => nodePeer('append-file', path.join(bench.folder, 'append.dat'), count) },

@@ -1,8 +1,7 @@
 /**
  * Interrupts become messages. The 8259 pair is programmed at boot as any PC kernel does it (Intel 8259A data sheet, ICW1 to ICW4, OCW1, OCW2); when it
  * signals, the kernel takes the vector, masks the line, ends the interrupt, and posts the notice `irq` to the port that registered the line, unless a vector of port accesses of
- * the driver waits for it. The line stays
- * masked until the driver acknowledges, so a device can never flood its driver.
+ * the driver waits for it. The line stays masked until the driver acknowledges, so a device can never flood its driver.
  */
 import { kernelNotices } from '../../protocol/kernel.ts';
 import type { InterruptRow } from '../../protocol/records.ts';

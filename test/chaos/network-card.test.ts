@@ -13,9 +13,9 @@ const KILLS = 25;
 /** Frames under way. */
 const WINDOW = 16;
 const NUMBER_AT = 14;
-/** The link has to be back in this time: the median, and the longest. On a host with no time to spare the median may be as long as so many round trips of a frame. */
+/** The link has to be back in this time: the median, and the longest. The median may be longer by so many round trips of a frame, which tell how busy the host is. */
 const MEDIAN_MILLISECONDS = 50;
-const MEDIAN_ROUND_TRIPS = 40;
+const MEDIAN_ROUND_TRIPS = 10;
 const LONGEST_MILLISECONDS = 5000;
 
 /** The services of the configuration that the test needs, and what has the card. */
@@ -120,7 +120,7 @@ describe('killing the driver of the network card', () => {
     const [median, roundTrip] = [medianOf(times), medianOf(roundTrips)];
     const figures = `${traffic.next} frames; back after ${times.map((time) => time.toFixed(0)).join(' ')} ms, a round trip takes ${roundTrip.toFixed(1)} ms; seed ${random.seed}`;
     expect({ wrong: traffic.wrong, repeated }, figures).toEqual({ wrong: 0, repeated: 0 });
-    expect(median, figures).toBeLessThan(Math.max(MEDIAN_MILLISECONDS, MEDIAN_ROUND_TRIPS * roundTrip));
+    expect(median, figures).toBeLessThan(MEDIAN_MILLISECONDS + MEDIAN_ROUND_TRIPS * roundTrip);
     expect(Math.max(...times), figures).toBeLessThan(LONGEST_MILLISECONDS);
   });
 });

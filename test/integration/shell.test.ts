@@ -236,12 +236,10 @@ describe('disks', () => {
     const { stdout, status } = await withDisk('hexdump hda');
     expect(status).toBe(0);
     expect(stdout).toMatch(/^00000000 {2}73 65 63 74 6f 72 20 7a {2}65 72 6f 20 73 61 79 73 {2}\|sector zero says\|$/m);
-    const sectors = 512;
-    const words = ['-C', '-n', String(512 * sectors), image];
-    const reference = spawnSync('hexdump', words, { encoding: 'utf8', maxBuffer: 1 << 26 });
+    const reference = spawnSync('hexdump', ['-C', image], { encoding: 'utf8', maxBuffer: 1 << 26 });
     if (reference.status !== 0) return;
-    const dumped = await withDisk(`hexdump hda 0 ${sectors}`);
-    expect(dumped.stdout === reference.stdout, 'the first sectors').toBe(true);
+    const whole = await withDisk(`hexdump hda 0 ${SECTORS}`);
+    expect(whole.stdout === reference.stdout, 'the whole disk').toBe(true);
   });
 
   it('hexdump refuses what is not there', async () => {
