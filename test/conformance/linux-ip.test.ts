@@ -39,8 +39,11 @@ describe.skipIf(missing !== '')(`IP between Linux and the machine ${missing}`, (
 
   it('answers ping of every size', async () => {
     for (const size of SIZES) {
-      const output = await lab.linux.run(`ping -c 2 -i 0.01 -W 2 -s ${size} ${MACHINE}`);
-      expect(output, `size ${size}`).toMatch(/2 received, 0% packet loss/);
+      // One at a time: once it has an answer, ping waits for the next only twice as long as that took.
+      for (let count = 0; count < 2; count++) {
+        const output = await lab.linux.run(`ping -c 1 -W 2 -s ${size} ${MACHINE}`);
+        expect(output, `size ${size}`).toMatch(/1 received, 0% packet loss/);
+      }
     }
   });
 

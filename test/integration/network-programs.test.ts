@@ -279,7 +279,7 @@ describe('nc', () => {
     };
     machine.process.stdin.write(`seq 50000 > /in; nc -N ${ROUTER} ${echo} < /in | cmp - /in && echo echoed\n`);
     await listening('-l', 9000, ['nc -N 127.0.0.1 9000 < /in', 'wait', 'cmp /in /got9000 && echo same']);
-    await listening('-lu -w 0.5', 9001, ['echo datagram | nc -u -w 0.1 127.0.0.1 9001', 'wait', 'cat /got9001']);
+    await listening('-lu -w 0.5', 9001, ['echo datagram | nc -u -w 2 127.0.0.1 9001', 'wait', 'cat /got9001']);
     await listening('-lk', 9002, ['echo one | nc -N 127.0.0.1 9002; echo two | nc -N 127.0.0.1 9002; cat /got9002']);
     const commands = [`nc -z ${ROUTER} ${echo}; echo status $?`, 'nc 127.0.0.1 9; echo status $?', 'kill $!', 'exit'];
     machine.process.stdin.end(`${commands.join('\n')}\n`);

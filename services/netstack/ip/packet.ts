@@ -17,7 +17,7 @@ export interface OutgoingPacket {
   readonly typeOfService: number;
   /** What is too long for the way is EMSGSIZE, and no router may fragment it. */
   readonly dontFragment: boolean;
-  /** Made by `packetBuffer`; the payload begins at HEADROOM_BYTES. */
+  /** Nobody else's; the payload begins at HEADROOM_BYTES. */
   readonly buffer: Buffer;
   readonly payloadBytes: number;
 }

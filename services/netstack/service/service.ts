@@ -5,7 +5,6 @@
  * what a frame relies on, whatever was put into the recovery store and whatever was answered, is in the pipe before it (docs/netstack.md).
  */
 
-import { SystemError } from '../../../protocol/errno.ts';
 import type { Handlers } from '../../../protocol/interface.ts';
 import type { capture, network } from '../../../protocol/network.ts';
 import { bytes, nameText, record, u16 } from '../../../protocol/schema.ts';
@@ -13,7 +12,6 @@ import type { socket } from '../../../protocol/socket.ts';
 import { PROTOCOL } from '../../../wire/ipv4.ts';
 import type { Gathering, Handle, RequestContext } from '../../lib/index.ts';
 import type { Keeper } from '../environment.ts';
-import { HEADROOM_BYTES, packetBuffer } from '../ip/packet.ts';
 import { Stack } from '../stack.ts';
 import type { TcpOutput } from '../tcp/environment.ts';
 import { TcpLayer } from '../tcp/layer.ts';
@@ -278,23 +276,11 @@ export class NetworkService implements Gathering {
   }
 
   /** A segment of TCP becomes a packet. What cannot be sent is lost, as on any way; TCP sends it again. */
-  private output({ source, destination, timeToLive, typeOfService, dontFragment, packet, payload }: TcpOutput): void {
-    let buffer = packet;
-    const payloadBytes = payload.length;
-    const least = packetBuffer(payloadBytes);
-    if (packet.length < least.length) {
-      payload.copy(least, HEADROOM_BYTES);
-      buffer = least;
-    }
-    const protocol = PROTOCOL.TCP;
-    try {
-      this.stack.send(
-        { source, destination, protocol, timeToLive, typeOfService, dontFragment, buffer, payloadBytes },
-        this.clock.now(),
-      );
-    } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
-    }
+  private output({ packet, payload, ...fields }: TcpOutput): void {
+    this.stack.send(
+      { ...fields, protocol: PROTOCOL.TCP, buffer: packet, payloadBytes: payload.length },
+      this.clock.now(),
+    );
   }
 
   private linkEffects(): LinkEffects {
