@@ -1,6 +1,6 @@
 /**
  * How the tests run: `unit` tests are pure and run side by side; the others start whole systems. Those that measure times or load run one file after another,
- * the rest two files at a time. `long` tests take part only when VROS_TEST_LONG is set
+ * the rest two files at a time, and three where they often wait for peers. `long` tests take part only when VROS_TEST_LONG is set
  * (`npm run test:long`).
  */
 
@@ -17,6 +17,7 @@ const UNHURRIED = [
   'forger',
   'host-tool',
   'inspect',
+  'ipc',
   'linux-guest',
   'name-space',
   'network',
@@ -28,6 +29,7 @@ const UNHURRIED = [
   'recovery',
   'sandbox',
   'shell',
+  'shutdown',
 ];
 
 /** A group of tests that run real systems, so many files at a time, after the groups before it. */
@@ -78,7 +80,7 @@ const everyTime = [
   unitTests('unit', 'threads', { exclude: ownProcess }),
   unitTests('process', 'forks', { include: ownProcess }),
   systemTests('systems', 1, { include: unhurried, workers: 2 }),
-  systemTests('conformance', 2, { workers: 2 }),
+  systemTests('conformance', 2, { workers: 3 }),
   systemTests('integration', 3, { exclude: unhurried }),
   systemTests('chaos', 4, { exclude: contained, workers: 2 }),
   systemTests('containment', 5, { include: contained }),
