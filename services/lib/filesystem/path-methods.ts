@@ -150,8 +150,9 @@ function open(
       ? existingOrNew(volume, place, flags, mode)
       : { node: existingNode(volume, place, flags), made: false };
     found = node;
-    const truncates = (flags & TRUNCATE) !== 0 && volume.core.attributes(node).size > 0;
-    if (truncates) volume.core.truncate(node, 0);
+    const truncates = (flags & TRUNCATE) !== 0;
+    if (truncates && volume.core.attributes(node).size > 0) volume.core.truncate(node, 0);
+    // Also noted when there was nothing to cut off: should the request come again, others may have written meanwhile.
     return made || truncates ? NOTHING_TO_TELL : null;
   };
   return {
