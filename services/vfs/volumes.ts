@@ -1,6 +1,8 @@
 /** The file systems that this process keeps itself: `/` in memory, `/proc`, and `/dev`. */
 import type { Keeper } from '../../filesystems/block-device.ts';
+import type { FileSystem } from '../../filesystems/file-system.ts';
 import { ramfs } from '../../filesystems/ram/ramfs.ts';
+import { SystemError } from '../../protocol/errno.ts';
 import type { Handle } from '../../protocol/schema.ts';
 import { type Batch, partOf, Volume } from '../lib/filesystem/index.ts';
 import { badgeKind } from './badges.ts';
@@ -17,6 +19,15 @@ const DIRECTORIES = ['dev', 'mnt', 'proc', 'tmp'];
 
 /** Kept once these have been made: whoever removes one does so for good. */
 const MADE_KEY = 'directories are made';
+
+/** An earlier incarnation may have died before it had made them all, or before it had said so. */
+function makeMissing(fileSystem: FileSystem, name: string, mode: number): void {
+  try {
+    fileSystem.makeDirectory(fileSystem.root, name, mode);
+  } catch (error) {
+    if (!(error instanceof SystemError) || error.code !== 'EEXIST') throw error;
+  }
+}
 
 /** What the volumes stand on. */
 export interface VolumeWorld {
@@ -42,7 +53,7 @@ export class Volumes {
     this.proc = new ProcFileSystem(source, ramfs({ keeper: partOf(keeper, 'proc.'), now, ...PROC_ROOM }), now);
     this.devices = new DeviceFileSystem(now);
     if (keeper.get(MADE_KEY) !== true) {
-      for (const name of DIRECTORIES) root.makeDirectory(root.root, name, name === 'tmp' ? 0o1777 : 0o755);
+      for (const name of DIRECTORIES) makeMissing(root, name, name === 'tmp' ? 0o1777 : 0o755);
       root.commit();
       keeper.put(MADE_KEY, true);
     }

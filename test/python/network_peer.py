@@ -156,11 +156,12 @@ def reset(host, port, count):
 
 
 def wasreset(host, port):
-    with connect(host, port) as connection:
-        try:
+    """The reset may come so soon that connecting itself fails of it; a connection that is refused says so otherwise."""
+    try:
+        with connect(host, port) as connection:
             data = connection.recv(1)
-        except ConnectionResetError:
-            return {"reset": True}
+    except ConnectionResetError:
+        return {"reset": True}
     return {"reset": False, "bytes": len(data)}
 
 
