@@ -91,6 +91,8 @@ export class Task implements Schedulable {
   dying = false;
   /** Why the kernel ended it, if it did. */
   killReason = '';
+  /** It was ended because it did what it must not. */
+  violated = false;
   /** Last words (`crash_report`). */
   report = '';
   started = false;

@@ -1,6 +1,6 @@
 /**
  * Signals: POSIX names, Linux numbers. KILL, STOP and CONT act on the process; the others come as a notice to the task's signal port and end a task that
- * has none.
+ * has none. A task that the kernel itself ends, because it did what it must not, has ended by SYS.
  */
 export const signals = {
   HUP: 1,
@@ -18,6 +18,7 @@ export const signals = {
   CONT: 18,
   STOP: 19,
   TSTP: 20,
+  SYS: 31,
 } as const;
 
 /** Name of a signal without SIG. */

@@ -33,6 +33,9 @@ const INIT_SHORT_LIFE_MILLISECONDS = 100;
 /** Failed starts of init in a row after which the machine gives up. */
 const INIT_FAILED_STARTS = 10;
 
+/** The end of a task that did what it must not. */
+const VIOLATION: ExitStatus = { status: 128 + signals.SYS, signal: signals.SYS };
+
 /** What the table works with. */
 export interface TaskTableParts {
   readonly log: KernelLog;
@@ -173,11 +176,12 @@ export class TaskTable {
     );
   }
 
-  /** Ends a task for a reason that goes to the log and the crash record; `severe`: it did something it must not. */
+  /** Ends a task for a reason that goes to the log and the crash record; `severe`: it did something it must not, and ends by SIGSYS. */
   end(task: Task, reason: string, severe = true): void {
     if (task.dying || task.exit !== null) return;
     task.dying = true;
     task.killReason = reason;
+    task.violated = severe;
     if (reason !== '') this.parts.log.write(severe ? 'error' : 'info', `${task.title} is ended: ${reason}`);
     task.process?.kill();
   }
@@ -232,7 +236,7 @@ export class TaskTable {
   private gone(task: Task, status: number, signal: number): void {
     if (task.exit !== null) return;
     const { log, scheduler, interrupts, ipc } = this.parts;
-    task.exit = task.decided ?? { status, signal };
+    task.exit = task.violated ? VIOLATION : (task.decided ?? { status, signal });
     scheduler.remove(task);
     for (const timer of [...task.alarms.values(), ...task.sleeps]) timer.cancel();
     task.alarms.clear();

@@ -20,10 +20,10 @@ export interface End {
 export const SHORT_LIFE_MS = 1000;
 
 /**
- * The same bound for one ended from outside (`kill`), or nobody knows how. The service is not to blame then, so that only kills faster than a cold start
- * (about 60 ms) count: nothing would be gained by starting again at that rate.
+ * The same bound for one ended from outside (`kill`), or nobody knows how. The service is not to blame then, and has done work when it was ready: only a life too short for
+ * any start counts.
  */
-export const SHORT_LIFE_KILLED_MS = 100;
+export const SHORT_LIFE_KILLED_MS = 10;
 
 /**
  * Delay before the next start after 1, 2, 3 … failed starts in a row. The first three cost nothing: most failures are gone at the next try, and

@@ -124,7 +124,7 @@ describe('a service that writes too much', () => {
 describe('a service that cheats', () => {
   it('is ended when it sends a frame over the bound', async () => {
     const { machine, status } = await attack('an over-long frame');
-    expect(status).toBe(137);
+    expect(status).toBe(159);
     expect(machine.logText).toMatch(/attacker\[3\] is ended: sent a frame of 2097152 bytes, which is over the bound/);
   });
 
@@ -135,7 +135,7 @@ describe('a service that cheats', () => {
   ]) {
     it(`is ended when it computes outside the scheduler: ${way}`, async () => {
       const { machine, status } = await attack(way, 20000);
-      expect(status).toBe(137);
+      expect(status).toBe(159);
       expect(machine.logText).toMatch(
         /attacker\[3\] is ended: used \d+ ms of CPU time and was given \d+ ms, while it claimed to wait in ipc_recv/,
       );

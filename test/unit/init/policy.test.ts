@@ -16,6 +16,7 @@ import {
 
 const crash = { status: 70, signal: 0 };
 const fault = { status: 139, signal: 11 };
+const violation = { status: 159, signal: 31 };
 const killed = { status: 137, signal: 9 };
 const success = { status: 0, signal: 0 };
 
@@ -35,9 +36,10 @@ describe('restart policy', () => {
     expect(isFailedStart(999, true, crash)).toBe(true);
     expect(isFailedStart(1000, true, crash)).toBe(false);
     expect(isFailedStart(999, true, fault)).toBe(true);
-    expect(isFailedStart(99, true, killed)).toBe(true);
-    expect(isFailedStart(100, true, killed)).toBe(false);
-    expect(isFailedStart(100, true, UNKNOWN_END)).toBe(false);
+    expect(isFailedStart(999, true, violation)).toBe(true);
+    expect(isFailedStart(9, true, killed)).toBe(true);
+    expect(isFailedStart(10, true, killed)).toBe(false);
+    expect(isFailedStart(10, true, UNKNOWN_END)).toBe(false);
   });
 
   it('counts every life that never got as far as serving', () => {

@@ -171,7 +171,7 @@ describe('TaskTable', () => {
     expect([first.exit, second.exit, third.exit]).toEqual([
       { status: 143, signal: 15 },
       { status: 7, signal: 0 },
-      { status: 137, signal: 9 },
+      { status: 159, signal: 31 },
     ]);
     expect(table.signal(third, signals.TERM, 'a test')).toBe('ESRCH');
     expect(table.signal(init, 77, 'a test')).toBe('EINVAL');
