@@ -62,17 +62,22 @@ const contained = ['test/chaos/contain.test.ts'];
 
 const unhurried = UNHURRIED.map((name) => `test/integration/${name}.test.ts`);
 
-/** Unit tests that change what only a whole process has: its umask. */
-const ownProcess = ['test/unit/filesystem-model/host-model.test.ts'];
+/** Unit tests that change what only a whole process has, its umask, or put other modules in place of ours. */
+const ownProcess = [
+  'test/unit/examples/rtc.test.ts',
+  'test/unit/filesystem-model/host-model.test.ts',
+  'test/unit/vrfs-crash/proof.test.ts',
+];
 
-/** Pure tests: in threads, which start in less time than processes. */
+/** Pure tests: in threads, which start in less time than processes, and keep the modules that they have loaded from file to file. */
 function unitTests(
   name: string,
   pool: 'threads' | 'forks',
   { include = ['test/unit/**/*.test.ts'], exclude = [] as string[] } = {},
 ) {
+  const isolate = pool === 'forks';
   return {
-    test: { name, include, exclude, pool, testTimeout: 20_000, maxWorkers: 2, sequence: { groupOrder: 0 } },
+    test: { name, include, exclude, pool, isolate, testTimeout: 20_000, maxWorkers: 2, sequence: { groupOrder: 0 } },
   };
 }
 

@@ -94,7 +94,7 @@ export const deviceCases: Cases = {
       rogue.do('requestIoPort', 0x80, 0x80);
       rogue.do('requestIoPort', 0x6f, 0x6f);
       trespass(rogue);
-      equal(rogue.reap(), { status: 137, signal: 9 }, `how it ended after ${what}`);
+      equal(rogue.reap(), { status: 159, signal: 31 }, `how it ended after ${what}`);
       const line = `general protection fault: rogue touched I/O port ${port} without permission`;
       holds(logged(line), `the log after ${what} says: ${line}`);
       equal(guard.do('in8', DATA), 0x42, `the byte after ${what}`);
@@ -112,7 +112,7 @@ export const deviceCases: Cases = {
       if (kind === 'io') puppet.do('ipcRelease', handle as Handle);
     }
     puppet.begin('in8', DATA);
-    equal(puppet.reap(), { status: 137, signal: 9 }, 'how it ended');
+    equal(puppet.reap(), { status: 159, signal: 31 }, 'how it ended');
   },
   'a vector runs in order, and ends early where a check fails': () => {
     const puppet = driver();
