@@ -1,6 +1,6 @@
 /**
- * `npm test`: checks everything with one command. Formatter and linter, types, import rules, build, then vitest; a
- * step that fails does not keep the next ones from running. The last line is `N passed, M failed` (and `, K skipped`),
+ * `npm test`: checks everything with one command. Formatter and linter, types, import rules and build, two at a time, then vitest;
+ * a step that fails does not keep the next ones from running. The last line is `N passed, M failed` (and `, K skipped`),
  * in which each static step counts as one test; the exit status is 0 only if nothing failed.
  *
  * Arguments go to vitest as filters: `npm test -- ata` runs the test files with `ata` in their path.
@@ -19,13 +19,13 @@ const filters = process.argv.slice(2).filter((argument) => argument !== '--long'
 const STATIC_STEP_LIMIT_MS = 5 * 60_000;
 const TESTS_LIMIT_MS = (long ? 6 * 60 : 30) * 60_000;
 
-/** The process group of the step under way, or null. */
-let runningGroup = null;
+/** The process groups of the steps under way. */
+const groups = new Set();
 
-function killRunningGroup() {
-  if (runningGroup === null) return;
+function killGroup(group) {
+  groups.delete(group);
   try {
-    process.kill(-runningGroup, 'SIGKILL');
+    process.kill(-group, 'SIGKILL');
   } catch {
     // Nothing of the step is left: as it should be.
   }
@@ -33,39 +33,55 @@ function killRunningGroup() {
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
-    killRunningGroup();
+    for (const group of groups) killGroup(group);
     process.exit(128 + constants.signals[signal]);
   });
 }
 
 /**
- * Runs a program of this installation to its end, its output on ours. Each one gets a process group of its own, so
- * that whatever it started and left behind ends with it.
+ * What every process of the tests would do at its start without needing it: Node reads these certificates each time, which
+ * takes longer than all the rest of its start.
+ */
+const { NODE_EXTRA_CA_CERTS: _, ...environment } = process.env;
+
+/**
+ * Runs a program of this installation to its end. Its output goes to ours as it comes, or, `collected`, at the end. Each
+ * one gets a process group of its own, so that whatever it started and left behind ends with it.
  * Returns whether it exited with status 0.
  */
-function run(title, program, programArguments, limitMs, environment = {}) {
-  console.log(`\n== ${title}`);
+function run(title, program, programArguments, limitMs, { collected = false, variables = {} } = {}) {
+  if (!collected) console.log(`\n== ${title}`);
   return new Promise((resolve) => {
+    const output = [];
+    const to = collected ? 'pipe' : 'inherit';
     const child = spawn(program, programArguments, {
       cwd: root,
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['ignore', to, to],
       detached: true,
-      env: { ...process.env, ...environment },
+      env: { ...environment, ...variables },
     });
-    runningGroup = child.pid ?? null;
+    const group = child.pid ?? 0;
+    if (group !== 0) groups.add(group);
+    child.stdout?.on('data', (data) => output.push(data));
+    child.stderr?.on('data', (data) => output.push(data));
+    let late = false;
     const timer = setTimeout(() => {
-      console.error(`${title}: not finished after ${limitMs / 1000} s, killed`);
-      killRunningGroup();
+      late = true;
+      if (group !== 0) killGroup(group);
     }, limitMs);
     const finish = (passed, reason) => {
       clearTimeout(timer);
-      killRunningGroup();
-      runningGroup = null;
+      if (collected) process.stdout.write(`\n== ${title}\n${Buffer.concat(output)}`);
+      if (late) console.error(`${title}: not finished after ${limitMs / 1000} s, killed`);
       if (!passed) console.error(`${title}: failed (${reason})`);
       resolve(passed);
     };
     child.on('error', (error) => finish(false, error.message));
-    child.on('exit', (status, signal) => finish(status === 0, signal ?? `exit status ${status}`));
+    child.on('exit', () => {
+      if (group !== 0) killGroup(group);
+    });
+    // After the exit, and when all of the output has come.
+    child.on('close', (status, signal) => finish(status === 0, signal ?? `exit status ${status}`));
   });
 }
 
@@ -83,7 +99,7 @@ async function runTests() {
     installed('vitest'),
     ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...filters],
     TESTS_LIMIT_MS,
-    long ? { VROS_TEST_LONG: '1' } : {},
+    { variables: long ? { VROS_TEST_LONG: '1' } : {} },
   );
   const counts = { passed: 0, failed: 0, skipped: 0 };
   try {
@@ -112,10 +128,16 @@ const staticSteps = long
     ];
 
 const total = { passed: 0, failed: 0, skipped: 0 };
-for (const [title, program, programArguments] of staticSteps) {
-  const passed = await run(title, program, programArguments, STATIC_STEP_LIMIT_MS);
-  total[passed ? 'passed' : 'failed'] += 1;
+
+/** Takes one step after the other until none is left. */
+async function runStaticSteps() {
+  for (let step = staticSteps.shift(); step !== undefined; step = staticSteps.shift()) {
+    const passed = await run(...step, STATIC_STEP_LIMIT_MS, { collected: true });
+    total[passed ? 'passed' : 'failed'] += 1;
+  }
 }
+
+await Promise.all([runStaticSteps(), runStaticSteps()]);
 const tests = await runTests();
 for (const key of Object.keys(total)) total[key] += tests[key];
 
