@@ -24,7 +24,7 @@ import {
 } from '../../protocol/message.ts';
 import type { Handle } from '../../protocol/schema.ts';
 import { systemCalls } from '../../protocol/syscall.ts';
-import { nextId, type RawResult, readResult, takeResult, writeFrame } from './pipe.ts';
+import { nextId, postFrame, type RawResult, readResult, takeResult, writeFrame } from './pipe.ts';
 import { check, post, systemCall, systemCallHandle } from './syscalls.ts';
 
 /** A message as received. `reply` is 0 when no answer is expected. */
@@ -97,7 +97,7 @@ export const ipcFindPort = (name: string, timeout = 0): Handle =>
 /** Looks for a named port and goes on; `notify`, a port of this task, gets the notice `answered`, then `ipcFindPoll` has the result. */
 export function ipcFindBegin(name: string, timeout: number, notify: Handle): number {
   const id = nextId();
-  writeFrame(encodeFrame(systemCalls.ipc_find_port.number, CALL_ASYNCHRONOUS, id, notify, [name, timeout]));
+  postFrame(encodeFrame(systemCalls.ipc_find_port.number, CALL_ASYNCHRONOUS, id, notify, [name, timeout]));
   return id;
 }
 /** The send right that `ipcFindBegin` was for, undefined while there is none yet. Throws SystemError. */
@@ -152,7 +152,7 @@ export function ipcCallBegin(port: Handle, message: Outgoing, timeout: number, n
 function writeCall(port: Handle, message: Outgoing, timeout: number, flags: number, notify: number): number {
   const id = nextId();
   const envelope = head(message, timeout, notify);
-  writeFrame(encodeMessage(systemCalls.ipc_call.number, flags, id, port, envelope, message.data));
+  postFrame(encodeMessage(systemCalls.ipc_call.number, flags, id, port, envelope, message.data));
   return id;
 }
 
@@ -240,7 +240,7 @@ const AGAIN = 11;
 
 /** Answers a request: `status` 0 is success. */
 export function ipcReply(reply: Handle, status: number, data: unknown, rights: readonly Handle[] = noRights): void {
-  writeFrame(
+  postFrame(
     encodeMessage(
       systemCalls.ipc_reply.number,
       status,

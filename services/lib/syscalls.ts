@@ -20,7 +20,7 @@ import type {
 import type { Handle } from '../../protocol/schema.ts';
 import { type SignalName, signals } from '../../protocol/signal.ts';
 import { type Arguments, type Result, type SystemCallName, systemCalls } from '../../protocol/syscall.ts';
-import { nextId, type RawResult, readResult, writeFrame } from './pipe.ts';
+import { flushFrames, nextId, postFrame, type RawResult, readResult, writeFrame } from './pipe.ts';
 
 const noRights: Handle[] = [];
 
@@ -56,7 +56,7 @@ export function systemCallHandle<N extends SystemCallName>(name: N, args: Argume
 
 /** Makes a system call without waiting for a result: errors are not reported. */
 export function post<N extends SystemCallName>(name: N, args: Arguments<N>, handle = 0): void {
-  writeFrame(frameOf(name, 0, handle, args));
+  postFrame(frameOf(name, 0, handle, args));
 }
 
 // Tasks
@@ -184,9 +184,11 @@ export function storeKeys(): string[] {
 /** Levels of log lines, as pino numbers them. */
 export const logLevel = { debug: 20, info: 30, warning: 40, error: 50 } as const;
 
-/** Writes a line to the kernel log. */
-export const log = (text: string, level: keyof typeof logLevel = 'info'): void =>
+/** Writes a line to the kernel log, at once: it may be the last thing that this task does. */
+export function log(text: string, level: keyof typeof logLevel = 'info'): void {
   post('log', { level: logLevel[level], text: text.slice(0, 16384) });
+  flushFrames();
+}
 export const dmesg = (most = 4096): LogLine[] => systemCall('dmesg', { most });
 export const crashList = (): CrashRow[] => systemCall('crash_list', undefined);
 export const crashShow = (number: number): CrashRecord => systemCall('crash_show', { number });

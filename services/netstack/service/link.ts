@@ -69,6 +69,8 @@ export class Link {
   private card: OpenCard | null = null;
   private queue: Uint8Array[] = [];
   private underWay = 0;
+  /** The last request for frames has been answered. */
+  private hasToReceive = false;
   private promiscuous = false;
   private retryAt = Number.POSITIVE_INFINITY;
   private retryDelay = FIRST_RETRY_MS;
@@ -119,6 +121,7 @@ export class Link {
 
   private receive(): void {
     const { way } = this;
+    this.hasToReceive = false;
     this.card?.receive((outcome) => {
       if (way !== this.way) return;
       if (!outcome.ok) {
@@ -126,8 +129,7 @@ export class Link {
         return;
       }
       this.retryDelay = FIRST_RETRY_MS;
-      // Asked for at once, so that the driver can work on while these are looked at.
-      this.receive();
+      this.hasToReceive = true;
       if (outcome.value.length > 0) this.effects.received(outcome.value);
     });
   }
@@ -152,13 +154,14 @@ export class Link {
     return this.card !== null && this.queue.length > 0 && this.underWay < MAX_BATCHES_UNDER_WAY;
   }
 
-  /** Hands frames to the driver, as far as it may have more. */
+  /** Hands frames to the driver, as far as it may have more; then asks for frames, so that an answer to the last ones goes out first. */
   flush(): void {
     const { card } = this;
     while (card !== null && card === this.card && this.queue.length > 0 && this.underWay < MAX_BATCHES_UNDER_WAY) {
       const frames = this.queue.splice(0, MAX_FRAMES);
       this.send(card, frames);
     }
+    if (this.hasToReceive) this.receive();
   }
 
   private send(card: OpenCard, frames: Uint8Array[]): void {

@@ -73,7 +73,7 @@ beforeEach(() => {
 });
 
 describe('the way to the card', () => {
-  it('keeps one request for frames under way, and asks anew before it looks at what has come', () => {
+  it('keeps one request for frames under way, and asks anew when it has sent what it has to send', () => {
     expect([searches.length, link.isOpen]).toEqual([1, false]);
     open();
     expect(link.isOpen).toBe(true);
@@ -81,8 +81,13 @@ describe('the way to the card', () => {
     expect(receives).toHaveLength(1);
     receives.shift()?.({ ok: true, value: [Buffer.alloc(60), Buffer.alloc(60)] });
     expect(events.at(-1)).toBe('received 2');
+    expect(receives).toHaveLength(0);
+    link.flush();
+    expect(receives).toHaveLength(1);
+    link.flush();
     expect(receives).toHaveLength(1);
     receives.shift()?.({ ok: true, value: [] });
+    link.flush();
     expect(events.filter((event) => event.startsWith('received'))).toHaveLength(1);
     expect(receives).toHaveLength(1);
   });
