@@ -12,6 +12,7 @@ const SYSTEM_TIMEOUT_MS = 60_000;
 const UNHURRIED = [
   'boot',
   'devices',
+  'disk-faults',
   'disks',
   'files',
   'forger',

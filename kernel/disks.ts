@@ -2,8 +2,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { DiskBackend } from '../hw/disk/backend.ts';
+import { DISK_NAMES, type DiskFault } from '../hw/disk/fault-options.ts';
+import { FaultyDisk } from '../hw/disk/faulty.ts';
 import { openDiskImage } from '../hw/disk/image.ts';
-import type { Options } from './options.ts';
+import { type Options, UsageError } from './options.ts';
 
 /** The image that is used when none is named, in the current folder. */
 export const DEFAULT_IMAGE = path.join('.vros', 'hda.img');
@@ -23,11 +25,22 @@ export async function openDisks(options: Options): Promise<(DiskBackend | null)[
     for (const file of files) {
       disks.push(file === undefined ? null : await openDiskImage(file, { readOnly: options.readOnly }));
     }
+    for (const { disk } of options.faults)
+      if ((disks[disk] ?? null) === null) throw new UsageError(`--fault: there is no disk ${DISK_NAMES[disk]}`);
+    return disks.map((disk, index) => withFaults(disk, index, options.faults));
   } catch (error) {
     for (const disk of disks) disk?.close();
     throw error;
   }
-  return disks;
+}
+
+/** A disk that fails by the rules for it. */
+function withFaults(disk: DiskBackend | null, index: number, faults: readonly DiskFault[]): DiskBackend | null {
+  const rules = faults.filter((fault) => fault.disk === index);
+  if (rules.length === 0 || disk === null) return disk;
+  const faulty = new FaultyDisk(disk, (nanoseconds, callback) => setTimeout(callback, nanoseconds / 1e6));
+  for (const { rule } of rules) faulty.add(rule);
+  return faulty;
 }
 
 function defaultImage(): string {

@@ -1,6 +1,7 @@
 /** The command line. Option names follow QEMU where it has them. */
 import os from 'node:os';
 import { parseArgs } from 'node:util';
+import { type DiskFault, parseFault } from '../hw/disk/fault-options.ts';
 import { DEFAULT_NETWORK, type NetworkOptions, parseNetwork } from '../hw/network/options.ts';
 import { defaultConfiguration } from './paths.ts';
 import { isPolicyName, type PolicyName, policyNames } from './sched/index.ts';
@@ -20,6 +21,8 @@ export interface Options {
   readonly disks: readonly (string | undefined)[];
   readonly noDisk: boolean;
   readonly readOnly: boolean;
+  /** What goes wrong with requests to the disks. */
+  readonly faults: readonly DiskFault[];
   /** What the network card is plugged into. */
   readonly network: NetworkOptions;
   /** Where to record what goes over the cable. */
@@ -41,6 +44,10 @@ export const usage = `usage: npm start -- [options]
   --hda FILE … --hdd FILE  disk images (raw); without any, .vros/hda.img is made and used
   --no-disk                start without a disk
   --read-only              open the images for reading only
+  --fault RULE             requests to a disk that go wrong; again for another rule:
+                             DISK,OPERATION,KIND[,first=SECTOR][,last=SECTOR][,skip=N][,times=N]
+                             OPERATION: read, write, flush; KIND: error, slow=MILLISECONDS, and of writes
+                             torn=SECTORS, lost, misdirected=SECTORS; as in hda,write,error,skip=100,times=1
   --netdev NETWORK         user (default): router, DHCP and DNS at 10.0.2.2 and .3, out through the host's sockets;
                              user,hostfwd=tcp:127.0.0.1:8080-:80 leads a port of the host in, and so on with udp
                            dgram,local=PORT,remote=PORT: frames in UDP datagrams, to QEMU or another machine
@@ -76,7 +83,8 @@ export function parseOptions(words: readonly string[]): Options {
     disks,
     noDisk: values['no-disk'],
     readOnly: values['read-only'],
-    network: network(values.netdev),
+    faults: (values.fault ?? []).map((text) => optionValue('--fault', text, parseFault)),
+    network: values.netdev === undefined ? DEFAULT_NETWORK : optionValue('--netdev', values.netdev, parseNetwork),
     pcap: values.pcap,
     cpus,
     policy,
@@ -99,6 +107,7 @@ function parse(words: readonly string[]) {
     hdd: text,
     'no-disk': flag,
     'read-only': flag,
+    fault: { ...text, multiple: true },
     netdev: text,
     pcap: text,
     smp: text,
@@ -119,12 +128,12 @@ function parse(words: readonly string[]) {
   }
 }
 
-function network(text: string | undefined): NetworkOptions {
-  if (text === undefined) return DEFAULT_NETWORK;
+/** The value of an option that has words of its own. */
+function optionValue<T>(option: string, text: string, parse: (text: string) => T): T {
   try {
-    return parseNetwork(text);
+    return parse(text);
   } catch (error) {
-    throw new UsageError(`--netdev ${text}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`${option} ${text}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -11,6 +11,8 @@ export interface FaultTarget {
   readonly first?: number;
   /** Default: the last sector of the disk. */
   readonly last?: number;
+  /** So many that match pass before the first is struck. Default 0. */
+  readonly skip?: number;
   /** Default: for ever. */
   readonly times?: number;
 }
@@ -34,6 +36,7 @@ export type Schedule = (nanoseconds: number, callback: () => void) => void;
 
 interface ActiveRule {
   readonly rule: FaultRule;
+  skip: number;
   left: number;
 }
 
@@ -54,7 +57,7 @@ export class FaultyDisk implements DiskBackend {
 
   /** Adds a rule behind those already there. */
   add(rule: FaultRule): void {
-    this.#rules.push({ rule, left: rule.times ?? Number.POSITIVE_INFINITY });
+    this.#rules.push({ rule, skip: rule.skip ?? 0, left: rule.times ?? Number.POSITIVE_INFINITY });
   }
 
   /** Forgets all rules: the disk is healthy again. */
@@ -99,6 +102,7 @@ export class FaultyDisk implements DiskBackend {
       const { rule } = active;
       if (active.left <= 0 || rule.operation !== operation) continue;
       if (lba > (rule.last ?? this.sectors - 1) || lba + count <= (rule.first ?? 0)) continue;
+      if (active.skip-- > 0) continue;
       active.left -= 1;
       return rule;
     }

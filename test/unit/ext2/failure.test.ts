@@ -48,6 +48,27 @@ describe('an operation on ext2 that fails', () => {
     }
   });
 
+  it('has changed nothing when there is no inode left, and one that is given up can be used again', () => {
+    const device = made(512, 64);
+    const fs = mounted(device);
+    let count = 0;
+    while (codeOf(() => fs.create(fs.root, `file ${count}`, 0o644)) === 'none') count++;
+    fs.commit();
+    expect(count).toBeGreaterThan(40);
+    const before = picture(fs);
+    const free = fs.information();
+    expect(codeOf(() => fs.create(fs.root, 'more', 0o644))).toBe('ENOSPC');
+    expect(codeOf(() => fs.makeDirectory(fs.root, 'more', 0o755))).toBe('ENOSPC');
+    expect(codeOf(() => fs.makeSymlink(fs.root, 'more', 'target'))).toBe('ENOSPC');
+    expect(picture(fs)).toEqual(before);
+    expect(fs.information()).toEqual(free);
+    fs.unlink(fs.root, 'file 7');
+    fs.create(fs.root, 'instead', 0o644);
+    expect(codeOf(() => fs.create(fs.root, 'more', 0o644))).toBe('ENOSPC');
+    fs.close();
+    expect(ext2.check(device, false).problems).toEqual([]);
+  });
+
   it('has changed nothing when a request to the disk fails, whichever', () => {
     for (const [name, operation] of Object.entries(OPERATIONS)) {
       const device = made(1000);
