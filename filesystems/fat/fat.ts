@@ -254,15 +254,19 @@ export class FatFileSystem implements FileSystem {
     const source = this.find(directory, name);
     const first = this.directoryCluster(newDirectory);
     const kept = checkName(newName);
-    const target = this.directories.at(first).find(kept);
+    const into = this.directories.at(first);
+    const target = into.find(kept);
     const fields = this.fieldsOf(source.at, source.found);
     const itself = source.first === first && target?.slot === source.found.slot;
     if (itself && source.found.name === kept) return;
-    if (isDirectory(fields)) this.checkOutside(fields.first, first);
+    if (isDirectory(fields) && this.isAbove(fields.first, first))
+      refuse('EINVAL', 'a directory cannot be moved into itself');
     if (target !== undefined && !itself) {
+      // What would be replaced holds what is moved: so says Linux before it compares the two.
+      if (target.isDirectory && this.isAbove(this.fieldsOf(into, target).first, source.first)) refuse('ENOTEMPTY');
       if (isDirectory(fields) && !target.isDirectory) refuse('ENOTDIR');
       if (!isDirectory(fields) && target.isDirectory) refuse('EISDIR');
-      if (target.isDirectory) this.checkEmpty(this.directories.at(first), target);
+      if (target.isDirectory) this.checkEmpty(into, target);
     }
     this.volume.change(NAME_CLUSTERS, () => {
       if (target !== undefined && !itself) this.remove(first, target);
@@ -307,14 +311,15 @@ export class FatFileSystem implements FileSystem {
     if (geometry.bits === 32) bytes.writeUInt16LE(parent >>> 16, PARENT_OFFSET + 20);
   }
 
-  /** Throws SystemError EINVAL: the directory at cluster `inner` is the one at `outer`, or in it. */
-  private checkOutside(outer: number, inner: number): void {
+  /** Whether the directory in cluster `inner` is the one in `outer`, or below it. */
+  private isAbove(outer: number, inner: number): boolean {
     let at = inner;
     for (let depth = 0; at !== this.rootCluster; depth++) {
-      if (at === outer) refuse('EINVAL', 'a directory cannot be moved into itself');
+      if (at === outer) return true;
       if (depth > MAX_DEPTH) refuse('EUCLEAN', 'directories are nested without end');
       at = this.parentCluster(at);
     }
+    return false;
   }
 
   read(node: NodeNumber, offset: number, count: number): Uint8Array {

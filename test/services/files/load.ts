@@ -40,8 +40,9 @@ export function load(): void {
   const port = ipcCreatePort();
   for (const disk of order.disks)
     for (let i = 0; i < disk.workers; i++) pids.set(start(order, disk, pids.size, port), disk);
-  log('the load has begun');
+  // What dies from now on counts.
   const watch = new Watch(order.victims);
+  log('the load has begun');
   while (watch.deaths() < order.kills && taskList().some(({ pid }) => pids.has(pid))) {
     watch.report();
     sleep(20);

@@ -183,6 +183,11 @@ describe('operations', () => {
     const inner = fs.makeDirectory(a, 'inner', 0o755);
     expect(codeOf(() => fs.rename(fs.root, 'a', inner, 'a'))).toBe('EINVAL');
     expect(codeOf(() => fs.rename(fs.root, 'a', a, 'a'))).toBe('EINVAL');
+    // A file that would replace a directory above it: Linux says that this is not empty, before it says what it is.
+    fs.create(inner, 'file', 0o644);
+    expect(codeOf(() => fs.rename(inner, 'file', fs.root, 'a'))).toBe('ENOTEMPTY');
+    expect(codeOf(() => fs.rename(inner, 'file', fs.root, 'b'))).toBe('EISDIR');
+    fs.unlink(inner, 'file');
     fs.rename(a, 'inner', b, 'moved');
     expect([fs.lookup(b, 'moved'), fs.parent(inner), fs.parent(b), fs.parent(fs.root)]).toEqual([
       inner,

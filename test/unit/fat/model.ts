@@ -49,6 +49,7 @@ export class Model {
     if (node === undefined) return 'ENOENT';
     for (let at: ModelNode | null = newDirectory; at !== null; at = at.parent) if (at === node) return 'EINVAL';
     const target = this.find(newDirectory, newName);
+    for (let at: ModelNode | null = directory; at !== null; at = at.parent) if (at === target) return 'ENOTEMPTY';
     if (target !== undefined && target !== node) {
       if (node.data === null && target.data !== null) return 'ENOTDIR';
       if (node.data !== null && target.data === null) return 'EISDIR';
