@@ -31,6 +31,7 @@ const UNHURRIED = [
   'sandbox',
   'shell',
   'shutdown',
+  'terminal',
 ];
 
 /** A group of tests that run real systems, so many files at a time, after the groups before it. */
@@ -85,7 +86,7 @@ function unitTests(
 const everyTime = [
   unitTests('unit', 'threads', { exclude: ownProcess }),
   unitTests('process', 'forks', { include: ownProcess }),
-  systemTests('systems', 1, { include: unhurried, workers: 3 }),
+  systemTests('systems', 1, { include: unhurried, workers: 2 }),
   systemTests('conformance', 2, { workers: 3 }),
   systemTests('integration', 3, { exclude: unhurried }),
   systemTests('chaos', 4, { exclude: contained, workers: 2 }),
