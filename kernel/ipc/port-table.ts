@@ -169,7 +169,8 @@ export class PortTable {
 
   /** The result of an asynchronous call is in its task's pipe: a task that waits for messages hears of it. */
   tellAnswered(notify: Port | null, id: number): void {
-    if (notify !== null) this.onNotice(notify, kernelNotices.methods.answered.number, [id], `answered ${id}`);
+    if (notify === null) return;
+    this.onNotice(notify, kernelNotices.methods.answered.number, [id, this.timers.now()], `answered ${id}`);
   }
 
   /** Those who wait for the names of a program that was given up get EIO. */

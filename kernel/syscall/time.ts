@@ -19,7 +19,8 @@ export const timeCalls = {
       const { port } = right;
       const timer = kernel.timers.set(milliseconds, () => {
         task.alarms.delete(alarm);
-        kernel.ipc.notify(port, kernelNotices.methods.alarm.number, [alarm], `alarm ${task.pid} ${alarm}`);
+        const content = [alarm, kernel.time.now()];
+        kernel.ipc.notify(port, kernelNotices.methods.alarm.number, content, `alarm ${task.pid} ${alarm}`);
       });
       task.alarms.set(alarm, timer);
     }

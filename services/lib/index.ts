@@ -43,6 +43,7 @@ export {
   type Program,
   type RequestContext,
   run,
+  turnUptime,
 } from './server.ts';
 export { type Datagram, type Endpoint, ICMP_PROTOCOL, Network, Socket, type SocketOption } from './sockets.ts';
 export { startInformation } from './start-information.ts';

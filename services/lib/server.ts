@@ -133,6 +133,12 @@ interface Answer {
   rights: Handle[];
 }
 
+/** When the notice at hand was posted; undefined: none is at hand, or it does not say. */
+let posted: number | undefined;
+
+/** Milliseconds since power-on, as of the message at hand: a notice may tell when it was posted, and the kernel need not be asked. */
+export const turnUptime = (): number => posted ?? uptime();
+
 const counters = { requests: 0, retries: 0, errors: 0, startMilliseconds: 0 };
 const NO_OFFERS: readonly Offer[] = [];
 const NO_RIGHTS: readonly Handle[] = [];
@@ -172,6 +178,7 @@ function loop(program: Program, lines: ReadonlyMap<number, () => unknown>, port:
   const redelivery = new Redelivery(program, port);
   let message = next(gathering);
   for (;;) {
+    posted = undefined;
     // Nobody else's port is served: its badges, in notices too, can be forged by whoever gave this task the receive right.
     if (!isOwnPort(message.port)) {
       ipcDestroyPort(message.port);
@@ -269,6 +276,7 @@ function handleNotice(program: Program, lines: ReadonlyMap<number, () => unknown
   if (found === undefined || message.data === MALFORMED) return;
   const [name, method] = found;
   const content = method.request.fromWire(message.data, message.rights);
+  if (name === 'answered' || name === 'alarm') posted = (content as NoticeContent<'answered' | 'alarm'>).uptime;
   if (name === 'irq') {
     const { irq } = content as NoticeContent<'irq'>;
     if (lines.get(irq)?.() !== LATER) irqAcknowledge(irq);

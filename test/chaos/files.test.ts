@@ -15,7 +15,14 @@ import type { FileSystem, Format, NodeNumber } from '../../filesystems/file-syst
 import { vrfs } from '../../filesystems/vrfs/index.ts';
 import { digest } from '../services/files/digest.ts';
 import type { DiskOrder, DiskResult, LoadOrder } from '../services/files/order.ts';
-import { eventually, isAlive, startMachine, type TestMachine, type TestManifest } from '../support/machine.ts';
+import {
+  eventually,
+  isAlive,
+  killProcess,
+  startMachine,
+  type TestMachine,
+  type TestManifest,
+} from '../support/machine.ts';
 import { MemoryDevice } from '../support/memory-device.ts';
 import { Random } from '../support/random.ts';
 
@@ -116,7 +123,7 @@ async function killAgainAndAgain(machine: TestMachine, order: LoadOrder, chance:
   const kill = (name: string, mark: 'TASKS' | 'SERVING'): void => {
     const host = hosts(machine, mark)[name];
     if (host === undefined || !isAlive(host)) return;
-    process.kill(host, 'SIGKILL');
+    killProcess(host);
     kills++;
   };
   while (!over()) {

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, startMachine, type TestMachine, type TestManifest } from '../support/machine.ts';
+import { eventually, killProcess, startMachine, type TestMachine, type TestManifest } from '../support/machine.ts';
 
 const MEBIBYTES = 64;
 
@@ -65,7 +65,7 @@ async function killAndWait(machine: TestMachine, names: readonly string[]): Prom
   for (const name of names) {
     const pid = before[name] ?? 0;
     if (pid === 0 || machine.results().length > 0) return false;
-    process.kill(pid, 'SIGKILL');
+    killProcess(pid);
   }
   const back = (): boolean => {
     const now = hosts(machine);

@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { eventually, startMachine, type TestMachine, type TestManifest } from '../support/machine.ts';
+import { eventually, killProcess, startMachine, type TestMachine, type TestManifest } from '../support/machine.ts';
 import { NetworkPeer } from '../support/network-peer.ts';
 import { Random } from '../support/random.ts';
 
@@ -111,7 +111,7 @@ describe('killing the driver of the network card', () => {
       await eventually(() => ![0, last].includes(hostOf(machine, 'ne2000')), 'a process of the driver');
       last = hostOf(machine, 'ne2000');
       await new Promise((resolve) => setTimeout(resolve, random.below(40)));
-      process.kill(last, 'SIGKILL');
+      killProcess(last);
       times.push(await timed());
     }
     traffic.stopped = true;

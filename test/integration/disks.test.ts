@@ -5,7 +5,14 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { eventually, runCommands, startMachine, type TestMachine, type TestManifest } from '../support/machine.ts';
+import {
+  eventually,
+  killProcess,
+  runCommands,
+  startMachine,
+  type TestMachine,
+  type TestManifest,
+} from '../support/machine.ts';
 import { Random } from '../support/random.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vros-disks-'));
@@ -114,7 +121,7 @@ describe('a file that is read while ata and vrfs are killed', () => {
       machine.process.stdin.write('cat /mnt/file | sha256sum\n');
       for (const name of victims) {
         try {
-          process.kill(hostProcess(machine, name), 'SIGKILL');
+          killProcess(hostProcess(machine, name));
         } catch {
           // It has just been replaced.
         }

@@ -1,6 +1,6 @@
 /** Pipelines and files in front of a user: a machine in a pseudo-terminal. */
 import { describe, expect, it } from 'vitest';
-import { eventually, runCommands, startMachine, type TestMachine } from '../support/machine.ts';
+import { eventually, killProcess, runCommands, startMachine, type TestMachine } from '../support/machine.ts';
 import { nodePty, startInTerminal, type TerminalMachine, whyNoTerminal } from '../support/terminal.ts';
 
 const CTRL = (letter: string): string => String.fromCharCode(letter.charCodeAt(0) & 0x1f);
@@ -84,7 +84,7 @@ describe.skipIf(nodePty === null)(`files in a terminal${whyNoTerminal}`, () => {
     await machine.see(/hello\r+\n\/tmp\/a b\r+\n\/tmp\/a b\r+\n.*vros:\/tmp\/a b\$ $/);
     machine.type('ps\r');
     const [, host] = await machine.see(/^ +\d+ +(\d+) .* shell\r+\n/m);
-    process.kill(Number(host), 'SIGKILL');
+    killProcess(Number(host));
     await machine.see(/this is number 2\r+\n[\s\S]*vros:\/tmp\/a b\$ $/);
     machine.type('cat file && cd\r');
     await machine.see(/lhello\r+\n/);
@@ -160,7 +160,7 @@ describe('kills', () => {
     expect(sum).toMatch(/^[0-9a-f]{64}$/);
     for (let round = 0; round < 3; round += 1) {
       await answered(machine, 'cat /big | cat | tee /copy | sha256sum > /sum &');
-      process.kill(await hostOf(machine, 'vfs'), 'SIGKILL');
+      killProcess(await hostOf(machine, 'vfs'));
       const found = await answered(machine, 'wait; cat /sum; cmp /big /copy && echo same');
       expect(found, `round ${round}`).toBe(`${sum}  -\nsame\n`);
     }

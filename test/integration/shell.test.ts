@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, isAlive, runCommands, startMachine } from '../support/machine.ts';
+import { eventually, isAlive, killProcess, runCommands, startMachine } from '../support/machine.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vros-shell-'));
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
@@ -128,7 +128,7 @@ describe('a script from a pipe', () => {
     const host = Number(/^ *\d+ +(\d+) .* shell$/m.exec(machine.stdout)?.[1]);
     machine.process.stdin.write('sleep 60; echo "after $A $?"\n');
     await machine.logged(/job\[\d+\] incarnation 1: /);
-    process.kill(host, 'SIGKILL');
+    killProcess(host);
     machine.process.stdin.end('echo last; exit 3\n');
     expect(await machine.end()).toBe(3);
     expect(machine.stdout).toMatch(/the last incarnation died: killed by SIGKILL .*this is number 2\n/);

@@ -1,5 +1,6 @@
 /** The shell in front of a user: a machine in a pseudo-terminal. */
 import { describe, expect, it } from 'vitest';
+import { killProcess } from '../support/machine.ts';
 import { nodePty, startInTerminal, TerminalMachine, whyNoTerminal } from '../support/terminal.ts';
 
 const UP = '\x1b[A';
@@ -110,7 +111,7 @@ describe.skipIf(nodePty === null)(`the shell in a terminal${whyNoTerminal}`, () 
       const host = await machine.hostOf('tty');
       const from = machine.output.length;
       for (const [index, key] of [...text].entries()) {
-        if (index === 5 + round * 5) process.kill(host, 'SIGKILL');
+        if (index === 5 + round * 5) killProcess(host);
         machine.type(key);
         await new Promise((resolve) => setTimeout(resolve, index % 3));
       }
@@ -128,7 +129,7 @@ describe.skipIf(nodePty === null)(`the shell in a terminal${whyNoTerminal}`, () 
     const host = await machine.hostOf('tty');
     machine.type('sleep 100\r');
     await machine.see(/2004l/);
-    process.kill(host, 'SIGKILL');
+    killProcess(host);
     machine.type(CTRL('c'));
     await machine.prompt();
     expect(await machine.run('echo $?')).toBe('130\n');
@@ -140,7 +141,7 @@ describe.skipIf(nodePty === null)(`the shell in a terminal${whyNoTerminal}`, () 
     const host = await machine.hostOf('shell');
     machine.type('half a li');
     await machine.see(/half a li$/);
-    process.kill(host, 'SIGKILL');
+    killProcess(host);
     await machine.see(/the last incarnation died: killed by SIGKILL \(crash record 1\); this is number 2\r+\n/);
     await machine.prompt();
     expect(await machine.run('echo $NAME')).toBe('value\n');

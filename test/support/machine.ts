@@ -224,6 +224,12 @@ export async function runCommands(
   return { status, stdout: machine.stdout, stderr: machine.stderr, machine };
 }
 
+/** Ends a process of the host with SIGKILL. Throws for what is no process id: 0 would mean this process and all that it has started. */
+export function killProcess(pid: number): void {
+  if (!Number.isSafeInteger(pid) || pid <= 1) throw new Error(`${pid} is not the id of a process`);
+  process.kill(pid, 'SIGKILL');
+}
+
 /** Whether a process of the host exists. */
 export function isAlive(pid: number): boolean {
   try {

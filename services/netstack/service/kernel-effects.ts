@@ -17,7 +17,7 @@ import {
   storeKeys,
   storePutPosted,
   time,
-  uptime,
+  turnUptime,
 } from '../../lib/index.ts';
 import type { OpenCard } from './link.ts';
 import type { ServiceEffects } from './service.ts';
@@ -33,8 +33,13 @@ const ALARM = 1;
 
 /** Effects through the port of the service, which `port` answers once it is there. */
 export function kernelEffects(port: () => Handle): ServiceEffects {
+  let last = 0;
   return {
-    uptime,
+    // What a turn is about may have waited longer than what the last one was about: time does not go back for that.
+    uptime: () => {
+      last = Math.max(last, turnUptime());
+      return last;
+    },
     time,
     random,
     log,

@@ -1,6 +1,6 @@
 /** Kills tasks of a machine again and again while something goes on. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { eventually } from '../machine.ts';
+import { eventually, killProcess } from '../machine.ts';
 import type { NetworkLab } from './lab.ts';
 
 /** The manifest of the test service that logs which process of the host each task is. */
@@ -33,8 +33,17 @@ export async function killedMeanwhile(
   await Promise.race([done.catch(() => {}), delay(milliseconds)]);
   while (!over && kills < most) {
     const name = names[kills % names.length] ?? '';
-    const pid = hostOf(lab, name);
-    process.kill(pid, 'SIGKILL');
+    let pid = 0;
+    await eventually(
+      () => {
+        pid = hostOf(lab, name);
+        return over || pid !== 0;
+      },
+      `${name} runs`,
+      10_000,
+    );
+    if (pid === 0) break;
+    killProcess(pid);
     kills++;
     await eventually(() => over || ![0, pid].includes(hostOf(lab, name)), `${name} came back`, 10_000);
     await Promise.race([done.catch(() => {}), delay(milliseconds)]);

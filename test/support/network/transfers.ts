@@ -5,7 +5,7 @@ import net from 'node:net';
 import { onTestFinished } from 'vitest';
 import { fillPattern } from '../../services/network-user/pattern.ts';
 import { piece } from '../../services/traffic/content.ts';
-import { startMachine, type TestMachine } from '../machine.ts';
+import { killProcess, startMachine, type TestMachine } from '../machine.ts';
 import { standardServices, trafficServices } from './lab.ts';
 
 /** Bytes. */
@@ -125,7 +125,7 @@ export async function kill(machine: TestMachine, name: string): Promise<boolean>
   };
   const pid = host();
   if (pid === 0) return false;
-  process.kill(pid, 'SIGKILL');
+  killProcess(pid);
   const deadline = performance.now() + 10_000;
   while (host() === pid || host() === 0) {
     if (performance.now() > deadline) throw new Error(`${name} did not come back\n${machine.logText}`);
