@@ -6,7 +6,8 @@
  *     4       u16   type      number of the system call             RESULT (0x8000)
  *     6       u16   flags     status (errno) in ipc_reply,          errno of the call, 0 = success
  *                             CALL_ASYNCHRONOUS in ipc_call and
- *                             ipc_find_port, else 0
+ *                             ipc_find_port, FIND_PATIENT in the
+ *                             latter, else 0
  *     8       u32   id        chosen by the task; 0 = posted: no    the id of the call that is answered
  *                             result is wanted
  *     12      u32   handle    a capability, or the call's only      a capability, or the call's only
@@ -25,6 +26,9 @@ export const RESULT = 0x8000;
  * result is there.
  */
 export const CALL_ASYNCHRONOUS = 1;
+
+/** Flag of an ipc_find_port: waits also while the service that has the port has been stopped or given up, for somebody to start it again. */
+export const FIND_PATIENT = 2;
 
 /** Byte offsets of the header fields. */
 export const OFFSET_LENGTH = 0;

@@ -200,7 +200,7 @@ export const systemCalls = {
   ipc_find_port: call(
     0x22,
     'Answers a send right to a named port; waits up to `timeout` milliseconds for the port to be made. With the flag 1 in the header the task goes on, and its ' +
-      'port in the handle gets the notice `answered` when the result is there.',
+      'port in the handle gets the notice `answered` when the result is there. With the flag 2 it waits also for a service that has been given up.',
     record({ name: nameText, timeout: u32 }),
     nothing,
     {

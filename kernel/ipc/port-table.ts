@@ -16,6 +16,8 @@ interface Finder {
   readonly name: string;
   /** The task goes on meanwhile, and this port of its is told at the end. Null: the task waits. */
   readonly notify: Port | null;
+  /** It waits although the service has been given up. */
+  readonly patient: boolean;
   timer: Timer | null;
 }
 
@@ -115,19 +117,26 @@ export class PortTable {
     this.onDetached(receiver);
   }
 
-  /** ipc_find_port: answers the handle, an error, or null when the task waits for the name, or goes on and `notify` is told. */
-  find(task: Task, id: number, name: string, timeout: number, notify: Port | null = null): HandleOrError | null {
+  /**
+   * ipc_find_port: answers the handle, an error, or null when the task waits for the name, or goes on and `notify` is told. `patient`: it waits also for a service that has been given up.
+   */
+  find(
+    task: Task,
+    id: number,
+    name: string,
+    timeout: number,
+    notify: Port | null = null,
+    patient = false,
+  ): HandleOrError | null {
     const { looksUp } = task.manifest;
     const allowed = ['*', name, templateOf(name)];
     if (!looksUp.some((entry) => allowed.includes(entry))) return 'EPERM';
     const port = this.named.get(name);
-    if (port !== undefined) {
-      if (port.program.lost && port.receiver === null) return 'EIO';
-      return this.sendRight(task, port, 0);
-    }
-    if (this.isLost(name)) return 'EIO';
+    const lost = port === undefined ? this.isLost(name) : port.program.lost && port.receiver === null;
+    if (lost && !patient) return 'EIO';
+    if (port !== undefined && !lost) return this.sendRight(task, port, 0);
     if (timeout === 0) return 'ENOENT';
-    const finder: Finder = { task, id, name, notify, timer: null };
+    const finder: Finder = { task, id, name, notify, patient, timer: null };
     this.finders.add(finder);
     if (timeout !== FOREVER) {
       finder.timer = this.timers.set(timeout, () => this.endFind(finder, 'ENOENT'));
@@ -176,7 +185,7 @@ export class PortTable {
   /** Those who wait for the names of a program that was given up get EIO. */
   failFinders(program: Program): void {
     for (const finder of [...this.finders]) {
-      if (program.manifest.serves.includes(finder.name)) this.endFind(finder, 'EIO');
+      if (!finder.patient && program.manifest.serves.includes(finder.name)) this.endFind(finder, 'EIO');
     }
   }
 

@@ -1,7 +1,7 @@
 /** System calls on ports and messages. */
 import { PORT_QUEUE_MESSAGES } from '../../protocol/bounds.ts';
 import { type ErrorName, SystemError } from '../../protocol/errno.ts';
-import { CALL_ASYNCHRONOUS } from '../../protocol/frame.ts';
+import { CALL_ASYNCHRONOUS, FIND_PATIENT } from '../../protocol/frame.ts';
 import { ENVELOPE_AT, ENVELOPE_PORT, ENVELOPE_TIMEOUT, messageRights } from '../../protocol/message.ts';
 import type { PortRow } from '../../protocol/records.ts';
 import type { Frame } from '../ipc/frame.ts';
@@ -67,7 +67,8 @@ export const messageCalls = {
   ipc_find_port: typed('ipc_find_port', (kernel, task, { name, timeout }, frame) => {
     const { id, flags, handle } = frame;
     const notify = (flags & CALL_ASYNCHRONOUS) === 0 ? null : portOf(task, handle);
-    const found = kernel.ports.find(task, id, name, checkTimeout(timeout), notify);
+    const patient = (flags & FIND_PATIENT) !== 0;
+    const found = kernel.ports.find(task, id, name, checkTimeout(timeout), notify, patient);
     if (found === null) return;
     answerHandle(kernel, task, id, found);
     kernel.ports.tellAnswered(notify, id);

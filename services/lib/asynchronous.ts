@@ -77,14 +77,18 @@ export function beginCall<M extends Methods, K extends keyof M>(
   };
 }
 
-/** Finds a named port, waiting up to `timeout` milliseconds for it, and hands a send right to `done` later. `own` as above. */
+/**
+ * Finds a named port, waiting up to `timeout` milliseconds for it, and hands a send right to `done` later. `own` as above. `patient`: waits also for a service that has been given up, instead
+ * of EIO.
+ */
 export function findPortLater(
   name: string,
   own: Handle,
   timeout: number,
   done: (outcome: Outcome<Handle>) => void,
+  patient = false,
 ): void {
-  const call = ipcFindBegin(name, timeout, own);
+  const call = ipcFindBegin(name, timeout, own, patient);
   underWay.set(call, () => {
     let outcome: Outcome<Handle>;
     try {

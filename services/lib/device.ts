@@ -6,7 +6,7 @@ import { MAX_TIMEOUT_MILLISECONDS } from '../../protocol/bounds.ts';
 import type { SystemError } from '../../protocol/errno.ts';
 import type { Handle, Infer } from '../../protocol/schema.ts';
 import { vfs } from '../../protocol/vfs.ts';
-import { asynchronousClient, findPortLater } from './asynchronous.ts';
+import { asynchronousClient, findPortLater, type Outcome } from './asynchronous.ts';
 import { ipcMint, ipcRelease } from './ipc.ts';
 import { log } from './syscalls.ts';
 
@@ -15,7 +15,7 @@ export type DeviceType = Infer<typeof vfs.methods.register.request>['type'];
 
 /** Makes `/dev/NAME` for a program whose port is `port`, as soon as there is a vfs. The manifest has to let it look up `vfs`. */
 export function registerDevice(port: Handle, name: string, type: DeviceType = 'character'): void {
-  findPortLater('vfs', port, MAX_TIMEOUT_MILLISECONDS, (found) => {
+  const use = (found: Outcome<Handle>): void => {
     if (!found.ok) {
       giveUp(name, found.error);
       return;
@@ -28,7 +28,9 @@ export function registerDevice(port: Handle, name: string, type: DeviceType = 'c
         registerDevice(port, name, type);
       else giveUp(name, outcome.error);
     });
-  });
+  };
+  // Also when vfs has been stopped: the name is to be there when it is started again.
+  findPortLater('vfs', port, MAX_TIMEOUT_MILLISECONDS, use, true);
 }
 
 function giveUp(name: string, { code, message }: SystemError): void {

@@ -5,7 +5,7 @@
 import { FOREVER } from '../../protocol/bounds.ts';
 import { decode, encodeFrame, encodeMessage, type MessageHead } from '../../protocol/codec.ts';
 import { errorName, SystemError } from '../../protocol/errno.ts';
-import { CALL_ASYNCHRONOUS } from '../../protocol/frame.ts';
+import { CALL_ASYNCHRONOUS, FIND_PATIENT } from '../../protocol/frame.ts';
 import {
   dataOffset,
   ENVELOPE_AT,
@@ -94,10 +94,14 @@ export const ipcCreateNamedPort = (name: string): Handle => make(systemCallHandl
 /** A send right to a named port; waits up to `timeout` milliseconds for it to be made. */
 export const ipcFindPort = (name: string, timeout = 0): Handle =>
   systemCallHandle('ipc_find_port', { name, timeout }) as Handle;
-/** Looks for a named port and goes on; `notify`, a port of this task, gets the notice `answered`, then `ipcFindPoll` has the result. */
-export function ipcFindBegin(name: string, timeout: number, notify: Handle): number {
+/**
+ * Looks for a named port and goes on; `notify`, a port of this task, gets the notice `answered`, then `ipcFindPoll` has the result. `patient`: waits also for a service that
+ * has been given up.
+ */
+export function ipcFindBegin(name: string, timeout: number, notify: Handle, patient: boolean): number {
   const id = nextId();
-  postFrame(encodeFrame(systemCalls.ipc_find_port.number, CALL_ASYNCHRONOUS, id, notify, [name, timeout]));
+  const flags = CALL_ASYNCHRONOUS | (patient ? FIND_PATIENT : 0);
+  postFrame(encodeFrame(systemCalls.ipc_find_port.number, flags, id, notify, [name, timeout]));
   return id;
 }
 /** The send right that `ipcFindBegin` was for, undefined while there is none yet. Throws SystemError. */

@@ -136,6 +136,14 @@ describe('without vfs', () => {
     expect(stdout).toMatch(/\n\/\nno disk\n.*not running.*\nvfs: started\nb\ndev\n/);
     expect(status).toBe(0);
   });
+
+  it('drivers wait for it, and their devices are there again when it is started', async () => {
+    const machine = startMachine();
+    expect(await answered(machine, 'service stop vfs; service start vfs')).toContain('vfs: started');
+    let devices = '';
+    for (let look = 0; look < 100 && !/^tty$/m.test(devices); look++) devices = await answered(machine, 'ls /dev');
+    expect(devices).toMatch(/^tty$/m);
+  });
 });
 
 /** Runs a line in a machine that reads commands from a pipe, and answers its output. */

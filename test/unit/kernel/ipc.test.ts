@@ -132,6 +132,24 @@ describe('a search for a port', () => {
   });
 });
 
+describe('a patient search for a port', () => {
+  it('waits for a service that has been given up, where another one fails', () => {
+    const { world, server, client } = pair();
+    const own = world.portOf(client, world.made(world.ports.createNamed(client, 'b')));
+    world.ipc.taskGone(server);
+    server.program.task = null;
+    server.program.lost = true;
+    world.ipc.programLost(server.program);
+    expect(world.ports.find(client, 3, 'a', 1000, own)).toBe('EIO');
+    expect(world.ports.find(client, 4, 'a', 1000, own, true)).toBeNull();
+    world.ipc.programLost(server.program);
+    expect(world.take(client)).toBeUndefined();
+    server.program.lost = false;
+    world.ports.createNamed(world.start('a'), 'a');
+    expect(world.take(client)?.data).toEqual([4, 0]);
+  });
+});
+
 describe('receive rights', () => {
   it('come again only while nobody else has the port', () => {
     const { world, server, client, right } = pair();
