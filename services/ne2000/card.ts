@@ -110,6 +110,18 @@ export function runningRing(hardware: Hardware, { address, words }: Identity, fi
   return known ? { boundary, current } : null;
 }
 
+/**
+ * What the vector of `takeInterrupting` has found, if it was the only frame, with BNRY before it. Its results are the interrupt status, CURR, BNRY and a page; what it has read is taken, though
+ * BNRY moves later. Null: it was something else, and nothing is taken.
+ */
+function onlyFrame(results: readonly unknown[]): { boundary: number; page: Uint8Array } | null {
+  const [status, current, boundary, page] = results;
+  if (results.length !== 4 || !(page instanceof Uint8Array)) return null;
+  const [state, before, behind] = [Number(status), Number(boundary), Number(current)];
+  if ((state & OVW) !== 0 || !inRing(before) || behind !== pageAfter(pageAfter(before))) return null;
+  return { boundary: before, page };
+}
+
 function dataRegister(words: boolean): number {
   const { WORDS, NORMAL, THRESHOLD } = dataConfiguration;
   return NORMAL | THRESHOLD | (words ? WORDS : 0);
@@ -129,6 +141,8 @@ export class Card {
   private filter: Filter = NO_FILTER;
   /** The first page that has not been read. */
   private next = pageAfter(RING_START);
+  /** What BNRY is to be from the next look on: the page behind it has been read. */
+  private read: number | null = null;
   /** The cable was held up, as far as the last look at the ring tells. */
   private heldUp = false;
 
@@ -156,13 +170,22 @@ export class Card {
       .write(CR, STOPPED | command.PAGE_1);
     for (const [index, byte] of this.identity.address.entries()) vector.write(PAR0 + index, byte);
     this.next = pageAfter(RING_START);
+    this.read = null;
     this.run(this.writeFilter(vector).write(CURR, this.next).write(CR, RUNNING).write(TCR, 0));
   }
 
-  /** Goes on with a card that runs. */
-  resume(filter: Filter, { boundary }: Ring): void {
+  /** Goes on with a card that runs. `taken`: results of the vector that has taken frames last, as the store has them. */
+  resume(filter: Filter, { boundary }: Ring, taken: readonly unknown[]): void {
     this.filter = filter;
     this.next = pageAfter(boundary);
+    const only = onlyFrame(taken);
+    if (only !== null && only.boundary === boundary) this.skip();
+  }
+
+  /** The first page has been read. */
+  private skip(): void {
+    this.read = this.next;
+    this.next = pageAfter(this.next);
   }
 
   /** Nothing is received or sent any more, and nothing interrupts. */
@@ -199,7 +222,39 @@ export class Card {
    * some: only when this answers none does the next frame interrupt.
    */
   take(request: number): Uint8Array[] {
-    const frames = this.takeFirst(request);
+    return this.takeRest(request, this.takeFirst(request));
+  }
+
+  /**
+   * The same after an interrupt. What comes into an empty ring is mostly one frame in one page: one vector looks at the ring and reads that page. Only when that is not all there is, the ring is
+   * looked at again.
+   */
+  takeInterrupting(request: number): Uint8Array[] {
+    const vector = new PortVector()
+      .keep(takenKey(0), request)
+      .write(CR, RUNNING)
+      .read(ISR)
+      .write(ISR, 0xff & ~OVW)
+      .write(CR, RUNNING_PAGE_1)
+      .read(CURR)
+      .write(CR, RUNNING)
+      .read(BNRY)
+      .readMemory(this.next * PAGE_BYTES, PAGE_BYTES, this.identity.words);
+    const { results } = this.run(vector);
+    const [status = 0, current = 0] = results.map(Number);
+    if ((status & CNT) !== 0) this.readCounters();
+    const only = onlyFrame(results);
+    if (only !== null) {
+      this.skip();
+      const frames = this.received(only.boundary, only.page);
+      return frames.length > 0 ? frames : this.take(request);
+    }
+    if ((status & OVW) !== 0 || current === this.next) return this.take(request);
+    const frames = this.drain(current, request, 0);
+    return frames.length > 0 ? this.takeRest(request, frames) : this.take(request);
+  }
+
+  private takeRest(request: number, frames: Uint8Array[]): Uint8Array[] {
     for (let part = 1; this.heldUp && part < MAX_PARTS && frames.length + RING_PAGES <= MAX_RECEIVED_FRAMES; part++) {
       this.heldUp = false;
       const { overflow, current } = this.look(false);
@@ -224,8 +279,10 @@ export class Card {
 
   /** Reads and clears the interrupt status, but for OVW. Answers CURR, or null when the ring is empty; `arm`: then the line may interrupt. */
   private look(arm: boolean): { overflow: boolean; current: number | null } {
-    const vector = new PortVector()
-      .write(CR, RUNNING)
+    const vector = new PortVector().write(CR, RUNNING);
+    if (this.read !== null) vector.write(BNRY, this.read);
+    this.read = null;
+    vector
       .read(ISR)
       .write(ISR, 0xff & ~OVW)
       .write(CR, RUNNING_PAGE_1)
@@ -255,13 +312,13 @@ export class Card {
       .write(BNRY, pageBefore(current));
     const { results } = this.run(vector);
     this.next = current;
-    return this.received(results);
+    return this.received(Number(results[0]), results[1]);
   }
 
-  /** The frames of a vector that has taken some: its results are BNRY before, and the pages. */
-  private received([boundary, stretch]: readonly unknown[]): Uint8Array[] {
+  /** The frames of a vector that has taken some: BNRY before, and the pages. */
+  private received(boundary: number, stretch: unknown): Uint8Array[] {
     if (!(stretch instanceof Uint8Array)) return [];
-    const { frames, errors, corrupt } = parseRing(stretch, pageAfter(Number(boundary)));
+    const { frames, errors, corrupt } = parseRing(stretch, pageAfter(boundary));
     this.counts.receiveErrors += errors;
     if (corrupt !== null) {
       this.counts.receiveErrors++;
@@ -274,7 +331,9 @@ export class Card {
 
   /** The frames that an earlier incarnation has taken and not handed out. `results`: as the store has them. */
   takenBefore(results: readonly unknown[]): Uint8Array[] {
-    return inRing(Number(results[0])) ? this.received(results) : [];
+    const only = onlyFrame(results);
+    if (only !== null) return this.received(only.boundary, only.page);
+    return results.length === 2 && inRing(Number(results[0])) ? this.received(Number(results[0]), results[1]) : [];
   }
 
   /**

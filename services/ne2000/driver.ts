@@ -103,7 +103,7 @@ export class NetworkDriver {
     if (owner === null || ring === null) return false;
     if (adopted?.boundary === ring.boundary && adopted.current === ring.current) return false;
     this.card = new Card(effects, identity, effects.log);
-    this.card.resume(owner.filter, ring);
+    this.card.resume(owner.filter, ring, this.kept(takenKey(0), keptVector)?.results ?? []);
     this.adopted = ring;
     this.save();
     return true;
@@ -112,7 +112,10 @@ export class NetworkDriver {
   /** Frames that have come, for a request: those that an earlier incarnation took for this very one and did not come to answer, or what is in the ring. */
   private take(card: Card, request: number, again: boolean): Uint8Array[] {
     const before = again ? this.takenBefore(card, request) : [];
-    const frames = before.length > 0 ? before : card.take(request);
+    return this.taken(before.length > 0 ? before : card.take(request));
+  }
+
+  private taken(frames: Uint8Array[]): Uint8Array[] {
     if (this.adopted !== null) {
       this.adopted = null;
       this.save();
@@ -143,7 +146,7 @@ export class NetworkDriver {
     if (card === null) return;
     card.counts.interrupts++;
     if (waiting === null) return;
-    const frames = this.take(card, waiting.request, false);
+    const frames = this.taken(card.takeInterrupting(waiting.request));
     if (frames.length === 0) return;
     this.waiting = null;
     waiting.deferred.reply(frames);

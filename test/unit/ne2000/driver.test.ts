@@ -115,6 +115,32 @@ describe('the right to the card', () => {
 });
 
 describe('receiving', () => {
+  it('takes a frame that fits into a page in one entry, and once, whenever the driver dies', () => {
+    for (let dieAfter = 0; dieAfter < 8; dieAfter++) {
+      const { machine, badge } = opened();
+      const taken: number[] = [];
+      for (let number = 0; number < 6; number++) {
+        const call = machine.call('receive', undefined, badge);
+        machine.settle();
+        expect(call.answered).toBe(false);
+        machine.entries = 0;
+        if (number === 2) machine.dieAfter = dieAfter;
+        machine.arrive(frame(number === 4 ? 600 : 60, number));
+        machine.settle();
+        if (number < 2) expect(machine.entries).toBe(1);
+        expect(call.answered, `after ${dieAfter}`).toBe(true);
+        taken.push(...call.frames.map((bytes) => bytes.readUInt32BE(14)));
+      }
+      machine.dieAfter = null;
+      expect(taken, `dies after ${dieAfter}`).toEqual([0, 1, 2, 3, 4, 5]);
+      machine.kill();
+      const last = machine.call('receive', undefined, badge);
+      machine.arrive(frame(60, 6));
+      machine.settle();
+      expect(last.frames.map((bytes) => bytes.readUInt32BE(14))).toEqual([6]);
+    }
+  });
+
   it('answers at once, or when frames come: in three entries with the interrupt', () => {
     const { machine, badge } = opened();
     machine.arrive(frame(60, 1), frame(1514, 2), frame(100, 3));
@@ -328,9 +354,10 @@ describe('a card in trouble', () => {
 
   it('does not hang when every header is wrong', () => {
     const { machine, badge } = opened();
+    let arrivals = 0;
     machine.onBlock = (target) => {
       target[1] = 0;
-      machine.arrive(frame(60, 9));
+      if (arrivals++ < 100) machine.arrive(frame(60, 9));
     };
     machine.arrive(frame(60, 9));
     const call = machine.call('receive', undefined, badge);
