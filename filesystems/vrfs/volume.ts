@@ -86,6 +86,8 @@ export class Volume {
   /** Operations were lost between two calls of `commit`; the next one says so. */
   private lost: SystemError | undefined;
   private readOnlyReason: string;
+  /** The disk has failed. */
+  private failed = false;
   private isReadOnly: boolean;
 
   constructor(
@@ -337,9 +339,10 @@ export class Volume {
     this.unverified = 0;
   }
 
-  /** Returns when all that is committed is on the medium. EIO: the file system is read-only from now on. */
+  /** Returns when all that is committed is on the medium. EIO: the file system is read-only from now on, or has become so before. */
   sync(): void {
     this.commit();
+    if (this.failed) throw new SystemError('EIO', this.readOnlyReason);
     if (this.journal.last === this.journal.durable) return;
     try {
       this.flush();
@@ -369,7 +372,7 @@ export class Volume {
 
   /** Commits, makes a checkpoint, and marks the file system as unmounted. EIO. */
   close(): void {
-    this.sync();
+    if (!this.failed) this.sync();
     if (this.isReadOnly || this.isClean) return;
     try {
       this.checkpoint(true);
@@ -384,6 +387,7 @@ export class Volume {
     this.pendingNotes.clear();
     if (!(error instanceof SystemError)) return error;
     this.isReadOnly = true;
+    this.failed = true;
     this.readOnlyReason = `${doing} has failed: ${error.message}`;
     this.options.log(`read-only from now on: ${this.readOnlyReason}`, 'error');
     try {

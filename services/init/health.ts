@@ -1,7 +1,7 @@
 /**
  * Pings: finds the services that hang. Each is asked every second period without waiting for anyone; answers are looked up every period and when something else
  * happens. A service is hung when it has not answered for two periods, unless there is a better explanation: it is taking other messages
- * and the ping stands in its queue; it waits for a service it depends on that is being restarted, is silent itself, or is held in the debugger; or, for a minute, it is at work
+ * and the ping stands in its queue; it waits for a service it depends on that is being restarted, is silent itself, waits for its device, or is held in the debugger; or, for a minute, it is at work
  * with others, as a file system is that checks a disk, or waits for its device.
  */
 import type { Effects } from './effects.ts';
@@ -106,7 +106,7 @@ function isHung(service: Service, dependencies: readonly Service[], now: number,
   if (
     busy ||
     isWorking(service, now, effects) ||
-    (hung && dependencies.some((dependency) => keepsWaiting(dependency, now)))
+    (hung && dependencies.some((dependency) => keepsWaiting(dependency, now) || waitsForDevice(dependency, effects)))
   ) {
     service.silentSince = now;
     return false;
@@ -123,6 +123,11 @@ function isWorking(service: Service, now: number, effects: PingEffects): boolean
   if (occupation.waitsFor === 'task' && occupation.turns === turnsBefore) return false;
   service.workingSince ??= now;
   return now - service.workingSince < WORK_MS;
+}
+
+/** True for a driver at work: when that takes too long, the driver is the one that hangs. */
+function waitsForDevice({ pid, phase }: Service, effects: PingEffects): boolean {
+  return phase === 'running' && effects.occupation(pid)?.waitsFor === 'device';
 }
 
 /** True for a service whose callers may have to wait at the moment. */

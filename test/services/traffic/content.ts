@@ -10,7 +10,9 @@ const content = ((): Buffer => {
     state = (Math.imul(state, 1103515245) + 12345) >>> 0;
     bytes[at] = state >>> 16;
   }
-  bytes.copy(bytes, PERIOD, 0, MOST);
+  // The longest piece is longer than a period.
+  bytes.copy(bytes, PERIOD, 0, PERIOD);
+  bytes.copy(bytes, 2 * PERIOD, 0, MOST - PERIOD);
   return bytes;
 })();
 

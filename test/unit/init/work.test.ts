@@ -21,6 +21,22 @@ describe('a service that is silent', () => {
     expect(killsOf({ occupied: 'device' }, 50_000)).toEqual([]);
   });
 
+  it('is left alone while the driver that it waits for is at work with its device, and killed when that one is not', () => {
+    for (const [driver, kills] of [
+      ['device', 0],
+      ['waits', 1],
+    ] as const) {
+      const kernel = new FakeKernel([row('ata'), row('vrfs', { dependsOn: ['ata'] })]);
+      kernel.behave = (name, incarnation) => {
+        if (incarnation > 1) return {};
+        return name === 'ata' ? { occupied: driver } : { hangsAfter: HANGS_AFTER_MS, occupied: 'waits' };
+      };
+      kernel.startInit();
+      kernel.run(40_000);
+      expect(kernel.killed.filter(({ name }) => name === 'vrfs').length, driver).toBe(kills);
+    }
+  });
+
   it('is killed all the same when that takes longer than a minute', () => {
     for (const occupied of ['calls', 'device'] as const) {
       const kills = killsOf({ occupied }, 200_000);
