@@ -1,6 +1,7 @@
 /**
  * Long runs of the network against Linux: big transfers with hashes, rough cables with many seeds, kills without end, floods. `npm run test:long -- network`; figures are printed.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { roughCables } from '../support/network/faults.ts';
 import { killedMeanwhile, taskReporter } from '../support/network/killing.ts';
@@ -66,6 +67,10 @@ describe.skipIf(missing !== '')(`a clean cable ${missing}`, () => {
         for (let round = 0; round < 40; round++) await lab.linux.attempt(peerCommand('fetch', MACHINE, 19, MEBIBYTE));
       };
       say(`traffic: ${await killedMeanwhile(lab, ['traffic'], 500, many())} kills`);
+      // The last one that was killed listens again in a moment.
+      const served = async (): Promise<boolean> =>
+        (await lab.linux.attempt(peerCommand('fetch', MACHINE, 19, 1000))).status === 0;
+      for (let tries = 0; tries < 100 && !(await served()); tries++) await delay(50);
       await transfer(lab, 'fetch', MEBIBYTE);
       return;
     }

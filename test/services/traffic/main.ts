@@ -86,6 +86,8 @@ run({
     const stack = client(network, ipcFindPort('netstack', 10_000));
     const bound = (type: 'stream' | 'datagram', port: number): Handle => {
       const right = stack.socket({ type, protocol: 0 });
+      // Connections of an incarnation that has died may still be ending.
+      client(socket, right).set_option({ option: 'reuse-address', value: 1 });
       client(socket, right).bind({ address: 0, port: base + port });
       return right;
     };
