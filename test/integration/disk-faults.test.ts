@@ -95,11 +95,11 @@ describe('a disk', () => {
       [`write,error,skip=${skip}`],
       [
         ...Array.from({ length: 9 }, (_, i) => `echo ${i} > /mnt/file${i} && sync && echo "synced ${i}"`),
-        `echo late > /mnt/late; echo "late: $?"; cat /mnt/small; mount; ${SUM}`,
+        `echo late > /mnt/late; echo "late: $?"; cat /mnt/small; sync; echo "sync: $?"; mount; ${SUM}`,
       ],
     );
     expect(text, `skip=${skip}`).toMatch(/EIO|read-only/);
-    expect(text).toMatch(/^late: 1\nsmall$/m);
+    expect(text).toMatch(/^late: 1\nsmall\nsync: 1$/m);
     expect(text).toMatch(/^hda1 on \/mnt type vrfs \(ro, .*hda: write of/m);
     expect(text).toMatch(new RegExp(`^${sum}  /mnt/numbers$`, 'm'));
     expect(text).not.toMatch(/died/);
