@@ -99,7 +99,7 @@ describe('a disk', () => {
       ],
     );
     expect(text, `skip=${skip}`).toMatch(/EIO|read-only/);
-    expect(text).toMatch(/^late: 1\nsmall\nsync: 1$/m);
+    expect(text).toMatch(/^late: 1\nsmall\nsync: .*has failed.*\nsync: 1$/m);
     expect(text).toMatch(/^hda1 on \/mnt type vrfs \(ro, .*hda: write of/m);
     expect(text).toMatch(new RegExp(`^${sum}  /mnt/numbers$`, 'm'));
     expect(text).not.toMatch(/died/);
