@@ -113,6 +113,9 @@ export abstract class Machine extends ControlBlock {
     if (this.ended) return;
     if (verdict === 'acknowledge') {
       receiver.mustAcknowledge = true;
+      // The peer repeats its SYN: our answer echoes the last one (RFC 7323, 4.3), or it would take the time since the first one for a round trip.
+      if (this.state === 'syn-received' && start === -1 && segment.timestamp !== undefined)
+        transmitter.timestamps.accept(segment.timestamp, now);
       // The peer repeats its FIN (RFC 9293, 3.10.7.4, eighth check).
       if (this.state === 'time-wait' && segment.flags & FLAG.FIN) this.stateEndsAt = now + limit.TIME_WAIT_MS;
     } else if (verdict === 'challenge') {
