@@ -8,6 +8,10 @@ import { ROOT_INODE } from './layout.ts';
 /** See the head of this file. */
 export class TreeCheck {
   private readonly state: CheckState;
+  /** Names of directories whose directory has a name already, with what they are in. */
+  private readonly further: { readonly directory: number; readonly entry: Entry }[] = [];
+  /** The name that each directory was found with first. */
+  private readonly first = new Map<number, Entry>();
 
   constructor(state: CheckState) {
     this.state = state;
@@ -26,6 +30,30 @@ export class TreeCheck {
         this.state.problem(`directory ${number}: ${error.message}`);
       }
     }
+    for (const { directory, entry } of this.further) this.mendFurther(directory, entry);
+  }
+
+  /**
+   * A directory has two names when the power fails while it is moved, before the old name has gone. The one that is kept is in the directory where its '..' leads; where that is neither, nobody can tell.
+   */
+  private mendFurther(directory: number, entry: Entry): void {
+    const { found } = this.state;
+    const target = found.get(entry.inode);
+    if (target === undefined) return;
+    const keepsFirst = target.up === target.parent;
+    const unwanted = keepsFirst ? entry : this.first.get(entry.inode);
+    const place = keepsFirst ? directory : target.parent;
+    const inode = found.get(place)?.inode;
+    if ((!keepsFirst && target.up !== directory) || unwanted === undefined || inode === undefined) {
+      this.state.problem(`directory ${entry.inode} has two names`);
+      return;
+    }
+    const name = JSON.stringify(unwanted.name);
+    this.state.mendable(`directory ${place}: ${name} leads to directory ${entry.inode}, which has another name`, () => {
+      this.state.directories.remove(place, inode, unwanted);
+      this.state.inodes.store(place, inode);
+    });
+    if (!keepsFirst) target.parent = directory;
   }
 
   private readDirectory(number: number, inode: Inode): void {
@@ -56,14 +84,17 @@ export class TreeCheck {
           );
         continue;
       }
+      if (isDirectory(child.inode) && child.parent !== 0) {
+        this.further.push({ directory: number, entry });
+        continue;
+      }
       child.names++;
+      child.parent = number;
+      this.first.set(target, entry);
       if (entry.type !== this.state.directories.recordType(child.inode)) mistyped.push(entry);
       // As names are read here, that is NUL and '/'.
       if (/[\uf700\uf72f]/.test(name))
         this.state.problem(`directory ${number}: the name ${JSON.stringify(name)} cannot be`);
-      if (!isDirectory(child.inode)) child.parent = number;
-      else if (child.parent === 0) child.parent = number;
-      else this.state.problem(`directory ${target} has two names`);
     }
     if (dots !== 2) this.state.problem(`directory ${number} has ${dots} of '.' and '..'`);
     this.mendEntries(number, inode, gone, mistyped);

@@ -164,6 +164,27 @@ describe('a hostile ext2', () => {
     expect(codeOf(() => again.create(again.root, 'still works', 0o644))).toBe('none');
   });
 
+  it('loses that one of two names of a directory which is not where its .. leads, wherever it is', () => {
+    for (const moved of [false, true]) {
+      const device = made(4);
+      const fs = mounted(device);
+      const [a, b] = [fs.makeDirectory(fs.root, 'a', 0o755), fs.makeDirectory(fs.root, 'b', 0o755)];
+      const directory = fs.makeDirectory(a, 'the directory', 0o755);
+      if (moved) fs.rename(a, 'the directory', b, 'the directory');
+      fs.create(moved ? a : b, 'another name', 0o644);
+      fs.close();
+      point(device, 'another name', directory);
+      expect(ext2.check(device, false).problems.length).toBeGreaterThan(0);
+      const { problems, repaired } = ext2.check(device, true);
+      expect(problems).toEqual([]);
+      expect(repaired.some((line) => line.includes('"another name" leads to directory'))).toBe(true);
+      expect(ext2.check(device, false).problems).toEqual([]);
+      const again = mounted(device);
+      expect(again.lookup(moved ? b : a, 'the directory')).toBe(directory);
+      expect(codeOf(() => again.lookup(moved ? a : b, 'another name'))).toBe('ENOENT');
+    }
+  });
+
   it('does not give out an inode that is in use but marked as free, and refuses names that lead to free ones', () => {
     const device = made(4, 200);
     const fs = mounted(device);
