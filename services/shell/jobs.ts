@@ -73,8 +73,10 @@ export class JobTable {
   private jobs: Job[] = [];
   /** Pid of the last background job, for `$!`. */
   lastBackground: number | null = null;
-  /** The user pressed the interrupt key: the rest of the command line is off. */
-  interrupted = false;
+  /** The signal by which the user has interrupted the command line, whose rest is off; 0: none. */
+  interrupted = 0;
+  /** The user pressed ^Z before the job was in the foreground that it is for. */
+  private stopsNext = false;
 
   constructor(terminal: Terminal) {
     this.terminal = terminal;
@@ -114,6 +116,10 @@ export class JobTable {
   /** Waits for a job in the foreground, passing signals from the keyboard on. Answers its status. */
   foreground(job: Job): number {
     if (job.state === 'running') this.terminal.giveInput(withDescendants(startedPids(job)));
+    // Keys that were pressed for it before it was there.
+    if (this.interrupted !== 0) this.send(job, this.interrupted);
+    else if (this.stopsNext) this.signal(job, 'TSTP');
+    this.stopsNext = false;
     while (job.state === 'running') {
       const event = this.terminal.event(true);
       if (event === undefined) break;
@@ -146,7 +152,7 @@ export class JobTable {
       const event = this.terminal.event(true);
       if (event === undefined) return true;
       this.handle(event);
-      if (this.interrupted) return false;
+      if (this.interrupted !== 0) return false;
     }
     return true;
   }
@@ -155,13 +161,15 @@ export class JobTable {
   poll(): void {
     for (let event = this.terminal.event(false); event !== undefined; event = this.terminal.event(false)) {
       this.handle(event);
+      if (event.kind === 'signal' && event.signal === 'TSTP') this.stopsNext = true;
     }
   }
 
   /** What the user interrupted until now is over. */
   forgetInterrupt(): void {
     this.poll();
-    this.interrupted = false;
+    this.interrupted = 0;
+    this.stopsNext = false;
   }
 
   /** Lines on the background jobs that have ended since the last time. */
@@ -194,7 +202,7 @@ export class JobTable {
   }
 
   private handle(event: TerminalEvent): void {
-    if (event.kind === 'signal' && event.signal !== 'TSTP') this.interrupted = true;
+    if (event.kind === 'signal' && event.signal !== 'TSTP') this.interrupted = signals[event.signal];
     if (event.kind !== 'exit') return;
     reap(event.pid);
     for (const job of this.jobs) ended(job.processes, event);

@@ -139,9 +139,10 @@ export class Session implements Shell {
   wasInterrupted(): boolean {
     if (this.jobs === null) return false;
     this.jobs.poll();
-    if (!this.jobs.interrupted) return false;
-    this.jobs.interrupted = false;
-    this.status = INTERRUPTED;
+    const { interrupted } = this.jobs;
+    if (interrupted === 0) return false;
+    this.jobs.interrupted = 0;
+    this.status = 128 + interrupted;
     return true;
   }
 
@@ -154,7 +155,7 @@ export class Session implements Shell {
       if (operator === '&&' && this.status !== 0) continue;
       if (operator === '||' && this.status === 0) continue;
       this.pipeline(pipeline);
-      if (this.leaving || this.jobs?.interrupted === true) return;
+      if (this.leaving || (this.jobs?.interrupted ?? 0) !== 0) return;
     }
   }
 

@@ -11,19 +11,6 @@ async function start(machine: TerminalMachine, line: string): Promise<void> {
   await machine.see(/2004l/);
 }
 
-/** Types ^Z until the job has stopped: one that comes before the job is in the foreground is for the shell, which ignores it. */
-async function stop(machine: TerminalMachine, pattern: RegExp): Promise<void> {
-  for (let tries = 0; tries < 20; tries++) {
-    machine.type(CTRL('z'));
-    try {
-      await machine.see(pattern, 500);
-      return;
-    } catch (error) {
-      if (tries === 19) throw error;
-    }
-  }
-}
-
 /** Pids of the jobs there are, oldest first. */
 async function jobs(machine: TerminalMachine): Promise<number[]> {
   const rows = (await machine.run('ps')).split('\n').filter((row) => / job$/.test(row));
@@ -43,11 +30,13 @@ describe.skipIf(nodePty === null)(`pipelines in a terminal${whyNoTerminal}`, () 
   it('are stopped by ^Z as a whole, go on, and are ended by kill', async () => {
     const machine = await startInTerminal();
     await start(machine, 'yes | cat > /dev/null');
-    await stop(machine, /\[1\]\+ Stopped {2}yes \| cat > \/dev\/null\r+\n.*vros\$ $/);
+    machine.type(CTRL('z'));
+    await machine.see(/\[1\]\+ Stopped {2}yes \| cat > \/dev\/null\r+\n.*vros\$ $/);
     expect(await machine.run('ps | grep -c "STOPPED .* job$"')).toBe('2\n');
     expect(await machine.run('bg; jobs')).toMatch(/^\[1\] yes \|.*\n\[1\] +\d+ {2}Running +yes \| cat/);
     await start(machine, 'fg');
-    await stop(machine, /Stopped.*\r+\n.*vros\$ $/);
+    machine.type(CTRL('z'));
+    await machine.see(/Stopped.*\r+\n.*vros\$ $/);
     // `fg` says it if it still finds the job, `jobs` if not.
     expect(await machine.run('kill %1; fg; jobs')).toMatch(/ended by SIGTERM/i);
     expect(await jobs(machine)).toEqual([]);

@@ -53,6 +53,11 @@ describe.skipIf(nodePty === null)(`the shell in a terminal${whyNoTerminal}`, () 
     machine.type(CTRL('c'));
     await machine.see(/\^C\r+\n.*vros\$ $/);
     expect(await machine.run('echo $?')).toBe('130\n');
+    machine.type('sleep 100\r');
+    await machine.see(/2004l/);
+    machine.type(CTRL('\\'));
+    await machine.see(/\^\\[\s\S]*vros\$ $/);
+    expect(await machine.run('echo $?')).toBe('131\n');
     machine.type('sleep 100; echo never\r');
     await machine.see(/2004l/);
     machine.type(CTRL('c'));
