@@ -25,8 +25,12 @@ export async function openDisks(options: Options): Promise<(DiskBackend | null)[
     for (const file of files) {
       disks.push(file === undefined ? null : await openDiskImage(file, { readOnly: options.readOnly }));
     }
-    for (const { disk } of options.faults)
-      if ((disks[disk] ?? null) === null) throw new UsageError(`--fault: there is no disk ${DISK_NAMES[disk]}`);
+    for (const { disk, rule } of options.faults) {
+      const sectors = disks[disk]?.sectors ?? 0;
+      if (sectors === 0) throw new UsageError(`--fault: there is no disk ${DISK_NAMES[disk]}`);
+      if ((rule.first ?? 0) >= sectors)
+        throw new UsageError(`--fault: sector ${rule.first} of ${DISK_NAMES[disk]}: the last one is ${sectors - 1}`);
+    }
     return disks.map((disk, index) => withFaults(disk, index, options.faults));
   } catch (error) {
     for (const disk of disks) disk?.close();

@@ -46,8 +46,9 @@ export const usage = `usage: npm start -- [options]
   --read-only              open the images for reading only
   --fault RULE             requests to a disk that go wrong; again for another rule:
                              DISK,OPERATION,KIND[,first=SECTOR][,last=SECTOR][,skip=N][,times=N]
-                             OPERATION: read, write, flush; KIND: error, slow=MILLISECONDS, and of writes
-                             torn=SECTORS, lost, misdirected=SECTORS; as in hda,write,error,skip=100,times=1
+                             OPERATION: read, write, flush; KIND: error, slow=MILLISECONDS, of writes and
+                             flushes lost, of writes torn=SECTORS, misdirected=SECTORS
+                             as in hda,write,error,skip=100,times=1
   --netdev NETWORK         user (default): router, DHCP and DNS at 10.0.2.2 and .3, out through the host's sockets;
                              user,hostfwd=tcp:127.0.0.1:8080-:80 leads a port of the host in, and so on with udp
                            dgram,local=PORT,remote=PORT: frames in UDP datagrams, to QEMU or another machine

@@ -3,7 +3,7 @@
  *
  *     DISK,OPERATION,KIND[,first=SECTOR][,last=SECTOR][,skip=N][,times=N]
  *
- * DISK is hda to hdd; OPERATION read, write or flush; KIND error, slow=MILLISECONDS, and for writes torn=SECTORS, lost and misdirected=SECTORS.
+ * DISK is hda to hdd; OPERATION read, write or flush; KIND error, slow=MILLISECONDS, for writes and flushes lost, and for writes torn=SECTORS and misdirected=SECTORS.
  */
 import type { Fault, FaultRule, FaultTarget } from './faulty.ts';
 
@@ -16,6 +16,11 @@ export interface DiskFault {
 /** The disks in the order of their numbers. */
 export const DISK_NAMES: readonly string[] = ['hda', 'hdb', 'hdc', 'hdd'];
 const OPERATIONS: readonly FaultTarget['operation'][] = ['read', 'write', 'flush'];
+const KINDS: Readonly<Record<FaultTarget['operation'], readonly string[]>> = {
+  read: ['error', 'slow=MILLISECONDS'],
+  write: ['error', 'slow=MILLISECONDS', 'torn=SECTORS', 'lost', 'misdirected=SECTORS'],
+  flush: ['error', 'slow=MILLISECONDS', 'lost'],
+};
 const BOUNDS = ['first', 'last', 'skip', 'times'] as const;
 const NANOSECONDS = 1e6;
 /** Longer than any driver waits. */
@@ -52,7 +57,7 @@ function parseKind(word: string, operation: FaultTarget['operation']): Fault {
   if (operation === 'write' && kind === 'torn') return { kind, sectors: wholeNumber(kind, amount, 65536) };
   if (operation === 'write' && kind === 'misdirected')
     return { kind, offset: wholeNumber(kind, amount, Number.MAX_SAFE_INTEGER) };
-  throw new Error(`a ${operation} cannot be '${kind}'`);
+  throw new Error(`a ${operation} cannot be '${kind}'; choose one of ${KINDS[operation].join(', ')}`);
 }
 
 function wholeNumber(name: string, text: string | undefined, most: number): number {

@@ -14,7 +14,7 @@ const MEBIBYTE = 1024 * 1024;
 const SECTOR_BYTES = 512;
 const PARTITION_START = 64;
 const original = path.join(folder, 'original.img');
-/** A file whose content is known, and whose sectors are therefore found in the image; it is larger than the cache of what was read by chance. */
+/** Lines of a file whose content, and so its place in the image, is known. */
 const NUMBERS = 400_000;
 const SUM = 'sha256sum /mnt/numbers';
 let sum = '';
@@ -77,13 +77,17 @@ describe('a disk', () => {
   });
 
   it('that is slow now and then is waited for', async () => {
+    const image = await copy('slow.img');
+    const before = performance.now();
     const { text } = await run(
-      await copy('slow.img'),
+      image,
       ['read,slow=250,times=8', 'write,slow=200,times=6', 'flush,slow=300,times=2'],
       ['sha256sum /mnt/numbers', 'seq 30000 > /mnt/more; sync; echo "synced: $?"; wc -l < /mnt/more'],
     );
     expect(text).toMatch(new RegExp(`^${sum}  /mnt/numbers$`, 'm'));
     expect(text).toMatch(/^synced: 0\n *30000$/m);
+    // The reads alone, of which a disk does one at a time.
+    expect(performance.now() - before).toBeGreaterThan(8 * 250);
     expect(text).not.toMatch(/died/);
   });
 
@@ -135,5 +139,8 @@ describe('the option --fault', () => {
     const { stderr, status } = await runCommands('', ['--hda', original, '--fault', 'hdb,read,error']);
     expect(status).toBe(64);
     expect(stderr).toMatch(/--fault: there is no disk hdb/);
+    const beyond = await runCommands('', ['--hda', original, '--fault', 'hda,read,error,first=32768']);
+    expect(beyond.status).toBe(64);
+    expect(beyond.stderr).toMatch(/--fault: sector 32768 of hda: the last one is 32767/);
   });
 });

@@ -75,6 +75,9 @@ describe('FaultyDisk', () => {
     expect(failed).toMatchObject({ code: 'io', lba: 4 });
     expect(read(disk, 5, 1).outcome()).toMatchObject({ code: 'io', lba: 5 });
     expect(codeOf(read(disk, 4, 2).outcome())).toBe('done');
+    disk.add({ operation: 'read', first: 6, last: 6, skip: 2, times: 1, kind: 'error' });
+    const codes = [6, 7, 6, 6, 6].map((sector) => codeOf(read(disk, sector, 1).outcome()));
+    expect(codes).toEqual(['done', 'done', 'done', 'io', 'done']);
     disk.add({ operation: 'write', kind: 'error' });
     expect(codeOf(write(disk, 3, Buffer.alloc(512))())).toBe('io');
     sameBytes(inner.bytes, pattern(0, 16));
