@@ -142,7 +142,9 @@ export class Card {
   /** The first page that has not been read. */
   private next = pageAfter(RING_START);
   /** What BNRY is to be from the next look on: the page behind it has been read. */
-  private read: number | null = null;
+  private boundaryWanted: number | null = null;
+  /** The card has been reset: an interrupt from before may still come. */
+  private wasReset = false;
   /** The cable was held up, as far as the last look at the ring tells. */
   private heldUp = false;
 
@@ -170,7 +172,7 @@ export class Card {
       .write(CR, STOPPED | command.PAGE_1);
     for (const [index, byte] of this.identity.address.entries()) vector.write(PAR0 + index, byte);
     this.next = pageAfter(RING_START);
-    this.read = null;
+    this.boundaryWanted = null;
     this.run(this.writeFilter(vector).write(CURR, this.next).write(CR, RUNNING).write(TCR, 0));
   }
 
@@ -184,7 +186,7 @@ export class Card {
 
   /** The first page has been read. */
   private skip(): void {
-    this.read = this.next;
+    this.boundaryWanted = this.next;
     this.next = pageAfter(this.next);
   }
 
@@ -199,6 +201,7 @@ export class Card {
     this.log(`the card is reset: ${why}`, 'warning');
     this.run(new PortVector().read(RESET).write(RESET, 0).poll(ISR, RST, RST, RESET_MICROSECONDS));
     this.start(this.filter);
+    this.wasReset = true;
   }
 
   /** Changes which frames are taken. */
@@ -230,6 +233,10 @@ export class Card {
    * looked at again.
    */
   takeInterrupting(request: number): Uint8Array[] {
+    if (this.wasReset) {
+      this.wasReset = false;
+      return this.take(request);
+    }
     const vector = new PortVector()
       .keep(takenKey(0), request)
       .write(CR, RUNNING)
@@ -280,8 +287,8 @@ export class Card {
   /** Reads and clears the interrupt status, but for OVW. Answers CURR, or null when the ring is empty; `arm`: then the line may interrupt. */
   private look(arm: boolean): { overflow: boolean; current: number | null } {
     const vector = new PortVector().write(CR, RUNNING);
-    if (this.read !== null) vector.write(BNRY, this.read);
-    this.read = null;
+    if (this.boundaryWanted !== null) vector.write(BNRY, this.boundaryWanted);
+    this.boundaryWanted = null;
     vector
       .read(ISR)
       .write(ISR, 0xff & ~OVW)

@@ -354,10 +354,9 @@ describe('a card in trouble', () => {
 
   it('does not hang when every header is wrong', () => {
     const { machine, badge } = opened();
-    let arrivals = 0;
     machine.onBlock = (target) => {
       target[1] = 0;
-      if (arrivals++ < 100) machine.arrive(frame(60, 9));
+      machine.arrive(frame(60, 9));
     };
     machine.arrive(frame(60, 9));
     const call = machine.call('receive', undefined, badge);
