@@ -242,7 +242,7 @@ export function ipcTryRecv(ports: readonly Handle[] = []): Message | undefined {
 
 const AGAIN = 11;
 
-/** Answers a request: `status` 0 is success. */
+/** Answers a request: `status` 0 is success. The answer goes out with the next call of this task, at the latest when it waits. */
 export function ipcReply(reply: Handle, status: number, data: unknown, rights: readonly Handle[] = noRights): void {
   postFrame(
     encodeMessage(
