@@ -197,7 +197,7 @@ export class Task implements Schedulable {
 /** A notice of the kernel that waits in a port. */
 export interface Notice {
   readonly method: number;
-  readonly data: unknown;
+  data: unknown;
   /** Notices with the same key wait only once. */
   readonly key: string;
   deliveries: number;
@@ -282,6 +282,13 @@ export class Port {
 
   hasNotice(key: string): boolean {
     return this.noticeKeys.has(key);
+  }
+
+  /** Gives a notice that still waits new content, so that it stands for both. False: none with this key waits. */
+  renewNotice(key: string, data: unknown): boolean {
+    if (!this.noticeKeys.has(key)) return false;
+    for (const notice of this.notices) if (notice.key === key) notice.data = data;
+    return true;
   }
 
   /** Puts a notice at the end, or in front when it comes again. */

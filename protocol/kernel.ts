@@ -4,11 +4,15 @@
  * since power-on, so that its receiver need not ask.
  */
 import { defineInterface, method } from './interface.ts';
-import { i32, nameText, nothing, real, record, u8, u32 } from './schema.ts';
+import { i32, nameText, nothing, nullable, real, record, u8, u32 } from './schema.ts';
+import { vectorResult } from './vector.ts';
 
 export const kernelNotices = defineInterface('kernel', 1, {
-  /** An interrupt line went up. It stays masked until `irq_acknowledge`. Several before the first is received are one message. */
-  irq: method(1, record({ irq: u8 }), nothing),
+  /**
+   * An interrupt line went up. It stays masked until `irq_acknowledge`. Several before the first is received are one message. `vector`: what the vector of ON_INTERRUPT (protocol/vector.ts)
+   * gave, null when there was none.
+   */
+  irq: method(1, record({ irq: u8, vector: nullable(vectorResult) }), nothing),
   /** An alarm set with `alarm` is due. */
   alarm: method(2, record({ alarm: u32, uptime: real }), nothing),
   /** The last copy of the send right with this badge is gone. */

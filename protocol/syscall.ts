@@ -49,6 +49,7 @@ import {
   u32,
   u53,
 } from './schema.ts';
+import { vectorResult } from './vector.ts';
 
 /** Description of one system call. */
 export interface SystemCall<A, R> {
@@ -394,7 +395,7 @@ export const systemCalls = {
     0x45,
     'Runs a list of port operations in order (protocol/vector.ts). Answers where it ended early, or -1, and the values read.',
     anything,
-    record({ ended: i32, results: list(anything, 1024) }),
+    vectorResult,
     {
       EINVAL: 'a bad operation; nothing was done',
       EBUSY: 'a vector of this task is under way',

@@ -11,6 +11,10 @@
  *     ACKNOWLEDGE               irq                                  unmasks the line, as irq_acknowledge does
  *     INTERRUPT                 irq, microseconds                    waits until the line has interrupted, and is masked so; at once, if it is already. Of an interrupt
  *                                                                    that comes while the vector runs no notice is sent, unless it ends before this
+ *     ON_INTERRUPT              irq, vector                          unmasks the line, and has this other vector carried out when it interrupts next, before the notice
+ *                                                                    `irq` is sent: it holds the result. It has no POLL8, INTERRUPT or ON_INTERRUPT. It is carried out
+ *                                                                    at most once, and not at all when the line is acknowledged meanwhile or another vector of the
+ *                                                                    task is under way then
  *     KEEP                      key, tag                             only as the first operation: when the vector has ended, the kernel puts
  *                                                                    [tag, index, results] into the recovery store under the key, in the same step. So what
  *                                                                    a read took out of a device outlives a reader that dies before it sees it. tag: a whole number
@@ -19,6 +23,11 @@
  * The result is [index of the operation that ended the vector or -1, results]. A POLL8 or an INTERRUPT that runs out of time and a CHECK8 that fails end the vector: what was
  * done stays done, the register read last is the last result, and the rest is left out.
  */
+import { anything, i32, list, record } from './schema.ts';
+
+/** What a vector gave: the operation that ended it early, or -1, and the values read. */
+export const vectorResult = record({ ended: i32, results: list(anything, 1024) });
+
 export const vectorOperation = {
   READ8: 1,
   READ16: 2,
@@ -37,4 +46,5 @@ export const vectorOperation = {
   ACKNOWLEDGE: 15,
   KEEP: 16,
   INTERRUPT: 17,
+  ON_INTERRUPT: 18,
 } as const;

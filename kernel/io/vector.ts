@@ -27,6 +27,8 @@ export interface Lines {
   acknowledge(irq: number): void;
   /** Whether a line has interrupted and was not acknowledged since. */
   pending(irq: number): boolean;
+  /** Lets a line interrupt again, and has a vector carried out then. */
+  arm(irq: number, words: readonly unknown[]): void;
 }
 
 /** Where the results of a vector are to be kept, and how many bytes they take at most. */
@@ -36,16 +38,22 @@ export interface Keep {
   readonly mostBytes: number;
 }
 
-/** What the check found: fine, a malformed operation, or a port that is not allowed. */
+/** A vector that is carried out when a line interrupts. */
+export interface ArmedVector {
+  readonly words: readonly unknown[];
+  readonly keep: Keep | null;
+}
+
+/** What the check found: fine, with the vectors in it for interrupts; a malformed operation; or a port that is not allowed. */
 export type VectorCheck =
-  | { kind: 'ok'; keep: Keep | null }
+  | { kind: 'ok'; keep: Keep | null; armed: readonly ArmedVector[] }
   | { kind: 'invalid' }
   | { kind: 'fault'; port: number; width: Width };
 
 /** `waiting`: for a register or an interrupt; step again when a device changed or the line interrupted, and not later than `deadline` (milliseconds of uptime). */
 export type VectorState = 'waiting' | 'done';
 
-const operands: readonly number[] = [0, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 4, 3, 1, 2, 2];
+const operands: readonly number[] = [0, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 4, 3, 1, 2, 2, 2];
 
 /** Width of the accesses of an operation. */
 function widthOf(code: number): Width {
@@ -53,6 +61,8 @@ function widthOf(code: number): Width {
   const step = (code - 1) % 3;
   return step === 0 ? 1 : step === 1 ? 2 : 4;
 }
+
+const NONE: readonly ArmedVector[] = [];
 
 const isNumber = (value: unknown, most: number): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most;
@@ -177,23 +187,30 @@ export class VectorRun {
       this.results.push(value);
       this.ended = this.operation;
     } else if (code === op.ACKNOWLEDGE) this.lines.acknowledge(port);
+    else if (code === op.ON_INTERRUPT) this.lines.arm(port, this.words[this.at + 2] as unknown[]);
   }
 }
+
+/** Operations of a vector that is carried out when a line interrupts: none that waits, and none that changes the line. */
+const isAtOnce = (code: number): boolean => code < op.POLL8 || code === op.CHECK8 || code === op.KEEP;
 
 /** Checks every operation of a vector. `allows` is the task's permission bitmap, `owns` says whether a line is its own. */
 export function checkVector(
   words: unknown,
   allows: (port: number, width: number) => boolean,
   owns: (irq: number) => boolean,
+  isArmed = false,
 ): VectorCheck {
   if (!Array.isArray(words)) return { kind: 'invalid' };
   let count = 0;
   let bytesRead = 0;
   let bytesWritten = 0;
   let keep: Keep | null = null;
+  let armed: readonly ArmedVector[] = NONE;
   for (let at = 0; at < words.length; ) {
     const code: unknown = words[at];
-    if (!isNumber(code, op.INTERRUPT) || code === 0 || ++count > MAX_VECTOR_OPERATIONS) return { kind: 'invalid' };
+    if (!isNumber(code, op.ON_INTERRUPT) || code === 0 || ++count > MAX_VECTOR_OPERATIONS) return { kind: 'invalid' };
+    if (isArmed && !isAtOnce(code)) return { kind: 'invalid' };
     const width = widthOf(code);
     const [port, second, third, fourth] = words.slice(at + 1, at + 5) as unknown[];
     if (code === op.KEEP) {
@@ -203,6 +220,11 @@ export function checkVector(
       if (!isNumber(port, 15) || !owns(port)) return { kind: 'invalid' };
     } else if (code === op.INTERRUPT) {
       if (!isNumber(port, 15) || !owns(port) || !isNumber(second, MAX_POLL_MICROSECONDS)) return { kind: 'invalid' };
+    } else if (code === op.ON_INTERRUPT) {
+      if (!isNumber(port, 15) || !owns(port)) return { kind: 'invalid' };
+      const inner = checkVector(second, allows, owns, true);
+      if (inner.kind !== 'ok') return inner;
+      armed = [...armed, { words: second as unknown[], keep: inner.keep }];
     } else {
       if (!isNumber(port, 0xffff)) return { kind: 'invalid' };
       if (code >= op.WRITE8 && code <= op.WRITE32 && !isNumber(second, 256 ** width - 1)) return { kind: 'invalid' };
@@ -223,5 +245,5 @@ export function checkVector(
     if (at > words.length) return { kind: 'invalid' };
   }
   // A number takes 9 bytes at most, a byte string 5 more than it holds.
-  return { kind: 'ok', keep: keep && { ...keep, mostBytes: bytesRead + 9 * (words.length + 4) } };
+  return { kind: 'ok', keep: keep && { ...keep, mostBytes: bytesRead + 9 * (words.length + 4) }, armed };
 }

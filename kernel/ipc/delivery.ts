@@ -168,9 +168,9 @@ export class Delivery {
     this.execution.wake(task, frame, 0, frame.length);
   }
 
-  /** Posts a notice of the kernel; one with the same key that still waits stands for both. */
+  /** Posts a notice of the kernel; one with the same key that still waits takes its content, and stands for both. */
   notify(port: Port, method: number, data: unknown, key: string): void {
-    if (port.destroyed || port.hasNotice(key)) return;
+    if (port.destroyed || port.renewNotice(key, data)) return;
     if (port.noticeCount >= MAX_PORT_NOTICES) {
       port.refused++;
       return;

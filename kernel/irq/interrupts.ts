@@ -5,6 +5,8 @@
  */
 import { kernelNotices } from '../../protocol/kernel.ts';
 import type { InterruptRow } from '../../protocol/records.ts';
+import type { Infer } from '../../protocol/schema.ts';
+import type { vectorResult } from '../../protocol/vector.ts';
 import type { Ports } from '../io/vector.ts';
 import type { Ipc } from '../ipc/ipc.ts';
 import type { KernelLog } from '../log.ts';
@@ -25,9 +27,15 @@ export interface InterruptController {
   acknowledge(): number;
 }
 
+/** What the driver has asked to be done at the next interrupt. Answers what the notice is to hold, or null. */
+export type AtInterrupt = () => VectorResult | null;
+
+type VectorResult = Infer<typeof vectorResult>;
+
 interface Line {
   readonly task: Task;
   readonly port: Port;
+  atInterrupt: AtInterrupt | null;
 }
 
 /** Counts and routes interrupts. */
@@ -73,17 +81,24 @@ export class Interrupts {
   /** Routes a line to a port of a task. False when the line is taken. */
   register(task: Task, irq: number, port: Port): boolean {
     if (this.lines[irq] !== null) return false;
-    this.lines[irq] = { task, port };
+    this.lines[irq] = { task, port, atInterrupt: null };
     task.irqs.add(irq);
     this.setMasked(irq, false);
     return true;
   }
 
-  /** The driver has dealt with the device. False when the line is not its own. */
-  acknowledge(task: Task, irq: number): boolean {
-    if (this.lines[irq]?.task !== task) return false;
+  /** The driver has dealt with the device. False when the line is not its own. `atInterrupt`: what is to be done when it interrupts next. */
+  acknowledge(task: Task, irq: number, atInterrupt: AtInterrupt | null = null): boolean {
+    const line = this.lines[irq];
+    if (line?.task !== task) return false;
+    line.atInterrupt = atInterrupt;
     this.setMasked(irq, false);
     return true;
+  }
+
+  /** Nothing is to be done at interrupts of the task's lines but to tell of them. */
+  disarm(task: Task): void {
+    for (const line of this.lines) if (line?.task === task) line.atInterrupt = null;
   }
 
   /** Whether a line has interrupted and its driver has not acknowledged it. */
@@ -147,8 +162,14 @@ export class Interrupts {
   /** Tells the driver that its line has interrupted. */
   notify(irq: number): void {
     const line = this.lines[irq];
-    if (line) this.ipc.notify(line.port, kernelNotices.methods.irq.number, [irq], `irq ${irq}`);
-    else this.log.debug(`interrupt ${irq} has no handler`);
+    if (!line) {
+      this.log.debug(`interrupt ${irq} has no handler`);
+      return;
+    }
+    const { port, atInterrupt } = line;
+    line.atInterrupt = null;
+    const { number, request } = kernelNotices.methods.irq;
+    this.ipc.notify(port, number, request.toWire({ irq, vector: atInterrupt?.() ?? null }, []), `irq ${irq}`);
   }
 
   /** Lines 7 and 15 without an in-service bit: the request was gone before it was acknowledged (data sheet, "Default IR7"). */

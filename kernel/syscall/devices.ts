@@ -3,12 +3,16 @@
 import type { Width } from '../../hw/device.ts';
 import { MAX_VECTOR_BYTES } from '../../protocol/bounds.ts';
 import { SystemError } from '../../protocol/errno.ts';
+import type { Infer } from '../../protocol/schema.ts';
+import type { vectorResult } from '../../protocol/vector.ts';
 import { PermissionBitmap } from '../io/permission.ts';
-import { checkVector, VectorRun } from '../io/vector.ts';
+import { checkVector, type Keep, type Lines, VectorRun } from '../io/vector.ts';
 import type { Frame } from '../ipc/frame.ts';
 import type { Task } from '../objects.ts';
 import { type Handler, type KernelParts, typed, valued } from './context.ts';
 import { checkRoom, storePut } from './store.ts';
+
+type VectorResult = Infer<typeof vectorResult>;
 
 /** Port and width of a call; throws EINVAL for a width there is not. */
 function access(frame: Frame): { port: number; width: Width } {
@@ -43,6 +47,24 @@ function keepResults(kernel: KernelParts, task: Task, key: string, value: unknow
     if (!(error instanceof SystemError)) throw error;
     kernel.log.error(`${task.title}: what a vector read is not kept: ${error.message}`);
   }
+}
+
+/** An armed vector touches no line. */
+const NO_LINES: Lines = { acknowledge: () => {}, pending: () => false, arm: () => {} };
+
+/** The line has interrupted for which a vector was armed. Null: it would come in the middle of another one, or the task has given ports up since it was checked. */
+function runAtInterrupt(
+  kernel: KernelParts,
+  task: Task,
+  words: readonly unknown[],
+  keep: Keep | null,
+): VectorResult | null {
+  if (task.vector !== null) return null;
+  const run = new VectorRun(0, words, kernel.bus, NO_LINES);
+  run.step(kernel.time.now());
+  const { ended, results } = run;
+  if (keep !== null) keepResults(kernel, task, keep.key, [keep.tag, ended, results]);
+  return { ended, results };
 }
 
 export const deviceCalls = {
@@ -91,8 +113,10 @@ export const deviceCalls = {
     );
     if (checked.kind === 'invalid') throw new SystemError('EINVAL');
     if (checked.kind === 'fault') return fault(kernel, task, checked.port, checked.width);
-    const { keep } = checked;
-    if (keep !== null) checkRoom(task, keep.key, keep.mostBytes);
+    const { keep, armed } = checked;
+    for (const each of [keep, ...armed.map((inner) => inner.keep)]) {
+      if (each !== null) checkRoom(task, each.key, each.mostBytes);
+    }
     const run = new VectorRun(
       frame.id,
       words as unknown[],
@@ -100,6 +124,10 @@ export const deviceCalls = {
       {
         acknowledge: (irq) => kernel.interrupts.acknowledge(task, irq),
         pending: (irq) => kernel.interrupts.hasInterrupted(irq),
+        arm: (irq, words) => {
+          const keep = armed.find((inner) => inner.words === words)?.keep ?? null;
+          kernel.interrupts.acknowledge(task, irq, () => runAtInterrupt(kernel, task, words, keep));
+        },
       },
       ({ ended, results, unclaimed }) => {
         if (keep !== null) keepResults(kernel, task, keep.key, [keep.tag, ended, results]);

@@ -49,7 +49,8 @@ function row(port: Port): PortRow {
 }
 
 /** Forbids the ports of a capability that no other capability of the task covers. */
-function releaseIoPorts(task: Task, { first, last }: CapabilityOf<'io'>): void {
+function releaseIoPorts(kernel: KernelParts, task: Task, { first, last }: CapabilityOf<'io'>): void {
+  kernel.interrupts.disarm(task);
   task.permission?.set(first, last, false);
   for (const [, other] of task.capabilities.list()) {
     if (other.kind === 'io') task.permission?.set(other.first, other.last, true);
@@ -126,7 +127,7 @@ export const messageCalls = {
   ipc_release: (kernel, task, frame) => {
     const capability = kernel.ipc.release(task, frame.handle);
     if (capability === null) return kernel.execution.answer(task, frame.id, 'EBADF');
-    if (capability.kind === 'io') releaseIoPorts(task, capability);
+    if (capability.kind === 'io') releaseIoPorts(kernel, task, capability);
     if (capability.kind === 'irq') kernel.interrupts.release(capability.irq);
     kernel.execution.answer(task, frame.id, 0);
   },

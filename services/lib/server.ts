@@ -79,6 +79,9 @@ export type NoticeHandlers = {
   readonly [K in Exclude<keyof Notices, 'irq' | 'answered'>]?: (content: NoticeContent<K>, port: Handle) => void;
 };
 
+/** Handles an interrupt; `vector` is null when no vector was armed. */
+export type InterruptHandler = (vector: NoticeContent<'irq'>['vector']) => unknown;
+
 /** One interface with its handlers. */
 export interface Offer {
   readonly interface: number;
@@ -109,8 +112,11 @@ export interface Program {
   start?(): void;
   /** What is offered on the port. */
   readonly offers?: readonly Offer[];
-  /** Interrupt lines with their handlers; a line is acknowledged when its handler returns, unless that answers LATER: then a vector of the program does it. */
-  readonly interrupts?: Readonly<Record<number, () => unknown>>;
+  /**
+   * Interrupt lines with their handlers, which get what a vector of ON_INTERRUPT has given. A line is acknowledged when its handler returns, unless that answers LATER: then a vector of
+   * the program does it.
+   */
+  readonly interrupts?: Readonly<Record<number, InterruptHandler>>;
   readonly notices?: NoticeHandlers;
   readonly gathering?: Gathering;
   /** Name under which it appears in `/dev`; the interface `file` has to be among what it offers. */
@@ -150,7 +156,7 @@ export function run(program: Program): never {
     for (const [first, last] of program.ioPorts ?? []) requestIoPort(first, last);
     program.start?.();
     const port = program.port === undefined ? undefined : ipcCreateNamedPort(program.port);
-    const lines = new Map<number, () => unknown>();
+    const lines = new Map<number, InterruptHandler>();
     for (const [line, handler] of Object.entries(program.interrupts ?? {})) {
       if (port === undefined) throw new Error('a program with interrupts needs a port');
       lines.set(Number(line), handler);
@@ -173,7 +179,7 @@ export function fail(error: unknown): never {
   exit(70);
 }
 
-function loop(program: Program, lines: ReadonlyMap<number, () => unknown>, port: Handle | undefined): never {
+function loop(program: Program, lines: ReadonlyMap<number, InterruptHandler>, port: Handle | undefined): never {
   const { offers = NO_OFFERS, gathering } = program;
   const redelivery = new Redelivery(program, port);
   let message = next(gathering);
@@ -271,15 +277,15 @@ function isStop({ interface: number, method, sender }: Message): boolean {
   return number === service.number && method === service.methods.stop.number && sender === getppid();
 }
 
-function handleNotice(program: Program, lines: ReadonlyMap<number, () => unknown>, message: Message): void {
+function handleNotice(program: Program, lines: ReadonlyMap<number, InterruptHandler>, message: Message): void {
   const found = Object.entries(kernelNotices.methods).find(([, method]) => method.number === message.method);
   if (found === undefined || message.data === MALFORMED) return;
   const [name, method] = found;
   const content = method.request.fromWire(message.data, message.rights);
   if (name === 'answered' || name === 'alarm') posted = (content as NoticeContent<'answered' | 'alarm'>).uptime;
   if (name === 'irq') {
-    const { irq } = content as NoticeContent<'irq'>;
-    if (lines.get(irq)?.() !== LATER) irqAcknowledge(irq);
+    const { irq, vector } = content as NoticeContent<'irq'>;
+    if (lines.get(irq)?.(vector) !== LATER) irqAcknowledge(irq);
     return;
   }
   if (name === 'answered') {

@@ -111,7 +111,7 @@ export function runningRing(hardware: Hardware, { address, words }: Identity, fi
 }
 
 /**
- * What the vector of `takeInterrupting` has found, if it was the only frame, with BNRY before it. Its results are the interrupt status, CURR, BNRY and a page; what it has read is taken, though
+ * What the vector of `takeInterrupted` has found, if it was the only frame, with BNRY before it. Its results are the interrupt status, CURR, BNRY and a page; what it has read is taken, though
  * BNRY moves later. Null: it was something else, and nothing is taken.
  */
 function onlyFrame(results: readonly unknown[]): { boundary: number; page: Uint8Array } | null {
@@ -143,7 +143,9 @@ export class Card {
   private next = pageAfter(RING_START);
   /** What BNRY is to be from the next look on: the page behind it has been read. */
   private boundaryWanted: number | null = null;
-  /** The card has been reset: an interrupt from before may still come. */
+  /** A vector of `atInterrupt` is there for the next interrupt. */
+  private armed = false;
+  /** The card has been reset: an interrupt from before may still come, and has nothing to read. */
   private wasReset = false;
   /** The cable was held up, as far as the last look at the ring tells. */
   private heldUp = false;
@@ -173,6 +175,7 @@ export class Card {
     for (const [index, byte] of this.identity.address.entries()) vector.write(PAR0 + index, byte);
     this.next = pageAfter(RING_START);
     this.boundaryWanted = null;
+    this.armed = false;
     this.run(this.writeFilter(vector).write(CURR, this.next).write(CR, RUNNING).write(TCR, 0));
   }
 
@@ -229,25 +232,14 @@ export class Card {
   }
 
   /**
-   * The same after an interrupt. What comes into an empty ring is mostly one frame in one page: one vector looks at the ring and reads that page. Only when that is not all there is, the ring is
-   * looked at again.
+   * The same after an interrupt. `vector`: what the vector of `atInterrupt` has given. Only when the frame that it has read is not all there is, the ring is looked at again.
    */
-  takeInterrupting(request: number): Uint8Array[] {
-    if (this.wasReset) {
-      this.wasReset = false;
-      return this.take(request);
-    }
-    const vector = new PortVector()
-      .keep(takenKey(0), request)
-      .write(CR, RUNNING)
-      .read(ISR)
-      .write(ISR, 0xff & ~OVW)
-      .write(CR, RUNNING_PAGE_1)
-      .read(CURR)
-      .write(CR, RUNNING)
-      .read(BNRY)
-      .readMemory(this.next * PAGE_BYTES, PAGE_BYTES, this.identity.words);
-    const { results } = this.run(vector);
+  takeInterrupted(vector: VectorResult | null, request: number): Uint8Array[] {
+    const { armed } = this;
+    this.armed = false;
+    // What comes of an earlier incarnation, or from before a reset, says nothing about this ring.
+    if (vector === null || !armed) return this.take(request);
+    const { results } = vector;
     const [status = 0, current = 0] = results.map(Number);
     if ((status & CNT) !== 0) this.readCounters();
     const only = onlyFrame(results);
@@ -261,10 +253,24 @@ export class Card {
     return frames.length > 0 ? this.takeRest(request, frames) : this.take(request);
   }
 
+  /** For the next interrupt: what comes into an empty ring is mostly one frame in one page, so the vector looks at the ring and reads that page. */
+  private atInterrupt(request: number): PortVector {
+    return new PortVector()
+      .keep(takenKey(0), request)
+      .write(CR, RUNNING)
+      .read(ISR)
+      .write(ISR, 0xff & ~OVW)
+      .write(CR, RUNNING_PAGE_1)
+      .read(CURR)
+      .write(CR, RUNNING)
+      .read(BNRY)
+      .readMemory(this.next * PAGE_BYTES, PAGE_BYTES, this.identity.words);
+  }
+
   private takeRest(request: number, frames: Uint8Array[]): Uint8Array[] {
     for (let part = 1; this.heldUp && part < MAX_PARTS && frames.length + RING_PAGES <= MAX_RECEIVED_FRAMES; part++) {
       this.heldUp = false;
-      const { overflow, current } = this.look(false);
+      const { overflow, current } = this.look(null);
       if (overflow) frames.push(...this.recover(request, part));
       else if (current !== null) frames.push(...this.drain(current, request, part));
     }
@@ -274,7 +280,7 @@ export class Card {
 
   private takeFirst(request: number): Uint8Array[] {
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const { overflow, current } = this.look(true);
+      const { overflow, current } = this.look(request);
       if (!overflow && current === null) return [];
       const frames = overflow || current === null ? this.recover(request, 0) : this.drain(current, request, 0);
       if (frames.length > 0) return frames;
@@ -284,8 +290,8 @@ export class Card {
     return [];
   }
 
-  /** Reads and clears the interrupt status, but for OVW. Answers CURR, or null when the ring is empty; `arm`: then the line may interrupt. */
-  private look(arm: boolean): { overflow: boolean; current: number | null } {
+  /** Reads and clears the interrupt status, but for OVW. Answers CURR, or null when the ring is empty: then the line may interrupt, for `request` if that is not null. */
+  private look(request: number | null): { overflow: boolean; current: number | null } {
     const vector = new PortVector().write(CR, RUNNING);
     if (this.boundaryWanted !== null) vector.write(BNRY, this.boundaryWanted);
     this.boundaryWanted = null;
@@ -294,8 +300,12 @@ export class Card {
       .write(ISR, 0xff & ~OVW)
       .write(CR, RUNNING_PAGE_1)
       .check(CURR, 0xff, this.next);
-    if (arm) vector.acknowledge();
+    const arms = request !== null && !this.wasReset;
+    if (arms) vector.onInterrupt(this.atInterrupt(request));
+    else if (request !== null) vector.acknowledge();
+    this.wasReset = false;
     const { ended, results } = this.run(vector);
+    this.armed = arms && ended === -1;
     const [status = 0, current = 0] = results.map(Number);
     if ((status & CNT) !== 0) this.readCounters();
     return { overflow: (status & OVW) !== 0, current: ended === -1 ? null : current };

@@ -13,7 +13,7 @@ import { anything, bool, i32, list, nameText, nullable, record, u8, u32, u53 } f
 import { type Deferred, type Handle, type net, type RequestContext, SystemError } from '../lib/index.ts';
 import { Card, MAX_PARTS, type Ring, runningRing, SENT_KEY, takenKey } from './card.ts';
 import { type Filter, filterRecord, NO_FILTER } from './filter.ts';
-import type { Hardware, Log } from './hardware.ts';
+import type { Hardware, Log, VectorResult } from './hardware.ts';
 import { probe } from './probe.ts';
 import { BASE, IRQ } from './registers.ts';
 
@@ -140,13 +140,13 @@ export class NetworkDriver {
     this.effects.save(STATE_KEY, keptState.toWire({ identity, lastBadge, owner, adopted }, []));
   }
 
-  /** The card's line has interrupted, and is masked. */
-  interrupt(): void {
+  /** The card's line has interrupted, and is masked. `vector`: what the card's vector for that has given. */
+  interrupt(vector: VectorResult | null): void {
     const { card, waiting } = this;
     if (card === null) return;
     card.counts.interrupts++;
     if (waiting === null) return;
-    const frames = this.taken(card.takeInterrupting(waiting.request));
+    const frames = this.taken(card.takeInterrupted(vector, waiting.request));
     if (frames.length === 0) return;
     this.waiting = null;
     waiting.deferred.reply(frames);

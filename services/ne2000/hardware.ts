@@ -4,8 +4,8 @@
  * Read: protocol/vector.ts.
  */
 
-/** An element of a vector on the wire: operation, port or operand. */
-export type Operand = number | string | Uint8Array;
+/** An element of a vector on the wire: operation, port or operand, which may be a vector. */
+export type Operand = number | string | Uint8Array | readonly Operand[];
 
 /** What a vector gave: the operation that ended it (-1: it ran to its end) and the values read. */
 export interface VectorResult {

@@ -22,8 +22,8 @@ run({
   start: () => driver.start(),
   offers: [offer(net, driver.handlers())],
   interrupts: {
-    [IRQ]: () => {
-      driver.interrupt();
+    [IRQ]: (vector) => {
+      driver.interrupt(vector);
       return LATER;
     },
   },

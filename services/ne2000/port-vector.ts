@@ -46,6 +46,12 @@ export class PortVector {
     return this;
   }
 
+  /** The same, and has another vector carried out at the interrupt. */
+  onInterrupt(vector: PortVector): this {
+    this.operations.push(operation.ON_INTERRUPT, IRQ, vector.operations);
+    return this;
+  }
+
   /** Reads memory of the card, by remote DMA (9.0, "remote read"); adds the bytes. `count` has to be even where words are moved. */
   readMemory(address: number, count: number, words: boolean): this {
     this.startDma(address, count, command.READ);

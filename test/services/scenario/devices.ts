@@ -13,6 +13,8 @@ const STATUS_A = 0x0a;
 const STATUS_B = 0x0b;
 const STATUS_C = 0x0c;
 const PERIODIC = 0x40;
+/** Of status C: the chip requests an interrupt. */
+const REQUEST = 0x80;
 const LINE = 8;
 
 function driver(name = 'driver'): Puppet {
@@ -39,10 +41,13 @@ function periodic(puppet: Puppet, rate: number): void {
   readRegister(puppet, STATUS_C);
 }
 
-function isInterrupt(message: Message): void {
+/** Checks that a message is the notice of the line; answers what a vector for the interrupt gave. */
+function isInterrupt(message: Message) {
   const { number, methods } = kernelNotices;
   equal([message.notice, message.interface, message.method], [true, number, methods.irq.number], 'a notice irq');
-  equal(methods.irq.request.fromWire(message.data, []), { irq: LINE }, 'its line');
+  const { irq, vector } = methods.irq.request.fromWire(message.data, []);
+  equal(irq, LINE, 'its line');
+  return vector;
 }
 
 const logged = (text: string): boolean => dmesg().some((line) => line.text.includes(text));
@@ -262,6 +267,48 @@ export const deviceCases: Cases = {
     const before = uptime();
     equal(puppet.do('ioVector', [op.INTERRUPT, LINE, 30_000]), { ended: 0, results: [] }, 'out of time');
     holds(uptime() - before >= 30, 'before its time was up');
+  },
+  'a vector for the next interrupt is carried out before its notice, once': () => {
+    const puppet = driver();
+    const port = puppet.do('ipcCreatePort');
+    const status = [op.WRITE8, INDEX, STATUS_C, op.READ8, DATA];
+    const arm = [op.ON_INTERRUPT, LINE, [op.KEEP, 'seen', 7, ...status]];
+    const received = () => isInterrupt(puppet.do('ipcRecv', [port], 1000));
+    /** No interrupt comes any more, and none that has come already is left. */
+    const calm = (): void => {
+      periodic(puppet, 0);
+      puppet.do('irqAcknowledge', LINE);
+      puppet.do('ipcTryRecv', [port]);
+    };
+    fails('EINVAL', () => puppet.do('ioVector', arm));
+    puppet.do('registerIrqHandler', LINE, port);
+    puppet.do('ioVector', arm);
+    periodic(puppet, 8);
+    for (let round = 0; round < 3; round++) {
+      const given = received();
+      equal(given, { ended: -1, results: [PERIODIC | REQUEST] }, 'the status, read at the interrupt');
+      equal(puppet.do('storeGet', 'seen'), [7, -1, given?.results], 'and kept');
+      puppet.do('ioVector', arm);
+    }
+    received();
+    puppet.do('irqAcknowledge', LINE);
+    equal(received(), null, 'only once');
+    // What comes in the middle of another vector does not mix with it.
+    puppet.do('ioVector', [...status, ...arm, op.POLL8, INDEX, 0, 1, 30_000]);
+    equal(received(), null, 'not while another vector is under way');
+    calm();
+    puppet.do('ioVector', arm);
+    puppet.do('irqAcknowledge', LINE);
+    periodic(puppet, 8);
+    equal(received(), null, 'not after the line was acknowledged without it');
+    calm();
+    puppet.do('ioVector', arm);
+    for (const { handle, kind } of puppet.do('taskCapabilities', puppet.pid))
+      if (kind === 'io') puppet.do('ipcRelease', handle as Handle);
+    const other = driver('driver2');
+    periodic(other, 8);
+    equal(received(), null, 'not when the task has given its ports up');
+    periodic(other, 0);
   },
   'a driver that dies while its vector waits for the interrupt leaves the line free': () => {
     const first = driver();

@@ -167,6 +167,7 @@ export class Machine implements Hardware {
     const run = new VectorRun(1, operations, this.#ports, {
       acknowledge: (irq) => lineOf(irq).acknowledge(),
       pending: (irq) => lineOf(irq).pending,
+      arm: (irq) => lineOf(irq).acknowledge(),
     });
     try {
       this.#run(run);

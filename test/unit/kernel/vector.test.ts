@@ -39,6 +39,7 @@ class FakeBus implements Ports {
 class FakeLines implements Lines {
   readonly acknowledged: number[] = [];
   readonly masked = new Set<number>();
+  readonly armed = new Map<number, readonly unknown[]>();
 
   acknowledge(irq: number): void {
     this.acknowledged.push(irq);
@@ -47,6 +48,11 @@ class FakeLines implements Lines {
 
   pending(irq: number): boolean {
     return this.masked.has(irq);
+  }
+
+  arm(irq: number, words: readonly unknown[]): void {
+    this.armed.set(irq, words);
+    this.masked.delete(irq);
   }
 }
 
@@ -138,6 +144,17 @@ describe('checkVector', () => {
         [op.INTERRUPT, 14, -1],
         [op.INTERRUPT, 14, MAX_POLL_MICROSECONDS + 1],
       ],
+      ...[
+        [op.ON_INTERRUPT, 13, []],
+        [op.ON_INTERRUPT, 14],
+        [op.ON_INTERRUPT, 14, 1],
+        [op.ON_INTERRUPT, 14, [op.POLL8, 1, 1, 1, 1]],
+        [op.ON_INTERRUPT, 14, [op.INTERRUPT, 14, 1]],
+        [op.ON_INTERRUPT, 14, [op.ACKNOWLEDGE, 14]],
+        [op.ON_INTERRUPT, 14, [op.ON_INTERRUPT, 14, []]],
+        [op.ON_INTERRUPT, 14, [op.READ8, 1, op.KEEP, 'key', 1]],
+        [op.ON_INTERRUPT, 14, [op.READ_BLOCK8, 1, MAX_VECTOR_BYTES + 1]],
+      ],
       ...[[op.ACKNOWLEDGE, 13], [op.ACKNOWLEDGE, 16], [op.ACKNOWLEDGE]],
       Array.from({ length: MAX_VECTOR_OPERATIONS + 1 }, () => [op.READ8, 1]).flat(),
       [1, 2].flatMap(() => [op.READ_BLOCK8, 1, MAX_VECTOR_BYTES / 2 + 1]),
@@ -156,6 +173,19 @@ describe('checkVector', () => {
     expect(check([op.READ_BLOCK16, 0x1f7, 1], allows)).toEqual({ kind: 'fault', port: 0x1f7, width: 2 });
     expect(check([op.POLL8, 0x1f8, 1, 1, 1], allows)).toEqual({ kind: 'fault', port: 0x1f8, width: 1 });
     expect(check([op.CHECK8, 0x1f8, 1, 1], allows)).toEqual({ kind: 'fault', port: 0x1f8, width: 1 });
+    const armed = [op.READ8, 1, op.ON_INTERRUPT, 14, [op.WRITE16, 0x1f7, 1]];
+    expect(check(armed, allows)).toEqual({ kind: 'fault', port: 0x1f7, width: 2 });
+  });
+
+  it('tells of the vectors for interrupts, and of what each of them keeps', () => {
+    const words = [op.KEEP, 'key', 1, op.READ_BLOCK8, 2, 10];
+    const checked = check([op.ON_INTERRUPT, 14, words, op.ON_INTERRUPT, 14, [op.READ8, 3]]);
+    const keep = { key: 'key', tag: 1, mostBytes: 10 + 9 * (6 + 4) };
+    const armed = [
+      { words, keep },
+      { words: [op.READ8, 3], keep: null },
+    ];
+    expect(checked).toEqual({ kind: 'ok', keep: null, armed });
   });
 
   it('judges anything without an exception', () => {
@@ -164,14 +194,15 @@ describe('checkVector', () => {
     for (let round = 0; round < 20_000; round++) {
       const words = Array.from({ length: random.below(12) }, () =>
         random.pick<unknown>([
-          random.below(18),
-          random.below(18),
+          random.below(19),
+          random.below(19),
           random.below(300),
           -1,
           'x',
           null,
           Buffer.alloc(random.below(5)),
           [1],
+          [random.below(19), random.below(19), random.below(300)],
         ]),
       );
       const { kind } = check(words, (port) => port !== 9);
@@ -269,6 +300,15 @@ describe('VectorRun with interrupts', () => {
     expect(run.interrupt(14), 'one more is nothing that it waits for').toBe(false);
   });
 
+  it('arms a line for the next one', () => {
+    const [bus, lines] = [new FakeBus(), new FakeLines()];
+    lines.masked.add(14);
+    const inner = [op.READ8, 2];
+    const run = new VectorRun(1, [op.ON_INTERRUPT, 14, inner, op.READ8, 1], bus, lines);
+    expect([run.step(0), run.ended, [...lines.masked]]).toEqual(['done', -1, []]);
+    expect([lines.armed.get(14), bus.accesses]).toEqual([inner, ['read8 1']]);
+  });
+
   it('takes one that came before it began, and ends when none comes in time', () => {
     const lines = new FakeLines();
     lines.masked.add(14);
@@ -344,7 +384,7 @@ describe('VectorQueue', () => {
       },
     );
     let looks = 0;
-    const lines = { acknowledge: () => {}, pending: () => ++looks < 0 };
+    const lines = { acknowledge: () => {}, pending: () => ++looks < 0, arm: () => {} };
     const run = new VectorRun(1, [op.INTERRUPT, 14, 50_000], new FakeBus(), lines);
     run.step(time.now());
     task.vector = run;

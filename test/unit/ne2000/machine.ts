@@ -4,7 +4,7 @@
  */
 import { Ne2000 } from '../../../hw/ne2000/card.ts';
 import { type Cable, NO_CABLE } from '../../../hw/network/cable.ts';
-import { checkVector, type Ports, VectorRun } from '../../../kernel/io/vector.ts';
+import { type ArmedVector, checkVector, type Ports, VectorRun } from '../../../kernel/io/vector.ts';
 import { decode, encodeAfter } from '../../../protocol/codec.ts';
 import { SystemError } from '../../../protocol/errno.ts';
 import { LATER } from '../../../protocol/interface.ts';
@@ -83,6 +83,11 @@ export class Machine implements DriverEffects {
   driver: NetworkDriver;
   readonly #ports: Ports;
   #line = { level: false, edge: false, masked: true, notice: false };
+  /** The vector for the next interrupt, and what the last one gave. */
+  #armed: ArmedVector | null = null;
+  #given: VectorResult | null = null;
+  #inVector = false;
+  #interrupted = false;
   #sequence = 0;
   #waiting: Call[] = [];
   #owed: Call[] = [];
@@ -190,14 +195,22 @@ export class Machine implements DriverEffects {
       (irq) => irq === IRQ,
     );
     if (checked.kind !== 'ok') throw new Error(`a vector that the kernel refuses: ${checked.kind}`);
-    const acknowledge = (): void => {
+    const { keep, armed } = checked;
+    const unmask = (atInterrupt: ArmedVector | null): void => {
+      this.#armed = atInterrupt;
       this.#line.masked = false;
       this.#deliverEdge();
     };
-    const run = new VectorRun(1, operations, this.#ports, { acknowledge, pending: () => this.#line.masked });
+    const run = new VectorRun(1, operations, this.#ports, {
+      acknowledge: () => unmask(null),
+      pending: () => this.#line.masked,
+      arm: (_irq, words) => unmask(armed.find((inner) => inner.words === words) ?? null),
+    });
+    this.#inVector = true;
     while (run.step(this.now) === 'waiting') this.now++;
-    const { keep } = checked;
+    this.#inVector = false;
     if (keep !== null) this.save(keep.key, [keep.tag, run.ended, run.results]);
+    if (this.#interrupted) this.#atInterrupt();
     // Between two vectors the cable has its turn.
     this.#cable();
     if (this.dieAfter !== null && this.dieAfter-- === 0) {
@@ -234,6 +247,8 @@ export class Machine implements DriverEffects {
     if (!(error instanceof Death)) throw error;
     this.deaths++;
     this.#line.masked = true;
+    this.#armed = null;
+    this.#inVector = false;
     // A notice that was not handled comes again, as the level of the line would have it.
     this.#waiting.unshift(...this.#owed);
     this.#owed = [];
@@ -268,9 +283,29 @@ export class Machine implements DriverEffects {
   }
 
   #interrupt(): void {
+    const given = this.#given;
     this.#line.notice = false;
+    this.#given = null;
     this.notices++;
-    this.driver.interrupt();
+    this.driver.interrupt(given);
+  }
+
+  /** The processor takes an interrupt between two instructions: what is armed for it runs when no other vector does. */
+  #atInterrupt(): void {
+    this.#interrupted = this.#inVector;
+    if (this.#inVector) return;
+    this.#line.notice = true;
+    const armed = this.#armed;
+    this.#armed = null;
+    this.#given = null;
+    if (armed === null) return;
+    const lines = { acknowledge: () => {}, pending: () => false, arm: () => {} };
+    const run = new VectorRun(0, armed.words, this.#ports, lines);
+    this.#inVector = true;
+    run.step(this.now);
+    this.#inVector = false;
+    this.#given = { ended: run.ended, results: run.results };
+    if (armed.keep !== null) this.save(armed.keep.key, [armed.keep.tag, run.ended, run.results]);
   }
 
   #setLine(level: boolean): void {
@@ -282,7 +317,8 @@ export class Machine implements DriverEffects {
   #deliverEdge(): void {
     const line = this.#line;
     if (!line.edge || line.masked) return;
-    Object.assign(line, { edge: false, masked: true, notice: true });
+    Object.assign(line, { edge: false, masked: true });
+    this.#atInterrupt();
   }
 
   /** Frames on the way come to the card: all of them, or as many as it has room for. */

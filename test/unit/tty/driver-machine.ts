@@ -199,7 +199,7 @@ export class DriverMachine {
       1,
       words,
       this.bus,
-      { acknowledge: () => {}, pending: () => false },
+      { acknowledge: () => {}, pending: () => false, arm: () => {} },
       ({ ended, results }) => {
         if (keep !== null) this.store.set(keep.key, structuredClone([keep.tag, ended, results]));
       },
