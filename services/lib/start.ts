@@ -17,6 +17,12 @@ function requireLibrary(name: string): unknown {
   throw new Error(`a service can require 'vros' only, not '${name}'`);
 }
 
+/** `require` as a program outside of the sandbox sees it. */
+function requireBeside(file: string): (name: string) => unknown {
+  const hostRequire = createRequire(file);
+  return (name) => (name === 'vros' ? library : hostRequire(name));
+}
+
 function compile(file: string): (...parameters: unknown[]) => void {
   const source = fs.readFileSync(file, 'utf8');
   return vm.compileFunction(source, ['exports', 'require', 'module', '__filename', '__dirname'], {
@@ -25,6 +31,7 @@ function compile(file: string): (...parameters: unknown[]) => void {
 }
 
 const lockedDown = process.argv.includes('--lock-down');
+if (lockedDown) lockDown(library.log);
 Object.assign(startInformation, library.taskStart());
 const { entry } = startInformation;
 if (entry.endsWith('.ts')) import(entry).catch(library.fail);
@@ -33,11 +40,7 @@ else load(entry);
 function load(file: string): void {
   try {
     const program = compile(file);
-    const hostRequire = createRequire(file);
-    const requireProgram = lockedDown
-      ? requireLibrary
-      : (name: string): unknown => (name === 'vros' ? library : hostRequire(name));
-    if (lockedDown) lockDown(library.log);
+    const requireProgram = lockedDown ? requireLibrary : requireBeside(file);
     program({}, requireProgram, { exports: {} }, file, '/');
   } catch (error) {
     library.fail(error);
