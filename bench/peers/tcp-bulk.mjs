@@ -1,5 +1,6 @@
 // A TCP peer for bulk data: `fetch ADDRESS PORT BYTES` gets so many from a source, `pour ADDRESS PORT BYTES` sends them to a sink, which says how many came.
-// `meter ADDRESS PORT MILLISECONDS` gets bytes without end and prints how many have come, a line each so many milliseconds.
+// `meter-fetch ADDRESS PORT MILLISECONDS` gets bytes without end and prints how many have come, a line each so many milliseconds; `meter-pour` sends them, and prints how many the host's TCP
+// has taken.
 import net from 'node:net';
 
 const [how, address, port, amount] = process.argv.slice(2);
@@ -16,8 +17,11 @@ function fetch(bytes, arrived) {
   return new Promise((resolve, reject) => socket.on('error', reject).on('close', resolve));
 }
 
+let taken = () => 0;
+
 function pour(bytes) {
   const socket = net.connect(Number(port), address);
+  taken = () => socket.bytesWritten - socket.writableLength;
   let left = bytes;
   const more = () => {
     while (left > 0) {
@@ -43,9 +47,12 @@ const count = (length) => {
   return true;
 };
 const start = performance.now();
-if (how === 'meter') {
+if (how === 'meter-fetch') {
   setInterval(() => console.log(`${performance.now() - start} ${came}`), Number(amount));
   await fetch(ENDLESS, count);
+} else if (how === 'meter-pour') {
+  setInterval(() => console.log(`${performance.now() - start} ${taken()}`), Number(amount));
+  await pour(ENDLESS);
 } else {
   const bytes = Number(amount);
   if (how === 'fetch') await fetch(bytes, count);
