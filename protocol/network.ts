@@ -117,7 +117,7 @@ export const network = defineInterface('network', 14, {
   /** A socket (interface `socket`). `protocol`: of IP, 0 for the usual one (6, 17); for `raw` it has to be given. EMFILE: too many. EOPNOTSUPP. */
   socket: method(1, record({ type: socketType, protocol: u8 }), right),
   interfaces: method(2, nothing, list(networkInterface, 16)),
-  /** Sets what is not null. An address ends DHCP; `dhcp` begins it anew. ENODEV: no such interface; EINVAL: no address for a host. */
+  /** Sets what is not null. An address ends DHCP; `dhcp` begins it anew. Right after the boot it waits for the card. ENODEV: no such interface; EINVAL: no address for a host. */
   configure: method(
     3,
     record({

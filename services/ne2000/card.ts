@@ -240,8 +240,10 @@ export class Card {
     // What comes of an earlier incarnation, or from before a reset, says nothing about this ring.
     if (vector === null || !armed) return this.take(request);
     const { results } = vector;
-    const [status = 0, current = 0] = results.map(Number);
+    const [status = 0, current = 0, boundary = 0] = results.map(Number);
     if ((status & CNT) !== 0) this.readCounters();
+    // The ring has been read since.
+    if (boundary !== pageBefore(this.next)) return this.take(request);
     const only = onlyFrame(results);
     if (only !== null) {
       this.skip();

@@ -10,8 +10,6 @@ import { framesOf, violationsOf } from '../support/network/tshark.ts';
 
 const missing = missingForNetwork('ping', 'tshark', 'python3', 'tc');
 const BYTES = 400_000;
-/** What is tried every day, a cable of each kind. The others have their turn with `npm run test:long -- network`. */
-const cables = ['5 % loss', '50 ms delay', 'everything at once'];
 
 /** A transfer in each direction, checked byte for byte. */
 async function transferBothWays(lab: NetworkLab, bytes: number): Promise<void> {
@@ -29,7 +27,7 @@ describe.skipIf(missing !== '')(`a rough cable between Linux and the machine ${m
   });
   afterAll(() => lab?.close());
 
-  it.each(cables)('with %s loses no byte', async (name) => {
+  it.each(Object.keys(roughCables))('with %s loses no byte', async (name) => {
     const { rough } = lab;
     if (rough === null) throw new Error('no rough cable');
     rough.faults = roughCables[name] ?? {};

@@ -14,7 +14,7 @@ import { missingForNetwork } from '../support/network/namespace.ts';
 import { framesOf, violationsOf } from '../support/network/tshark.ts';
 
 const missing = missingForNetwork('nc', 'curl', 'iperf3', 'tshark', 'python3', 'ss');
-const BULK_BYTES = 4 * 1024 * 1024;
+const BULK_BYTES = 64 * 1024 * 1024;
 
 /** What a transfer found. */
 interface Transfer {

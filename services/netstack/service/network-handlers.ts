@@ -4,6 +4,7 @@ import type { Handlers, LATER, Reply, Request } from '../../../protocol/interfac
 import { MAX_RESOLVED_ADDRESSES, type network } from '../../../protocol/network.ts';
 import type { Handle, RequestContext } from '../../lib/index.ts';
 import type { Resolution } from '../stack.ts';
+import { ARRIVAL_MS } from './arrival.ts';
 import type { Captures } from './captures.ts';
 import type { Sockets } from './sockets.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -21,6 +22,8 @@ const LONGEST_RESOLUTION_MS = 120_000;
 export interface NetworkParts extends Surroundings {
   readonly sockets: Sockets;
   readonly captures: Captures;
+  /** Where requests wait for the card. */
+  readonly cards: Place;
   /** Counters of this service. */
   counters(): { name: string; value: number }[];
   /** Watching has begun or ended. */
@@ -34,12 +37,14 @@ export function networkHandlers(parts: NetworkParts): Handlers<Methods, RequestC
   return {
     socket: (request, context) => parts.sockets.create(request, context),
     interfaces: () => stack.interfaces(),
-    configure: (change, { retry: _ }) => {
-      stack.configure(change, parts.now());
-      if (change.dhcp) parts.arrival.begin(parts.now());
-    },
+    configure: (change, context) =>
+      withCard(parts, context, () => {
+        stack.configure(change, parts.now());
+        if (change.dhcp) parts.arrival.begin(parts.now());
+      }),
     routes: () => stack.routes(),
-    add_route: (row, { retry }) => onceMore(retry, 'EEXIST', () => stack.addRoute(row)),
+    add_route: (row, context) =>
+      withCard(parts, context, () => onceMore(context.retry, 'EEXIST', () => stack.addRoute(row))),
     remove_route: (row, { retry }) => onceMore(retry, 'ESRCH', () => stack.removeRoute(row)),
     neighbours: () => stack.neighbours(parts.now()),
     set_neighbour: ({ address, hardware }) => stack.setNeighbour(address, hardware, parts.now()),
@@ -51,7 +56,7 @@ export function networkHandlers(parts: NetworkParts): Handlers<Methods, RequestC
       return [...stack.statistics(), ...tcp, ...parts.counters()].slice(0, MAX_COUNTERS);
     },
     configuration: () => stack.configuration(),
-    capture: (request, context) => beginCapture(parts, request, context),
+    capture: (request, context) => withCard(parts, context, () => beginCapture(parts, request, context)),
     set_name_servers: (addresses) => stack.setNameServers(addresses),
   };
 }
@@ -63,6 +68,21 @@ function onceMore(retry: boolean, done: 'EEXIST' | 'ESRCH', action: () => void):
   } catch (error) {
     if (!(retry && error instanceof SystemError && error.code === done)) throw error;
   }
+}
+
+/** Carries out what concerns an interface. Asked too early, before the card has been found, it is carried out when that has come. */
+function withCard<A>(parts: NetworkParts, context: RequestContext, action: () => A): A | typeof LATER {
+  const expired = (): SystemError => new SystemError('ENODEV', 'there is no network card');
+  return parts.waiting.answer<A>(context, parts.cards, { timeout: ARRIVAL_MS, expired }, parts.now(), () => {
+    try {
+      return action();
+    } catch (error) {
+      const hasCard = parts.stack.interfaces().some(({ loopback }) => !loopback);
+      const isEarly = error instanceof SystemError && error.code === 'ENODEV' && !hasCard;
+      if (isEarly && parts.arrival.isComing(parts.cards, parts.now())) return WAIT;
+      throw error;
+    }
+  });
 }
 
 function resolve(

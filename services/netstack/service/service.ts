@@ -24,7 +24,7 @@ import { SocketTable } from './socket-table.ts';
 import { Sockets } from './sockets.ts';
 import { PostedStore, type StoreEffects } from './store.ts';
 import type { OpenSocket } from './surroundings.ts';
-import { type Place, WaitingRequests } from './waiting.ts';
+import { Place, WaitingRequests } from './waiting.ts';
 
 /** How often in one turn the stack and those who wait for it take turns. What is left then is done in the next turn. */
 const MAX_ROUNDS = 8;
@@ -71,6 +71,8 @@ export class NetworkService implements Gathering {
   private readonly table: SocketTable<OpenSocket>;
   private readonly sockets: Sockets;
   private readonly captures: Captures;
+  /** Where requests wait for the card. */
+  private readonly cards = new Place();
   private dirty = new Set<Place>();
   private cardName = '';
   private stopWatching: (() => void) | null = null;
@@ -106,7 +108,8 @@ export class NetworkService implements Gathering {
     });
     this.link = new Link(this.linkEffects());
     const now = this.clock.now();
-    this.arrival = new NetworkArrival(() => this.hasAddress(), now);
+    const state = { isThere: () => this.hasAddress(), isHopeful: () => this.link.isHopeful };
+    this.arrival = new NetworkArrival(state, now);
     this.table = new SocketTable(this.store);
     this.captures = new Captures(this.store, this.waiting);
     const around = {
@@ -125,6 +128,7 @@ export class NetworkService implements Gathering {
       ...around,
       sockets: this.sockets,
       captures: this.captures,
+      cards: this.cards,
       counters: () => this.counters(),
       watch: () => this.watch(),
     };
@@ -307,6 +311,7 @@ export class NetworkService implements Gathering {
     this.cardName = name;
     this.store.put(CARD_KEY, keptCard.toWire({ name, address, mtu }, []));
     this.stack.addInterface({ name, hardware: address, mtu, link }, this.clock.now());
+    this.dirty.add(this.cards);
   }
 
   private received(frames: readonly Uint8Array[]): void {

@@ -78,7 +78,8 @@ export class NetworkLab {
         outlivesTest: true,
       });
       const lab = new NetworkLab(linux, machine, rough, random.seed);
-      await lab.shell(`ifconfig ne0 ${MACHINE}/24`);
+      const set = await lab.shell(`ifconfig ne0 ${MACHINE}/24 && echo set`);
+      if (set !== 'set\n') throw new Error(`the machine has no address: ${set}`);
       return lab;
     } catch (error) {
       await machine?.dispose();

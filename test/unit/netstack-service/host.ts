@@ -42,6 +42,14 @@ export interface Fate {
 
 const NEVER: Fate = { effects: Number.POSITIVE_INFINITY, happens: false };
 
+/** Milliseconds until the driver of the card is found, or it is known why there is none. */
+export interface Driver {
+  readonly after: number;
+  readonly error: SystemError | null;
+}
+
+const PRESENT: Driver = { after: 0, error: null };
+
 /** What a machine needs of the world. */
 export interface HostWorld {
   readonly now: number;
@@ -66,6 +74,7 @@ export class Host {
   service: NetworkService | null = null;
   readonly log: string[] = [];
   private readonly world: HostWorld;
+  private readonly driver: Driver;
   private incarnation = 0;
   private queue: Request[] = [];
   /** Received and not answered, in the order in which they were received. */
@@ -79,10 +88,11 @@ export class Host {
   private nextRight = 1;
   private sequence = 0;
 
-  constructor(world: HostWorld, name: string, hardware: Buffer) {
+  constructor(world: HostWorld, name: string, hardware: Buffer, driver = PRESENT) {
     this.world = world;
     this.name = name;
     this.hardware = hardware;
+    this.driver = driver;
     this.start();
   }
 
@@ -183,7 +193,13 @@ export class Host {
       mint: (badge) => this.effect(() => this.mint(badge)),
       release: (right) => this.effect(() => this.close(right)),
       isAlive: () => true,
-      findDriver: (done) => this.notify(incarnation, () => done({ ok: true, value: 1 as Handle })),
+      findDriver: (done) => {
+        const { after, error } = this.driver;
+        const outcome: Outcome<Handle> = error === null ? { ok: true, value: 1 as Handle } : { ok: false, error };
+        const tell = (): void => this.notify(incarnation, () => done(outcome));
+        if (after === 0) tell();
+        else world.at(world.now + after, tell);
+      },
       openCard: (_port, done) => {
         const { name, hardware } = this;
         const description = { ...{ name: 'ne0', model: `card of ${name}`, address: hardware, mtu: 1500 }, irq: 9 };

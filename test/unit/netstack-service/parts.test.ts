@@ -299,7 +299,8 @@ describe('time', () => {
 describe('the arrival of the network', () => {
   it('lets requests wait for the first address, five seconds at most', () => {
     let there = false;
-    const arrival = new NetworkArrival(() => there, 1000);
+    let hopeful = true;
+    const arrival = new NetworkArrival({ isThere: () => there, isHopeful: () => hopeful }, 1000);
     const place = new Place();
     expect(arrival.isComing(place, 1001)).toBe(true);
     expect(arrival.deadline()).toBe(1000 + ARRIVAL_MS);
@@ -310,6 +311,11 @@ describe('the arrival of the network', () => {
     expect(arrival.isComing(place, 1700)).toBe(false);
     there = false;
     expect(arrival.isComing(place, 1800)).toBe(true);
+    hopeful = false;
+    expect(arrival.changed(1900)).toEqual([place]);
+    expect(arrival.isComing(place, 1900)).toBe(false);
+    hopeful = true;
+    expect(arrival.isComing(place, 2000)).toBe(true);
     expect(arrival.changed(1000 + ARRIVAL_MS)).toEqual([place]);
     expect(arrival.isComing(place, 1000 + ARRIVAL_MS)).toBe(false);
     expect(arrival.deadline()).toBe(Number.POSITIVE_INFINITY);

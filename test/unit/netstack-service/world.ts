@@ -1,7 +1,7 @@
 /** Machines on one cable, their programs, and time, which jumps from event to event. Nothing is left to chance but what comes from the seed. */
 import { SystemError } from '../../../protocol/errno.ts';
 import { Random } from '../../support/random.ts';
-import { Host, type HostWorld, type Request } from './host.ts';
+import { type Driver, Host, type HostWorld, type Request } from './host.ts';
 
 /** Milliseconds that a frame is on its way. */
 const DELAY_MS = 0.3;
@@ -58,6 +58,13 @@ export class World implements HostWorld {
     const request = host.send('networkHandlers', 'configure', 0, change, 1);
     this.settle();
     if (request.outcome?.ok !== true) throw new Error(`no address: ${JSON.stringify(request.outcome)}`);
+    return host;
+  }
+
+  /** A machine as it starts, without an address. */
+  addFreshHost(driver: Driver): Host {
+    const host = new Host(this, 'fresh', Buffer.from([2, 0, 0, 0, 0, 99]), driver);
+    this.hosts.push(host);
     return host;
   }
 
