@@ -3,6 +3,7 @@
  * the simulation moves, so the figures are the same on every machine for the same seed (VROS_TEST_SEED).
  */
 import { describe, expect, it } from 'vitest';
+import type { Faults } from '../unit/netstack-tcp/simulated-net.ts';
 import { transfer } from '../unit/netstack-tcp/transfer.ts';
 
 const SEED = Number(process.env.VROS_TEST_SEED ?? 1);
@@ -13,14 +14,24 @@ const RUNS = 3;
 
 const buffers = [undefined, 8192, 65_536] as const;
 const roundTrips = [2, 20, 100] as const;
-const losses = [0, 0.001, 0.01, 0.05] as const;
+/** Reordered: 1 to 11 ms late. */
+const columns: readonly (readonly [string, Faults])[] = [
+  ...[0, 0.001, 0.01, 0.05].map((loss) => [`${loss * 100} % lost`, { loss }] as const),
+  ['5 % twice', { duplication: 0.05 }],
+  ['1 % late', { reordering: 0.01 }],
+  ['10 % late', { reordering: 0.1 }],
+];
 
-function cell(buffer: number | undefined, roundTrip: number, loss: number): { throughput: number; efficiency: number } {
+function cell(
+  buffer: number | undefined,
+  roundTrip: number,
+  faults: Faults,
+): { throughput: number; efficiency: number } {
   let throughput = 0;
   let efficiency = 0;
   for (let run = 0; run < RUNS; run++) {
     const sizes = buffer === undefined ? {} : { receiveBuffer: buffer, sendBuffer: 2 * buffer };
-    const settings = { bytes: BYTES, delay: roundTrip / 2, loss, rate: RATE, queue: 200, ...sizes };
+    const settings = { bytes: BYTES, delay: roundTrip / 2, rate: RATE, queue: 200, ...faults, ...sizes };
     const outcome = transfer(SEED + run, settings);
     throughput += outcome.throughput / RUNS;
     efficiency += outcome.efficiency / RUNS;
@@ -31,12 +42,12 @@ function cell(buffer: number | undefined, roundTrip: number, loss: number): { th
 describe('the grid', () => {
   it('of throughput and efficiency', () => {
     const lines = [
-      `| buffer | round trip | ${losses.map((loss) => `${loss * 100} % lost`).join(' | ')} |`,
-      `| --- | --- | ${losses.map(() => '---').join(' | ')} |`,
+      `| buffer | round trip | ${columns.map(([name]) => name).join(' | ')} |`,
+      `| --- | --- | ${columns.map(() => '---').join(' | ')} |`,
     ];
     for (const buffer of buffers) {
       for (const roundTrip of roundTrips) {
-        const cells = losses.map((loss) => cell(buffer, roundTrip, loss));
+        const cells = columns.map(([, faults]) => cell(buffer, roundTrip, faults));
         const texts = cells.map(
           ({ throughput, efficiency }) => `${throughput.toFixed(0)} (${(efficiency * 100).toFixed(1)})`,
         );

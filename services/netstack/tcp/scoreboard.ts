@@ -38,6 +38,11 @@ export class Scoreboard {
   private delivered = { sentAt: Number.NEGATIVE_INFINITY, end: 0, took: 0 };
   /** When `findLost` should look again: what is not lost yet may only be late. */
   lookAgainAt = Number.POSITIVE_INFINITY;
+  /** Segments overtake each other on this way: something came, or was found to have come, behind what was sent later (RFC 8985, RACK.reordering_seen). */
+  reordered = false;
+  /** Behind the last byte known to have arrived, now and when the present acknowledgement began (RFC 8985, RACK.fack). */
+  private arrivedUpTo = Number.NEGATIVE_INFINITY;
+  private frontier = Number.NEGATIVE_INFINITY;
 
   get count(): number {
     return this.sent.length;
@@ -54,6 +59,11 @@ export class Scoreboard {
 
   get first(): Sent | undefined {
     return this.sent[0];
+  }
+
+  /** An acknowledgement has come: what it says of several segments says nothing about their order. */
+  begin(): void {
+    this.frontier = this.arrivedUpTo;
   }
 
   /** A piece goes out for the first time. */
@@ -115,6 +125,8 @@ export class Scoreboard {
     }
     const ambiguous = segment.transmissions > 1 && now - segment.sentAt < leastRoundTrip;
     const { sentAt, end } = segment;
+    if (!segment.acknowledged && segment.transmissions === 1 && end <= this.frontier) this.reordered = true;
+    this.arrivedUpTo = Math.max(this.arrivedUpTo, end);
     if (!ambiguous && this.isLater(sentAt, end)) this.delivered = { sentAt, end, took: now - sentAt };
   }
 
@@ -149,8 +161,8 @@ export class Scoreboard {
   }
 
   /**
-   * Marks as lost what has enough behind it that arrived (RFC 6675, IsLost): three segments, or more than two segment sizes. Lost is also what was sent, or sent again, before something that arrived, and
-   * has taken longer than that and the time that reordering may take (RFC 8985, 6.2).
+   * Marks as lost what has enough behind it that arrived (RFC 6675, IsLost): three segments, or more than two segment sizes; not where segments are known to overtake each other. Lost is also what was
+   * sent, or sent again, before something that arrived, and has taken longer than that and the time that reordering may take (RFC 8985, 6.2).
    */
   findLost(segmentBytes: number, reordering: number, now: number): void {
     let segments = 0;
@@ -165,7 +177,8 @@ export class Scoreboard {
         continue;
       }
       if (segment.lost || this.isLater(segment.sentAt, segment.end)) continue;
-      const enough = segments >= DUPLICATE_THRESHOLD || bytes > (DUPLICATE_THRESHOLD - 1) * segmentBytes;
+      const many = segments >= DUPLICATE_THRESHOLD || bytes > (DUPLICATE_THRESHOLD - 1) * segmentBytes;
+      const enough = many && !this.reordered;
       const due = segment.sentAt + this.delivered.took + reordering;
       if ((enough && segment.transmissions === 1) || now >= due) this.setLost(segment, true);
       else if (due < this.lookAgainAt) this.lookAgainAt = due;
@@ -191,7 +204,7 @@ export class Scoreboard {
     this.lookAgainAt = Number.POSITIVE_INFINITY;
   }
 
-  /** The time-out was too early: what was not sent again is under way as before. */
+  /** The time-out, or recovery, was too early: what was not sent again is under way as before. */
   noneAreLost(): void {
     for (const segment of this.sent) this.setLost(segment, false);
   }

@@ -4,15 +4,13 @@
  */
 import { Congestion, type SavedWindow } from './congestion.ts';
 import { BLACK_HOLE_TIMEOUTS, DEFAULT_SEGMENT_BYTES, MAX_SEGMENTS_UNDER_WAY } from './limits.ts';
+import { Reordering } from './reordering.ts';
 import { RoundTrip } from './round-trip.ts';
-import { DUPLICATE_THRESHOLD, type Range, Scoreboard } from './scoreboard.ts';
+import { DUPLICATE_THRESHOLD, type Range, Scoreboard, type Sent } from './scoreboard.ts';
 
 /** Least time before a probe for a lost tail, and what a peer may put off the acknowledgement of a single segment (RFC 8985, 7.2). */
 const LEAST_TAIL_PROBE_MS = 10;
 const SINGLE_SEGMENT_MS = 200;
-
-/** Least time that reordering may take, in milliseconds. */
-const LEAST_REORDERING_MS = 1;
 
 /** Sends the stream from `start` up to `end`. */
 export type Transmit = (start: number, end: number, now: number) => void;
@@ -36,6 +34,17 @@ export interface Acknowledgement {
   readonly bare: boolean;
 }
 
+/** Whether what a timestamp belongs to was sent before some time. Timestamps know whole milliseconds only. */
+const wasSentBefore = (echoAge: number, now: number, time: number): boolean =>
+  Math.floor(now) - echoAge < Math.floor(time);
+
+/** Whether the first range says that something came twice: it lies below what is acknowledged, or in the second range (RFC 2883, 4). */
+function isSecondCopy(position: number, [first, second]: readonly Range[]): boolean {
+  if (first === undefined) return false;
+  if (first.end <= position) return true;
+  return second !== undefined && first.start >= second.start && first.end <= second.end;
+}
+
 /** See the head of this file. */
 export class Sender {
   /** Position of the first byte that is not acknowledged (SND.UNA), and of the next one to be sent for the first time (SND.NXT). */
@@ -54,6 +63,7 @@ export class Sender {
   /** The FIN is in the stream: nothing more will come that would be worth waiting for. */
   finishing = false;
   readonly roundTrip = new RoundTrip();
+  private readonly reordering = new Reordering();
   readonly congestion = new Congestion(DEFAULT_SEGMENT_BYTES);
   private readonly board = new Scoreboard();
   private readonly transmit: Transmit;
@@ -62,8 +72,12 @@ export class Sender {
   /** Recovery lasts until this is acknowledged; null: there is none. `timeout`: it was a time-out that began it. */
   private recovery: { readonly until: number; readonly timeout: boolean } | null = null;
   private duplicates = 0;
-  /** What the time-out changed, when it was, until it is known whether it was right (RFC 3522). */
+  /** What a recovery has changed, and when it began, until it is known whether it was right (RFC 3522). */
   private saved: { readonly window: SavedWindow; readonly at: number } | null = null;
+  /** The window before the last recovery, and the segments sent again since of which no second copy is reported. */
+  private copies: { readonly window: SavedWindow; unreported: number } | null = null;
+  /** Further reports of second copies belong to the same round until this is acknowledged. */
+  private copiesRound = Number.NEGATIVE_INFINITY;
   retransmitAt = Number.POSITIVE_INFINITY;
   persistAt = Number.POSITIVE_INFINITY;
   /** When the end of what is under way is sent again, since nothing behind it could show its loss (RFC 8985, 7), and the last time that this was done and is not answered yet. */
@@ -140,7 +154,9 @@ export class Sender {
     const { position, ranges, echoAge } = acknowledgement;
     const bytes = position - this.unacknowledged;
     const windowUsed = this.board.pipe >= this.congestion.window / 2;
+    this.board.begin();
     const news = this.selective && ranges.length > 0 ? this.board.report(ranges, now, this.roundTrip.least) : 0;
+    if (this.selective && isSecondCopy(position, ranges)) this.secondCopy();
     if (bytes > 0) this.advance(position, bytes, echoAge, windowUsed, now);
     else if (this.isDuplicate(acknowledgement, news)) this.duplicates++;
     if (this.window === 0) this.stalledSince = this.underWay > 0 ? now : Number.POSITIVE_INFINITY;
@@ -168,7 +184,7 @@ export class Sender {
     this.roundTrip.progressed();
     if (echoAge !== undefined) this.roundTrip.measured(echoAge);
     else if (sentAt !== null) this.roundTrip.measured(now - sentAt);
-    this.checkTimeout(echoAge, now);
+    this.checkRecovery(echoAge, now);
     this.checkTailProbe(position, echoAge, now);
     // RFC 6298, 5.2 and 5.3.
     this.retransmitAt = this.underWay > 0 ? now + this.roundTrip.timeout : Number.POSITIVE_INFINITY;
@@ -192,15 +208,49 @@ export class Sender {
     this.duplicates = Math.max(0, this.duplicates - Math.max(0, Math.floor(bytes / this.segmentBytes) - 1));
   }
 
-  /** If what is acknowledged is the first copy, the time-out was too early: nothing was lost (RFC 3522, RFC 4015). */
-  private checkTimeout(echoAge: number | undefined, now: number): void {
-    const { saved } = this;
+  /** If what is acknowledged is the first copy, the recovery was needless: the time-out came too early, or segments have overtaken each other (RFC 3522, RFC 4015). */
+  private checkRecovery(echoAge: number | undefined, now: number): void {
+    const { saved, recovery } = this;
     if (saved === null) return;
     this.saved = null;
-    if (echoAge === undefined || now - echoAge >= saved.at) return;
-    this.congestion.restore(saved.window);
+    const needless = echoAge !== undefined && wasSentBefore(echoAge, now, saved.at);
+    const overtaken = recovery !== null && !recovery.timeout;
+    if (!needless) {
+      if (overtaken) this.reordering.wasRight();
+      return;
+    }
+    if (overtaken) {
+      this.board.reordered = true;
+      this.reordering.wasNeedless();
+    }
+    this.undo(saved.window);
+  }
+
+  private undo(window: SavedWindow): void {
+    this.congestion.restore(window);
     this.board.noneAreLost();
     this.recovery = null;
+    this.copies = null;
+  }
+
+  /** The peer has got something twice (RFC 2883). When it has got everything twice that a recovery has sent again, that was needless. */
+  private secondCopy(): void {
+    const { copies } = this;
+    if (copies === null || copies.unreported === 0) return;
+    copies.unreported--;
+    this.board.reordered = true;
+    if (this.unacknowledged >= this.copiesRound) {
+      this.copiesRound = this.next;
+      this.reordering.wasNeedless();
+    }
+    if (copies.unreported === 0) this.undo(copies.window);
+  }
+
+  private sendAgain(segment: Sent, now: number): void {
+    this.board.resend(segment, now);
+    this.counters.retransmitted++;
+    if (this.copies !== null) this.copies.unreported++;
+    this.emit(segment.start, segment.end, now);
   }
 
   /** What the probe for a lost tail has sent again has arrived, and what was sent before has not: that is a loss like another (RFC 8985, 7.4). */
@@ -208,18 +258,20 @@ export class Sender {
     const { tailProbe } = this;
     if (tailProbe === null || position < tailProbe.until) return;
     this.tailProbe = null;
-    if (tailProbe.again && echoAge !== undefined && now - echoAge >= tailProbe.at) this.congestion.lost(this.underWay);
+    if (tailProbe.again && echoAge !== undefined && !wasSentBefore(echoAge, now, tailProbe.at))
+      this.congestion.lost(this.underWay);
   }
 
   private detectLoss(changed: boolean, now: number): void {
     if (this.selective) {
       const waits = this.board.lookAgainAt !== Number.POSITIVE_INFINITY;
       if (!changed || !(this.board.hasReports || this.recovery !== null || waits)) return;
-      // Reordering may take a quarter of the round trip (RFC 8985, 6.2).
-      this.board.findLost(this.segmentBytes, Math.max(this.roundTrip.least / 4, LEAST_REORDERING_MS), now);
+      this.board.findLost(this.segmentBytes, this.reordering.window(this.roundTrip), now);
     } else if (this.duplicates >= DUPLICATE_THRESHOLD && this.recovery === null) this.board.firstIsLost();
     if (this.recovery !== null || !this.board.hasLost) return;
     this.recovery = { until: this.next, timeout: false };
+    this.saved = { window: this.congestion.save(), at: now };
+    this.copies = { window: this.saved.window, unreported: 0 };
     this.counters.recoveries++;
     this.congestion.lost(this.underWay);
     this.retransmitAt = now + this.roundTrip.timeout;
@@ -290,9 +342,7 @@ export class Sender {
       if (!first && segment.end > this.unacknowledged + this.window) return;
       if (this.pipe > 0 && this.pipe + bytes > this.congestion.window && !(first && segment.transmissions === 1))
         return;
-      this.board.resend(segment, now);
-      this.counters.retransmitted++;
-      this.emit(segment.start, segment.end, now);
+      this.sendAgain(segment, now);
     }
   }
 
@@ -301,9 +351,7 @@ export class Sender {
     if (this.pipe + this.segmentBytes > this.congestion.window) return;
     const segment = this.board.nextHole(this.segmentBytes);
     if (segment === undefined || segment.end > this.unacknowledged + this.window) return;
-    this.board.resend(segment, now);
-    this.counters.retransmitted++;
-    this.emit(segment.start, segment.end, now);
+    this.sendAgain(segment, now);
   }
 
   /** Bytes of the next new segment; 0: not now. */
@@ -355,6 +403,7 @@ export class Sender {
     this.congestion.timedOut(this.underWay, again);
     this.board.allAreLost();
     this.duplicates = 0;
+    this.copies = null;
     this.tailProbe = null;
     this.recovery = { until: this.next, timeout: true };
     this.roundTrip.timedOut();

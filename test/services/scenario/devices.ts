@@ -275,8 +275,8 @@ export const deviceCases: Cases = {
     const arm = [op.ON_INTERRUPT, LINE, [op.KEEP, 'seen', 7, ...status]];
     const received = () => isInterrupt(puppet.do('ipcRecv', [port], 1000));
     /** No interrupt comes any more, and none that has come already is left. */
-    const calm = (): void => {
-      periodic(puppet, 0);
+    const calm = (who = puppet): void => {
+      periodic(who, 0);
       puppet.do('irqAcknowledge', LINE);
       puppet.do('ipcTryRecv', [port]);
     };
@@ -285,8 +285,14 @@ export const deviceCases: Cases = {
     puppet.do('ioVector', arm);
     periodic(puppet, 8);
     for (let round = 0; round < 3; round++) {
-      const given = received();
-      equal(given, { ended: -1, results: [PERIODIC | REQUEST] }, 'the status, read at the interrupt');
+      let given = received();
+      // On a slow host one that came while the line was masked: its status has been read already.
+      for (let tries = 0; tries < 100 && given?.results[0] === 0; tries++) {
+        puppet.do('ioVector', arm);
+        given = received();
+      }
+      equal(given?.ended, -1, 'all of it');
+      equal(Number(given?.results[0]) & (PERIODIC | REQUEST), PERIODIC | REQUEST, 'the status, read at the interrupt');
       equal(puppet.do('storeGet', 'seen'), [7, -1, given?.results], 'and kept');
       puppet.do('ioVector', arm);
     }
@@ -308,7 +314,7 @@ export const deviceCases: Cases = {
     const other = driver('driver2');
     periodic(other, 8);
     equal(received(), null, 'not when the task has given its ports up');
-    periodic(other, 0);
+    calm(other);
   },
   'a driver that dies while its vector waits for the interrupt leaves the line free': () => {
     const first = driver();

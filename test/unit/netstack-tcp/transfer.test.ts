@@ -49,6 +49,16 @@ describe('bulk data', () => {
     expect(throughput).toBeGreaterThan(900);
   });
 
+  it('bears that segments overtake each other', () => {
+    for (const seed of [6, 7, 8]) {
+      const settings = { bytes: 3_000_000, delay: 10, rate: 12_500, queue: 200 };
+      const inOrder = transfer(seed, settings);
+      const { throughput, efficiency, timeouts } = transfer(seed, { ...settings, reordering: 0.1 });
+      expect(throughput, `seed ${seed}`).toBeGreaterThan(inOrder.throughput / 2);
+      expect([efficiency > 0.98, timeouts], `seed ${seed}`).toEqual([true, 0]);
+    }
+  });
+
   it('bears losses', () => {
     const results = [3, 4, 5].map((seed) => transfer(seed, { bytes: 2_000_000, delay: 5, loss: 0.01 }));
     for (const { throughput, efficiency } of results) {
