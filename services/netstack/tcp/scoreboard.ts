@@ -201,6 +201,7 @@ export class Scoreboard {
     this.lostCount = this.sent.length;
     this.pipe = 0;
     this.highest = Number.NEGATIVE_INFINITY;
+    this.arrivedUpTo = Number.NEGATIVE_INFINITY;
     this.lookAgainAt = Number.POSITIVE_INFINITY;
   }
 

@@ -1,7 +1,7 @@
 /** What the sender makes of segments that overtake each other, and of copies that nobody needed. The peer is made up, segment by segment. */
 import { describe, expect, it } from 'vitest';
 import { Reordering } from '../../../services/netstack/tcp/reordering.ts';
-import type { Range } from '../../../services/netstack/tcp/scoreboard.ts';
+import { type Range, Scoreboard } from '../../../services/netstack/tcp/scoreboard.ts';
 import { Sender } from '../../../services/netstack/tcp/sender.ts';
 
 const SEGMENT = 1000;
@@ -98,6 +98,21 @@ describe('a segment that was overtaken', () => {
     const { acknowledge, segments } = begun();
     acknowledge(2, [segments(3, 4)], 100, 108);
     expect(acknowledge(2, [segments(3, 6)], 100, 109)).toEqual([2]);
+  });
+
+  it('is not what the peer reports anew after a time-out', () => {
+    const board = new Scoreboard();
+    for (let number = 0; number < 5; number++) board.add(number * SEGMENT, (number + 1) * SEGMENT, 100);
+    const ranges = [{ start: SEGMENT, end: 3 * SEGMENT }];
+    board.begin();
+    board.report(ranges, 108, ROUND_TRIP);
+    board.allAreLost();
+    board.begin();
+    board.report(ranges, 1101, ROUND_TRIP);
+    expect(board.reordered).toBe(false);
+    board.begin();
+    board.acknowledge(SEGMENT, 1108, ROUND_TRIP);
+    expect(board.reordered).toBe(true);
   });
 
   it('was no loss when the peer reports that it has come twice (RFC 2883)', () => {
