@@ -28,6 +28,8 @@ import { Timers, type TimeSource } from './time/timers.ts';
 export interface Outcome {
   readonly status: number;
   readonly reboot: boolean;
+  /** Why it could not go on; '' when somebody asked for its end. */
+  readonly reason: string;
 }
 
 /** What a kernel is booted with. */
@@ -111,7 +113,7 @@ export class Kernel {
       },
       onInitLost: (reason) => {
         log.error(`${reason}: the machine ends`);
-        this.halt(70, false);
+        this.halt(70, false, reason);
       },
     });
     const audit = new Audit({
@@ -137,8 +139,8 @@ export class Kernel {
     this.parts.tasks.spawn('init', [], null, null);
   }
 
-  /** Ends the machine at once: every task is gone when this returns. */
-  halt(status: number, reboot: boolean): void {
+  /** Ends the machine at once: every task is gone when this returns. `reason`: why it cannot go on. */
+  halt(status: number, reboot: boolean, reason = ''): void {
     if (this.closed) return;
     this.closed = true;
     this.parts.tasks.close();
@@ -146,7 +148,7 @@ export class Kernel {
     this.timers.clear();
     this.parts.interrupts.close();
     this.log.info(reboot ? 'reboot' : `halt, status ${status}`);
-    this.end({ status, reboot });
+    this.end({ status, reboot, reason });
   }
 }
 

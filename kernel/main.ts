@@ -63,7 +63,7 @@ async function main(): Promise<number> {
   terminal.onResize((columns, rows) => machine.consoleSize.set(columns, rows));
   greet(options, manifests, spawner, disks, cable, machine, terminal, log);
 
-  let outcome: Outcome = { status: 0, reboot: true };
+  let outcome: Outcome = { status: 0, reboot: true, reason: '' };
   for (let boot = 0; outcome.reboot; boot++) {
     // The commands of --exec are for the first boot; a reboot among them would never end.
     const exec = boot === 0 ? options.exec : null;
@@ -81,6 +81,7 @@ async function main(): Promise<number> {
   await cable.close();
   const errors = await closeDisks(disks);
   await terminal.close();
+  if (outcome.reason !== '') process.stderr.write(`vros: the machine has ended: ${outcome.reason}\n`);
   for (const error of errors) process.stderr.write(`vros: ${error}\n`);
   return errors.length > 0 ? 74 : outcome.status;
 }

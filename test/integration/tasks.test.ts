@@ -17,11 +17,12 @@ describe('init', () => {
     expect(machine.logText).toMatch(/init\[1\] \(incarnation 1\) died: exit status 3/);
   });
 
-  it('that cannot be kept alive ends the machine', async () => {
+  it('that cannot be kept alive ends the machine, which says so', async () => {
     const machine = start('die always');
     const processes = machine.descendants();
     expect(await machine.end()).toBe(70);
     expect(machine.logText).toMatch(/init .* times .*: the machine ends/);
+    expect(machine.stderr).toBe('vros: the machine has ended: init failed to start 10 times in a row\n');
     await eventually(() => !processes.some(isAlive), 'no process is left');
   });
 });
