@@ -94,7 +94,8 @@ export class BenchMachine {
 
   /** What the log and the kernel's stderr say, for an error message. */
   report(): string {
-    return [...this.lines().slice(0, 40), this.stderr].join('\n');
+    const lines = this.lines();
+    return [...lines.slice(0, 40), ...lines.slice(40).slice(-40), this.stderr].join('\n');
   }
 
   private lines(): string[] {
