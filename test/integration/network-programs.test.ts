@@ -26,6 +26,14 @@ async function serve<T extends net.Server>(server: T): Promise<number> {
 }
 
 describe('commands', () => {
+  it('ping right after the boot waits for the network, and does not count that', async () => {
+    const { stdout } = await runCommands(`ping -c 1 ${ROUTER}`, ['--no-disk'], true);
+    const [, time] = /time=([\d.]+) ms/.exec(stdout) ?? [];
+    expect(time, stdout).toBeDefined();
+    // The address alone takes longer: its probes are two seconds.
+    expect(Number(time), stdout).toBeLessThan(1500);
+  });
+
   it('show and test the network', async () => {
     const commands = [
       ...[

@@ -13,6 +13,7 @@ import { IPV4_HEADER_BYTES, PROTOCOL } from '../../../wire/ipv4.ts';
 import {
   type Datagram,
   ICMP_PROTOCOL,
+  type Network,
   random,
   type Socket,
   SystemError,
@@ -35,6 +36,8 @@ const DEFAULT_INTERVAL_MS = 1000;
 const LEAST_INTERVAL_MS = 2;
 const DEFAULT_WAIT_MS = 10_000;
 const MAX_SECONDS = 2_000_000;
+/** Any port will do, nothing is sent there. */
+const PROBE_PORT = 1025;
 
 /** Failures of the same receive that are borne: the stack has died meanwhile, and nothing was lost but time. */
 const MAX_FAILURES = 3;
@@ -229,6 +232,21 @@ class Ping {
   }
 }
 
+/**
+ * Waits for a way to the host, as iputils looks for one with a socket for datagrams: else the time that the network takes to come after the boot would be that of the first packet. When there is
+ * none, each packet tells why it is not sent.
+ */
+function awaitRoute(network: Network, address: number): void {
+  const socket = network.datagram();
+  try {
+    socket.connect({ address, port: PROBE_PORT });
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+  } finally {
+    socket.close();
+  }
+}
+
 export function ping(context: CommandContext): number {
   const options = parsePing(context.words);
   const network = networkOf(context);
@@ -246,6 +264,7 @@ export function ping(context: CommandContext): number {
     const whole = options.bytes + ICMP_HEADER_BYTES + IPV4_HEADER_BYTES;
     context.lines(`PING ${options.host} (${formatIpv4(address)}) ${options.bytes}(${whole}) bytes of data.`);
     context.shell.flush();
+    awaitRoute(network, address);
     const run = new Ping(context, options, address, socket);
     run.run();
     return run.exitStatus;
