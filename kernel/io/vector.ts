@@ -62,8 +62,6 @@ function widthOf(code: number): Width {
   return step === 0 ? 1 : step === 1 ? 2 : 4;
 }
 
-const NONE: readonly ArmedVector[] = [];
-
 const isNumber = (value: unknown, most: number): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most;
 
@@ -206,7 +204,7 @@ export function checkVector(
   let bytesRead = 0;
   let bytesWritten = 0;
   let keep: Keep | null = null;
-  let armed: readonly ArmedVector[] = NONE;
+  const armed: ArmedVector[] = [];
   for (let at = 0; at < words.length; ) {
     const code: unknown = words[at];
     if (!isNumber(code, op.ON_INTERRUPT) || code === 0 || ++count > MAX_VECTOR_OPERATIONS) return { kind: 'invalid' };
@@ -224,7 +222,7 @@ export function checkVector(
       if (!isNumber(port, 15) || !owns(port)) return { kind: 'invalid' };
       const inner = checkVector(second, allows, owns, true);
       if (inner.kind !== 'ok') return inner;
-      armed = [...armed, { words: second as unknown[], keep: inner.keep }];
+      armed.push({ words: second as unknown[], keep: inner.keep });
     } else {
       if (!isNumber(port, 0xffff)) return { kind: 'invalid' };
       if (code >= op.WRITE8 && code <= op.WRITE32 && !isNumber(second, 256 ** width - 1)) return { kind: 'invalid' };

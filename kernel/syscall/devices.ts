@@ -52,7 +52,7 @@ function keepResults(kernel: KernelParts, task: Task, key: string, value: unknow
 /** An armed vector touches no line. */
 const NO_LINES: Lines = { acknowledge: () => {}, pending: () => false, arm: () => {} };
 
-/** The line has interrupted for which a vector was armed. Null: it would come in the middle of another one, or the task has given ports up since it was checked. */
+/** The line has interrupted for which a vector was armed. Null: it would come in the middle of another one. */
 function runAtInterrupt(
   kernel: KernelParts,
   task: Task,

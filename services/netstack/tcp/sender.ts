@@ -38,11 +38,11 @@ export interface Acknowledgement {
 const wasSentBefore = (echoAge: number, now: number, time: number): boolean =>
   Math.floor(now) - echoAge < Math.floor(time);
 
-/** Whether the first range says that something came twice: it lies below what is acknowledged, or in the second range (RFC 2883, 4). */
-function isSecondCopy(position: number, [first, second]: readonly Range[]): boolean {
-  if (first === undefined) return false;
-  if (first.end <= position) return true;
-  return second !== undefined && first.start >= second.start && first.end <= second.end;
+/** What came twice, by the first range: it lies below what is acknowledged, or in the second range (RFC 2883, 4). Null: nothing. */
+function secondCopy(position: number, [first, second]: readonly Range[]): Range | null {
+  if (first === undefined) return null;
+  const isInSecond = second !== undefined && first.start >= second.start && first.end <= second.end;
+  return first.end <= position || isInSecond ? first : null;
 }
 
 /** See the head of this file. */
@@ -74,8 +74,8 @@ export class Sender {
   private duplicates = 0;
   /** What a recovery has changed, and when it began, until it is known whether it was right (RFC 3522). */
   private saved: { readonly window: SavedWindow; readonly at: number } | null = null;
-  /** The window before the last recovery, and the segments sent again since of which no second copy is reported. */
-  private copies: { readonly window: SavedWindow; unreported: number } | null = null;
+  /** The window before the last recovery, and where the segments begin that it has sent again and of which no second copy is reported. */
+  private copies: { readonly window: SavedWindow; readonly unreported: Set<number> } | null = null;
   /** Further reports of second copies belong to the same round until this is acknowledged. */
   private copiesRound = Number.NEGATIVE_INFINITY;
   retransmitAt = Number.POSITIVE_INFINITY;
@@ -156,7 +156,8 @@ export class Sender {
     const windowUsed = this.board.pipe >= this.congestion.window / 2;
     this.board.begin();
     const news = this.selective && ranges.length > 0 ? this.board.report(ranges, now, this.roundTrip.least) : 0;
-    if (this.selective && isSecondCopy(position, ranges)) this.secondCopy();
+    const twice = this.selective ? secondCopy(position, ranges) : null;
+    if (twice !== null) this.cameTwice(twice);
     if (bytes > 0) this.advance(position, bytes, echoAge, windowUsed, now);
     else if (this.isDuplicate(acknowledgement, news)) this.duplicates++;
     if (this.window === 0) this.stalledSince = this.underWay > 0 ? now : Number.POSITIVE_INFINITY;
@@ -233,23 +234,28 @@ export class Sender {
     this.copies = null;
   }
 
-  /** The peer has got something twice (RFC 2883). When it has got everything twice that a recovery has sent again, that was needless. */
-  private secondCopy(): void {
+  /**
+   * The peer has got something twice (RFC 2883). When it has got everything twice that a recovery has sent again, that was needless. What the net has doubled, or a probe has sent, says nothing.
+   */
+  private cameTwice({ start, end }: Range): void {
     const { copies } = this;
-    if (copies === null || copies.unreported === 0) return;
-    copies.unreported--;
+    if (copies === null) return;
+    const { unreported } = copies;
+    const before = unreported.size;
+    for (const position of unreported) if (position >= start && position < end) unreported.delete(position);
+    if (unreported.size === before) return;
     this.board.reordered = true;
     if (this.unacknowledged >= this.copiesRound) {
       this.copiesRound = this.next;
       this.reordering.wasNeedless();
     }
-    if (copies.unreported === 0) this.undo(copies.window);
+    if (unreported.size === 0) this.undo(copies.window);
   }
 
   private sendAgain(segment: Sent, now: number): void {
     this.board.resend(segment, now);
     this.counters.retransmitted++;
-    if (this.copies !== null) this.copies.unreported++;
+    this.copies?.unreported.add(segment.start);
     this.emit(segment.start, segment.end, now);
   }
 
@@ -271,7 +277,7 @@ export class Sender {
     if (this.recovery !== null || !this.board.hasLost) return;
     this.recovery = { until: this.next, timeout: false };
     this.saved = { window: this.congestion.save(), at: now };
-    this.copies = { window: this.saved.window, unreported: 0 };
+    this.copies = { window: this.saved.window, unreported: new Set() };
     this.counters.recoveries++;
     this.congestion.lost(this.underWay);
     this.retransmitAt = now + this.roundTrip.timeout;

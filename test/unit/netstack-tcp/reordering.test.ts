@@ -138,6 +138,17 @@ describe('what came twice though nothing was sent twice', () => {
   });
 });
 
+describe('what the net has doubled', () => {
+  it('does not make a loss needless', () => {
+    const { sender, acknowledge, segments } = begun();
+    expect(acknowledge(0, [segments(1, 3)], 100, 108.1)).toEqual([0]);
+    acknowledge(10, [], 108.1, 116.5);
+    const { window } = sender.congestion;
+    acknowledge(10, [segments(2, 2)], 108.1, 117);
+    expect(sender.congestion.window).toBe(window);
+  });
+});
+
 describe('a recovery whose first segment is acknowledged', () => {
   it.each([108.1, 108.5, 108.93])(
     'was right when the acknowledged copy is the second, in the same millisecond or later (%d)',
