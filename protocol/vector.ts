@@ -12,9 +12,9 @@
  *     INTERRUPT                 irq, microseconds                    waits until the line has interrupted, and is masked so; at once, if it is already. Of an interrupt
  *                                                                    that comes while the vector runs no notice is sent, unless it ends before this
  *     ON_INTERRUPT              irq, vector                          unmasks the line, and has this other vector carried out when it interrupts next, before the notice
- *                                                                    `irq` is sent: it holds the result. It has no POLL8, INTERRUPT or ON_INTERRUPT. It is carried out
- *                                                                    at most once, and not at all when the line is acknowledged meanwhile or another vector of the
- *                                                                    task is under way then
+ *                                                                    `irq` is sent: it holds the result. It has no POLL8, INTERRUPT, ON_INTERRUPT or ACKNOWLEDGE. It is
+ *                                                                    carried out at most once, and not at all when the line is acknowledged or I/O ports are given up
+ *                                                                    meanwhile, or another vector of the task is under way then
  *     KEEP                      key, tag                             only as the first operation: when the vector has ended, the kernel puts
  *                                                                    [tag, index, results] into the recovery store under the key, in the same step. So what
  *                                                                    a read took out of a device outlives a reader that dies before it sees it. tag: a whole number
