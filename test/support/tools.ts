@@ -4,6 +4,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 /** How a program ended. */
 export interface Outcome {
   readonly status: number;
+  /** The signal that ended it; null if it ended by itself. */
+  readonly signal: NodeJS.Signals | null;
   /** Standard output and error, one after the other. */
   readonly output: string;
 }
@@ -21,9 +23,9 @@ const environment = { PATH: `${process.env.PATH}:/usr/sbin:/sbin`, LC_ALL: 'C.UT
 
 /** Runs a program, whatever comes of it. */
 export function outcomeOf(name: string, args: readonly string[]): Outcome {
-  const { status, stdout, stderr, error } = spawnSync(name, args, { env: environment, encoding: 'utf8' });
+  const { status, signal, stdout, stderr, error } = spawnSync(name, args, { env: environment, encoding: 'utf8' });
   if (error !== undefined) throw error;
-  return { status: status ?? -1, output: stdout + stderr };
+  return { status: status ?? -1, signal, output: stdout + stderr };
 }
 
 /** Runs a program, which has to succeed. Answers its standard output. */
