@@ -17,7 +17,9 @@ const RESERVE_START_SPACE = 2048;
 const RESET_BUFFER_MODE = 1024;
 
 const packr = new Packr({ useRecords: false, variableMapSize: true, encodeUndefinedAsNil: true });
-const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number', copyBuffers: true });
+const unpackrOptions = { useRecords: false, mapsAsObjects: true, int64AsType: 'number' } as const;
+const unpackr = new Unpackr({ ...unpackrOptions, copyBuffers: true });
+const unpackrInPlace = new Unpackr({ ...unpackrOptions, copyBuffers: false });
 
 /** msgpack of a value, with `reserved` (at most 255) free bytes in front. The bytes are valid until the next value is encoded. */
 export function encodeAfter(reserved: number, value: unknown): Buffer {
@@ -60,12 +62,26 @@ export function encodeMessage(
  * well formed or nested too deep.
  */
 export function decode(buffer: Buffer, start: number, end: number): unknown {
+  const head = byteStringHead(buffer[start]);
+  if (head === 0) return decodeWith(unpackr, buffer, start, end);
+  check(buffer, start, end);
+  return copyOf(buffer, start + head, end);
+}
+
+/** The same, but byte strings in the result are part of `buffer`: for values that are used before it changes. */
+export function decodeInPlace(buffer: Buffer, start: number, end: number): unknown {
+  return decodeWith(unpackrInPlace, buffer, start, end);
+}
+
+function check(buffer: Buffer, start: number, end: number): void {
   const wrong = checkMsgpack(buffer, start, end);
   if (wrong !== null) throw new SystemError('EBADMSG', `msgpack: ${wrong}`);
-  const head = byteStringHead(buffer[start]);
-  if (head > 0) return copyOf(buffer, start + head, end);
+}
+
+function decodeWith(decoder: Unpackr, buffer: Buffer, start: number, end: number): unknown {
+  check(buffer, start, end);
   try {
-    return unpackr.unpack(buffer, { start, end });
+    return decoder.unpack(buffer, { start, end });
   } catch (error) {
     // Well formed, but not to be had as a value: a map whose keys are arrays, for example.
     throw new SystemError('EBADMSG', `msgpack: ${error instanceof Error ? error.message : String(error)}`);

@@ -27,8 +27,8 @@ export interface NetworkPort {
 }
 
 /**
- * What is plugged into a network card. Its methods are called in the middle of a port access: they never call the port
- * back themselves, but after the access.
+ * What is plugged into a network card. `send` is called in the middle of a port access: it never calls the port back
+ * itself, but after the access.
  */
 export interface Cable {
   /** One line for people: what the card is connected to. */
@@ -40,7 +40,7 @@ export interface Cable {
   connect(port: NetworkPort): void;
   /** Takes a frame from the card. It lies in the card's memory: whoever keeps it copies it. */
   send(frame: Uint8Array): void;
-  /** The card, having had no room, has room again. */
+  /** The card, having had no room, has room again. It is called at the end of a port access, so frames may come at once. */
   receiveReady(): void;
   /** Lets go of everything that the cable has opened on the host. */
   close(): Promise<void>;

@@ -25,22 +25,17 @@ export class ReceiveQueue {
       return;
     }
     this.#frames.push(frame);
-    this.deliver();
-  }
-
-  /** Gives the card what it has room for, though not at once: it may be in the middle of a port access. */
-  deliver(): void {
+    // Not at once: the card may be in the middle of a port access.
     if (this.#planned) return;
     this.#planned = true;
-    queueMicrotask(() => this.#deliver());
+    queueMicrotask(() => {
+      this.#planned = false;
+      this.deliver();
+    });
   }
 
-  clear(): void {
-    this.#frames = [];
-  }
-
-  #deliver(): void {
-    this.#planned = false;
+  /** Gives the card what it has room for. */
+  deliver(): void {
     const port = this.#port;
     if (port === null) return;
     let delivered = 0;
@@ -50,5 +45,9 @@ export class ReceiveQueue {
       if (frame !== undefined) port.receive(frame);
     }
     this.#frames.splice(0, delivered);
+  }
+
+  clear(): void {
+    this.#frames = [];
   }
 }

@@ -29,6 +29,7 @@ export class TapCable implements Cable {
   readonly linked = true;
   readonly #file: number;
   readonly #socket: net.Socket;
+  readonly #frame = Buffer.allocUnsafeSlow(FRAME_LIMIT);
   #port: NetworkPort | null = null;
   readonly #counts = { sent: 0, sendDrops: 0, received: 0, receiveDrops: 0 };
 
@@ -52,9 +53,17 @@ export class TapCable implements Cable {
     if (frame.length > SEND_LIMIT || !this.#write(frame)) this.#counts.sendDrops++;
   }
 
-  /** Frames have waited in the device's own queue. */
+  /** Frames have waited in the device's own queue: the card gets what it has room for, and when they are fewer, what comes is waited for again. */
   receiveReady(): void {
-    setImmediate(() => this.#socket.resume());
+    while (this.#port?.ready() === true) {
+      const length = this.#read();
+      if (length === 0) {
+        setImmediate(() => this.#socket.resume());
+        return;
+      }
+      this.#counts.received++;
+      this.#port.receive(this.#frame.subarray(0, length));
+    }
   }
 
   close(): Promise<void> {
@@ -74,6 +83,15 @@ export class TapCable implements Cable {
     }
     port.receive(frame);
     if (!port.ready()) this.#socket.pause();
+  }
+
+  /** Bytes of the next frame, which is in `#frame` then; 0: none waits. */
+  #read(): number {
+    try {
+      return fs.readSync(this.#file, this.#frame);
+    } catch {
+      return 0;
+    }
   }
 
   /** False when the interface is down, or its queue full. */

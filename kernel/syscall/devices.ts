@@ -1,12 +1,14 @@
 /** System calls on devices: I/O ports, vectors, interrupts. */
 
 import type { Width } from '../../hw/device.ts';
-import { MAX_VECTOR_BYTES } from '../../protocol/bounds.ts';
+import { HEADER_BYTES, MAX_VECTOR_BYTES } from '../../protocol/bounds.ts';
+import { decodeInPlace } from '../../protocol/codec.ts';
 import { SystemError } from '../../protocol/errno.ts';
 import type { Infer } from '../../protocol/schema.ts';
 import type { vectorResult } from '../../protocol/vector.ts';
 import { PermissionBitmap } from '../io/permission.ts';
-import { checkVector, type Keep, type Lines, VectorRun } from '../io/vector.ts';
+import { type Lines, VectorRun } from '../io/vector.ts';
+import { checkVector, ownBlocks, type VectorProgram } from '../io/vector-program.ts';
 import type { Frame } from '../ipc/frame.ts';
 import type { Task } from '../objects.ts';
 import { type Handler, type KernelParts, typed, valued } from './context.ts';
@@ -53,18 +55,19 @@ function keepResults(kernel: KernelParts, task: Task, key: string, value: unknow
 const NO_LINES: Lines = { acknowledge: () => {}, pending: () => false, arm: () => {} };
 
 /** The line has interrupted for which a vector was armed. Null: it would come in the middle of another one. */
-function runAtInterrupt(
-  kernel: KernelParts,
-  task: Task,
-  words: readonly unknown[],
-  keep: Keep | null,
-): VectorResult | null {
+function runAtInterrupt(kernel: KernelParts, task: Task, program: VectorProgram): VectorResult | null {
   if (task.vector !== null) return null;
-  const run = new VectorRun(0, words, kernel.bus, NO_LINES);
+  const run = new VectorRun(0, program, kernel.bus, NO_LINES);
   run.step(kernel.time.now());
   const { ended, results } = run;
+  const { keep } = program;
   if (keep !== null) keepResults(kernel, task, keep.key, [keep.tag, ended, results]);
   return { ended, results };
+}
+
+/** What a vector is to do. Nearly all are done at once, so their byte strings stay where they have come. */
+function operationsOf({ buffer, start, end }: Frame): unknown {
+  return end - start > HEADER_BYTES ? decodeInPlace(buffer, start + HEADER_BYTES, end) : null;
 }
 
 export const deviceCalls = {
@@ -104,44 +107,38 @@ export const deviceCalls = {
     kernel.bus.writeBlock(port, width, Buffer.from(data.buffer, data.byteOffset, data.length));
     kernel.execution.answer(task, frame.id, 0);
   }),
-  io_vector: typed('io_vector', (kernel, task, words, frame) => {
+  io_vector: (kernel, task, frame) => {
     if (task.vector !== null) throw new SystemError('EBUSY');
-    const checked = checkVector(
-      words,
-      (port, width) => task.permission?.allows(port, width) === true,
-      (irq) => kernel.interrupts.owns(task, irq),
-    );
+    const checked = checkVector(operationsOf(frame), {
+      allows: (port, width) => task.permission?.allows(port, width) === true,
+      owns: (irq) => kernel.interrupts.owns(task, irq),
+    });
     if (checked.kind === 'invalid') throw new SystemError('EINVAL');
     if (checked.kind === 'fault') return fault(kernel, task, checked.port, checked.width);
-    const { keep, armed } = checked;
-    for (const each of [keep, ...armed.map((inner) => inner.keep)]) {
-      if (each !== null) checkRoom(task, each.key, each.mostBytes);
-    }
-    const run = new VectorRun(
-      frame.id,
-      words as unknown[],
-      kernel.bus,
-      {
-        acknowledge: (irq) => kernel.interrupts.acknowledge(task, irq),
-        pending: (irq) => kernel.interrupts.hasInterrupted(irq),
-        arm: (irq, words) => {
-          const keep = armed.find((inner) => inner.words === words)?.keep ?? null;
-          kernel.interrupts.acknowledge(task, irq, () => runAtInterrupt(kernel, task, words, keep));
-        },
+    const { program } = checked;
+    for (const { keep } of [program, ...program.armed]) if (keep !== null) checkRoom(task, keep.key, keep.mostBytes);
+    const lines: Lines = {
+      acknowledge: (irq) => kernel.interrupts.acknowledge(task, irq),
+      pending: (irq) => kernel.interrupts.hasInterrupted(irq),
+      arm: (irq, armed) => {
+        ownBlocks(armed);
+        kernel.interrupts.acknowledge(task, irq, () => runAtInterrupt(kernel, task, armed));
       },
-      ({ ended, results, unclaimed }) => {
-        if (keep !== null) keepResults(kernel, task, keep.key, [keep.tag, ended, results]);
-        for (const irq of unclaimed) kernel.interrupts.notify(irq);
-      },
-    );
+    };
+    const run = new VectorRun(frame.id, program, kernel.bus, lines, ({ ended, results, unclaimed }) => {
+      const { keep } = program;
+      if (keep !== null) keepResults(kernel, task, keep.key, [keep.tag, ended, results]);
+      for (const irq of unclaimed) kernel.interrupts.notify(irq);
+    });
     if (run.step(kernel.time.now()) === 'done') {
       kernel.execution.answerValue(task, frame.id, [run.ended, run.results]);
       return;
     }
+    ownBlocks(program);
     task.vector = run;
     kernel.execution.block(task, 'io_vector');
     kernel.vectors.add(task, run);
-  }),
+  },
   register_irq_handler: typed('register_irq_handler', (kernel, task, { irq, port }, frame) => {
     if (!task.manifest.irqs.includes(irq)) throw new SystemError('EPERM');
     const right = task.capabilities.of(port, 'receive');

@@ -7,8 +7,17 @@
  * step (KEEP), under the number of the request that it is for: so a request that comes again to the next incarnation is not carried out twice.
  */
 import type { Reply } from '../../protocol/interface.ts';
-import { MAX_RECEIVED_FRAMES } from '../../protocol/net.ts';
+import {
+  batchOf,
+  type FrameBatch,
+  frameCount,
+  frameLength,
+  framesOf,
+  MAX_RECEIVED_BYTES,
+  MAX_RECEIVED_FRAMES,
+} from '../../protocol/net.ts';
 import { type net, SystemError } from '../lib/index.ts';
+import { drainOperations, isHeldUp, MAX_STRETCHES, pageBehind, pageOperations } from './drain.ts';
 import { FILTER_BYTES, type Filter, multicastRegisters, NO_FILTER, receiveRegister } from './filter.ts';
 import type { Hardware, Log, VectorResult } from './hardware.ts';
 import { PortVector } from './port-vector.ts';
@@ -50,8 +59,8 @@ import {
   TCR,
   transmitStatus,
 } from './registers.ts';
-import { parseRing } from './ring.ts';
-import { statusesOf, transmitVector } from './transmit.ts';
+import { TakenFrames } from './ring.ts';
+import { transmitOutcome, transmitVector } from './transmit.ts';
 
 /** What `statistics` answers. */
 export type Statistics = Reply<typeof net.methods.statistics>;
@@ -60,11 +69,8 @@ export type Statistics = Reply<typeof net.methods.statistics>;
 export const takenKey = (part: number): string => `taken.${part}`;
 export const SENT_KEY = 'sent';
 
-/** Times that one request takes frames. */
-export const MAX_PARTS = 8;
-
-/** With so many pages used there was no room for a frame of any size, so more frames wait in the cable. */
-const HELD_UP_PAGES = RING_PAGES - 6;
+/** Vectors with which one request takes frames. */
+export const MAX_PARTS = MAX_STRETCHES;
 
 /** A frame on the wire takes at most this long, and so does the controller to stop (data sheet: 1.6 ms). */
 const STOP_MILLISECONDS = 2;
@@ -116,15 +122,22 @@ export function runningRing(hardware: Hardware, { address, words }: Identity, fi
  */
 function onlyFrame(results: readonly unknown[]): { boundary: number; page: Uint8Array } | null {
   const [status, current, boundary, page] = results;
-  if (results.length !== 4 || !(page instanceof Uint8Array)) return null;
-  const [state, before, behind] = [Number(status), Number(boundary), Number(current)];
-  if ((state & OVW) !== 0 || !inRing(before) || behind !== pageAfter(pageAfter(before))) return null;
-  return { boundary: before, page };
+  if (results.length !== 4 || typeof boundary !== 'number' || !(page instanceof Uint8Array)) return null;
+  if ((Number(status) & OVW) !== 0 || !inRing(boundary)) return null;
+  return current === pageAfter(pageAfter(boundary)) ? { boundary, page } : null;
 }
 
 function dataRegister(words: boolean): number {
   const { WORDS, NORMAL, THRESHOLD } = dataConfiguration;
   return NORMAL | THRESHOLD | (words ? WORDS : 0);
+}
+
+/** Reads and clears the interrupt status, but for OVW, and selects the page of CURR. */
+function clearStatus(vector: PortVector): PortVector {
+  return vector
+    .read(ISR)
+    .write(ISR, 0xff & ~OVW)
+    .write(CR, RUNNING_PAGE_1);
 }
 
 /** See the head of this file. */
@@ -147,8 +160,8 @@ export class Card {
   private armed = false;
   /** The card has been reset: an interrupt from before may still come, and has nothing to read. */
   private wasReset = false;
-  /** The cable was held up, as far as the last look at the ring tells. */
-  private heldUp = false;
+  /** When the ring was so full that the cable was held up, and what has come since it was emptied is not what was expected: CURR. */
+  private behind: number | null = null;
 
   constructor(hardware: Hardware, identity: Identity, log: Log) {
     this.hardware = hardware;
@@ -175,6 +188,7 @@ export class Card {
     for (const [index, byte] of this.identity.address.entries()) vector.write(PAR0 + index, byte);
     this.next = pageAfter(RING_START);
     this.boundaryWanted = null;
+    this.behind = null;
     this.armed = false;
     this.run(this.writeFilter(vector).write(CURR, this.next).write(CR, RUNNING).write(TCR, 0));
   }
@@ -227,14 +241,25 @@ export class Card {
    * All frames that are in the ring, for the request with this number, and those that come into it at once because the cable was held up. The line stays masked as long as there are
    * some: only when this answers none does the next frame interrupt.
    */
-  take(request: number): Uint8Array[] {
-    return this.takeRest(request, this.takeFirst(request));
+  take(request: number): TakenFrames {
+    const taken = new TakenFrames();
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const { overflow, current } = this.look(request);
+      if (!overflow && current === null) return taken;
+      if (overflow || current === null) this.recover(request, 0, taken);
+      else this.drain(current, request, 0, taken);
+      this.takeRest(request, taken);
+      if (taken.count > 0) return taken;
+    }
+    this.restart('nothing it has received is of use');
+    this.run(new PortVector().acknowledge());
+    return taken;
   }
 
   /**
    * The same after an interrupt. `vector`: what the vector of `atInterrupt` has given. Only when the frame that it has read is not all there is, the ring is looked at again.
    */
-  takeInterrupted(vector: VectorResult | null, request: number): Uint8Array[] {
+  takeInterrupted(vector: VectorResult | null, request: number): TakenFrames {
     const { armed } = this;
     this.armed = false;
     // What comes of an earlier incarnation, or from before a reset, says nothing about this ring.
@@ -244,15 +269,16 @@ export class Card {
     if ((status & CNT) !== 0) this.readCounters();
     // The ring has been read since.
     if (boundary !== pageBefore(this.next)) return this.take(request);
+    const taken = new TakenFrames();
     const only = onlyFrame(results);
     if (only !== null) {
       this.skip();
-      const frames = this.received(only.boundary, only.page);
-      return frames.length > 0 ? frames : this.take(request);
+      this.received(only.boundary, [only.page], taken);
+    } else if ((status & OVW) === 0 && current !== this.next) {
+      this.drain(current, request, 0, taken);
+      this.takeRest(request, taken);
     }
-    if ((status & OVW) !== 0 || current === this.next) return this.take(request);
-    const frames = this.drain(current, request, 0);
-    return frames.length > 0 ? this.takeRest(request, frames) : this.take(request);
+    return taken.count > 0 ? taken : this.take(request);
   }
 
   /** For the next interrupt: what comes into an empty ring is mostly one frame in one page, so the vector looks at the ring and reads that page. */
@@ -264,32 +290,17 @@ export class Card {
       .write(ISR, 0xff & ~OVW)
       .write(CR, RUNNING_PAGE_1)
       .read(CURR)
-      .write(CR, RUNNING)
-      .read(BNRY)
-      .readMemory(this.next * PAGE_BYTES, PAGE_BYTES, this.identity.words);
+      .packed(pageOperations(this.next, this.identity.words));
   }
 
-  private takeRest(request: number, frames: Uint8Array[]): Uint8Array[] {
-    for (let part = 1; this.heldUp && part < MAX_PARTS && frames.length + RING_PAGES <= MAX_RECEIVED_FRAMES; part++) {
-      this.heldUp = false;
-      const { overflow, current } = this.look(null);
-      if (overflow) frames.push(...this.recover(request, part));
-      else if (current !== null) frames.push(...this.drain(current, request, part));
+  /** Takes what has come while the ring was emptied, as far as that is another amount than it was. */
+  private takeRest(request: number, taken: TakenFrames): void {
+    for (let part = 1; this.behind !== null && part < MAX_PARTS; part++) {
+      const current = this.behind;
+      this.behind = null;
+      if (taken.stretches.length < MAX_STRETCHES) this.drain(current, request, part, taken);
     }
-    this.heldUp = false;
-    return frames;
-  }
-
-  private takeFirst(request: number): Uint8Array[] {
-    for (let round = 0; round < MAX_ROUNDS; round++) {
-      const { overflow, current } = this.look(request);
-      if (!overflow && current === null) return [];
-      const frames = overflow || current === null ? this.recover(request, 0) : this.drain(current, request, 0);
-      if (frames.length > 0) return frames;
-    }
-    this.restart('nothing it has received is of use');
-    this.run(new PortVector().acknowledge());
-    return [];
+    this.behind = null;
   }
 
   /** Reads and clears the interrupt status, but for OVW. Answers CURR, or null when the ring is empty: then the line may interrupt, for `request` if that is not null. */
@@ -297,11 +308,7 @@ export class Card {
     const vector = new PortVector().write(CR, RUNNING);
     if (this.boundaryWanted !== null) vector.write(BNRY, this.boundaryWanted);
     this.boundaryWanted = null;
-    vector
-      .read(ISR)
-      .write(ISR, 0xff & ~OVW)
-      .write(CR, RUNNING_PAGE_1)
-      .check(CURR, 0xff, this.next);
+    clearStatus(vector).check(CURR, 0xff, this.next);
     const arms = request !== null && !this.wasReset;
     if (arms) vector.onInterrupt(this.atInterrupt(request));
     else if (request !== null) vector.acknowledge();
@@ -313,52 +320,55 @@ export class Card {
     return { overflow: (status & OVW) !== 0, current: ended === -1 ? null : current };
   }
 
-  /** Takes what lies before page `current`. */
-  private drain(current: number, request: number, part: number): Uint8Array[] {
+  /** Takes what lies before page `current`, and, if the cable was held up, what comes in its place. */
+  private drain(current: number, request: number, part: number, taken: TakenFrames): void {
     if (!inRing(current)) {
       this.restart(`the current page is ${current}`);
-      return [];
+      return;
     }
-    const first = this.next;
-    const pages = pagesBetween(first, current);
-    if (pages === 0) return [];
-    this.heldUp = pages > HELD_UP_PAGES;
-    const vector = new PortVector()
-      .keep(takenKey(part), request)
-      .write(CR, RUNNING)
-      .read(BNRY)
-      .readMemory(first * PAGE_BYTES, pages * PAGE_BYTES, this.identity.words)
-      .write(BNRY, pageBefore(current));
-    const { results } = this.run(vector);
-    this.next = current;
-    return this.received(Number(results[0]), results[1]);
+    const pages = pagesBetween(this.next, current);
+    if (pages === 0) return;
+    const most = isHeldUp(pages) ? MAX_STRETCHES - taken.stretches.length : 1;
+    const operations = drainOperations(this.next, pages, most, this.identity.words);
+    const { ended, results } = this.run(new PortVector().keep(takenKey(part), request).packed(operations));
+    const stretches = results.filter((result) => result instanceof Uint8Array);
+    this.next = pageBehind(this.next, pages * stretches.length);
+    const behind = ended === -1 ? this.next : Number(results.at(-1));
+    this.behind = behind === this.next ? null : behind;
+    this.received(Number(results[0]), stretches, taken);
   }
 
-  /** The frames of a vector that has taken some: BNRY before, and the pages. */
-  private received(boundary: number, stretch: unknown): Uint8Array[] {
-    if (!(stretch instanceof Uint8Array)) return [];
-    const { frames, errors, corrupt } = parseRing(stretch, pageAfter(boundary));
-    this.counts.receiveErrors += errors;
-    if (corrupt !== null) {
-      this.counts.receiveErrors++;
-      this.restart(corrupt);
+  /** Adds the frames of what a vector has taken: BNRY before it, and the pages. */
+  private received(boundary: number, stretches: readonly Uint8Array[], taken: TakenFrames): void {
+    const [count, bytes, errors] = [taken.count, taken.bytes, taken.errors];
+    let page = pageAfter(boundary);
+    let corrupt: string | null = null;
+    for (const stretch of stretches) {
+      corrupt ??= taken.add(stretch, page);
+      page = pageBehind(page, stretch.length / PAGE_BYTES);
     }
-    this.counts.framesReceived += frames.length;
-    for (const { length } of frames) this.counts.bytesReceived += length;
-    return frames;
+    this.counts.framesReceived += taken.count - count;
+    this.counts.bytesReceived += taken.bytes - bytes;
+    this.counts.receiveErrors += taken.errors - errors;
+    if (corrupt === null) return;
+    this.counts.receiveErrors++;
+    this.restart(corrupt);
   }
 
-  /** The frames that an earlier incarnation has taken and not handed out. `results`: as the store has them. */
-  takenBefore(results: readonly unknown[]): Uint8Array[] {
+  /** Adds the frames that an earlier incarnation has taken and not handed out. `results`: as the store has them. */
+  takenBefore(results: readonly unknown[], taken: TakenFrames): void {
     const only = onlyFrame(results);
-    if (only !== null) return this.received(only.boundary, only.page);
-    return results.length === 2 && inRing(Number(results[0])) ? this.received(Number(results[0]), results[1]) : [];
+    const boundary = only?.boundary ?? Number(results[0]);
+    const stretches = only === null ? results.filter((result) => result instanceof Uint8Array) : [only.page];
+    const whole = stretches.every(({ length }) => length % PAGE_BYTES === 0);
+    if (inRing(boundary) && whole && taken.stretches.length + stretches.length <= MAX_STRETCHES)
+      this.received(boundary, stretches, taken);
   }
 
   /**
-   * Data sheet, chapter 7, "buffer ring overflow": the steps that it numbers 1 to 11. A transmission that was cut off is made again. Answers what was in the ring.
+   * Data sheet, chapter 7, "buffer ring overflow": the steps that it numbers 1 to 11. A transmission that was cut off is made again. Adds what was in the ring.
    */
-  private recover(request: number, part: number): Uint8Array[] {
+  private recover(request: number, part: number, taken: TakenFrames): void {
     this.counts.overflows++;
     const [state] = this.run(new PortVector().write(CR, RUNNING).read(CR).write(CR, STOPPED)).results;
     this.hardware.pause(STOP_MILLISECONDS);
@@ -373,12 +383,11 @@ export class Card {
     );
     const [status = 0, current = 0] = results.map(Number);
     const resend = (Number(state) & command.TXP) !== 0 && (status & (PTX | TXE)) === 0;
-    const frames = this.drain(current, request, part);
+    this.drain(current, request, part, taken);
     const end = new PortVector().write(CR, RUNNING).write(ISR, OVW).write(TCR, 0);
     if (resend) end.write(CR, RUNNING | command.TXP);
     this.run(end);
     this.readCounters();
-    return frames;
   }
 
   /** Adds the card's tally counters, which reading clears: alignment errors, check sequence errors, missed frames. */
@@ -390,31 +399,32 @@ export class Card {
   }
 
   /** Sends frames, for the request with this number. Throws SystemError EIO: the card does not send. */
-  transmit(frames: readonly Uint8Array[], request: number): void {
-    let rest = frames;
-    for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
-      const { ended, results } = this.run(transmitVector(rest, SENT_KEY, request, this.identity.words));
-      const statuses = statusesOf(results, rest.length);
-      this.count(rest, statuses);
-      if (ended === -1) return;
+  transmit(batch: FrameBatch, request: number): void {
+    let rest = batch;
+    for (let halts = 0; ; ) {
+      const result = this.hardware.vector(transmitVector(rest, SENT_KEY, request, this.identity.words));
+      const { sent, failed } = transmitOutcome(result, frameCount(rest));
+      const sound = result.ended === -1;
+      if (sound || failed) this.link = (Number(result.results[0]) & transmitStatus.CRS) === 0;
+      this.countSent(rest, sent);
+      if (sound) return;
       this.counts.transmitErrors++;
-      this.restart('a frame does not go out');
-      rest = rest.slice(statuses.length);
+      if (!failed) {
+        this.restart('a frame does not go out');
+        if (++halts === MAX_TRIES) throw new SystemError('EIO', 'the card does not send');
+      }
+      rest = batchOf(framesOf(rest).slice(failed ? sent + 1 : sent));
+      if (rest.lengths.length === 0) return;
     }
-    throw new SystemError('EIO', 'the card does not send');
   }
 
-  private count(frames: readonly Uint8Array[], statuses: readonly number[]): void {
-    for (const [index, status] of statuses.entries()) {
-      this.link = (status & transmitStatus.CRS) === 0;
-      if ((status & transmitStatus.PTX) === 0) this.counts.transmitErrors++;
-      else {
-        this.counts.framesSent++;
-        this.counts.bytesSent += frames[index]?.length ?? 0;
-      }
-    }
+  private countSent(batch: FrameBatch, sent: number): void {
+    this.counts.framesSent += sent;
+    if (sent === frameCount(batch)) this.counts.bytesSent += batch.bytes.length;
+    else for (let index = 0; index < sent; index++) this.counts.bytesSent += frameLength(batch, index);
   }
 }
 
-/** An answer holds a whole ring of the shortest frames. */
-if (MAX_RECEIVED_FRAMES < RING_PAGES) throw new Error('a ring holds more frames than an answer');
+/** An answer holds everything that a request takes. */
+if (MAX_RECEIVED_FRAMES < MAX_STRETCHES * RING_PAGES || MAX_RECEIVED_BYTES < MAX_STRETCHES * RING_PAGES * PAGE_BYTES)
+  throw new Error('a request takes more than an answer holds');

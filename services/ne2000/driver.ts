@@ -7,7 +7,7 @@
  * What survives a restart: the owner's right and filter; frames in the ring; what was taken out and not handed out; and that frames have been sent. What does not: the statistics.
  */
 import type { Handlers } from '../../protocol/interface.ts';
-import { hardwareAddress } from '../../protocol/net.ts';
+import { type FrameBatch, frameCount, frameLength, hardwareAddress, type PlacedFrames } from '../../protocol/net.ts';
 import type { Infer, Schema } from '../../protocol/schema.ts';
 import { anything, bool, i32, list, nameText, nullable, record, u8, u32, u53 } from '../../protocol/schema.ts';
 import { type Deferred, type Handle, type net, type RequestContext, SystemError } from '../lib/index.ts';
@@ -16,6 +16,7 @@ import { type Filter, filterRecord, NO_FILTER } from './filter.ts';
 import type { Hardware, Log, VectorResult } from './hardware.ts';
 import { probe } from './probe.ts';
 import { BASE, IRQ } from './registers.ts';
+import { TakenFrames } from './ring.ts';
 
 /** What the driver asks of the kernel. */
 export interface DriverEffects extends Hardware {
@@ -46,7 +47,7 @@ const keptState = record({
 
 interface Waiting {
   readonly request: number;
-  readonly deferred: Deferred<Uint8Array[]>;
+  readonly deferred: Deferred<PlacedFrames>;
 }
 
 /** The number of a request: those of one task differ, and those of two hardly ever agree. */
@@ -110,12 +111,12 @@ export class NetworkDriver {
   }
 
   /** Frames that have come, for a request: those that an earlier incarnation took for this very one and did not come to answer, or what is in the ring. */
-  private take(card: Card, request: number, again: boolean): Uint8Array[] {
-    const before = again ? this.takenBefore(card, request) : [];
-    return this.taken(before.length > 0 ? before : card.take(request));
+  private take(card: Card, request: number, again: boolean): TakenFrames {
+    const before = again ? this.takenBefore(card, request) : null;
+    return this.taken(before !== null && before.count > 0 ? before : card.take(request));
   }
 
-  private taken(frames: Uint8Array[]): Uint8Array[] {
+  private taken(frames: TakenFrames): TakenFrames {
     if (this.adopted !== null) {
       this.adopted = null;
       this.save();
@@ -123,12 +124,12 @@ export class NetworkDriver {
     return frames;
   }
 
-  private takenBefore(card: Card, request: number): Uint8Array[] {
-    const frames: Uint8Array[] = [];
+  private takenBefore(card: Card, request: number): TakenFrames {
+    const frames = new TakenFrames();
     for (let part = 0; part < MAX_PARTS; part++) {
       const taken = this.kept(takenKey(part), keptVector);
       if (taken?.tag !== request) break;
-      frames.push(...card.takenBefore(taken.results));
+      card.takenBefore(taken.results, frames);
     }
     return frames;
   }
@@ -147,9 +148,9 @@ export class NetworkDriver {
     card.counts.interrupts++;
     if (waiting === null) return;
     const frames = this.taken(card.takeInterrupted(vector, waiting.request));
-    if (frames.length === 0) return;
+    if (frames.count === 0) return;
     this.waiting = null;
-    waiting.deferred.reply(frames);
+    waiting.deferred.reply(frames.placed);
   }
 
   /** Nobody has the right with this badge any more. */
@@ -168,7 +169,7 @@ export class NetworkDriver {
       open: (_request, context) => this.open(context),
       information: () => describe(this.present()),
       receive: (_request, context) => this.receive(context),
-      transmit: (frames, context) => this.transmit(frames, context),
+      transmit: (batch, context) => this.transmit(batch, context),
       set_filter: (filter, context) => this.setFilter(filter, context),
       statistics: () => {
         const card = this.present();
@@ -212,24 +213,26 @@ export class NetworkDriver {
 
   private receive(context: RequestContext) {
     const card = this.owned(context);
-    this.waiting?.deferred.reply([]);
+    this.waiting?.deferred.reply(new TakenFrames().placed);
     this.waiting = null;
     const request = requestNumber(context);
     const frames = this.take(card, request, context.retry);
-    if (frames.length > 0) return frames;
-    return context.later<Uint8Array[]>((deferred) => {
+    if (frames.count > 0) return frames.placed;
+    return context.later<PlacedFrames>((deferred) => {
       this.waiting = { request, deferred };
     });
   }
 
-  private transmit(frames: Uint8Array[], context: RequestContext): void {
+  private transmit(batch: FrameBatch, context: RequestContext): void {
     const card = this.owned(context);
-    if (frames.some(({ length }) => length < MINIMUM_FRAME_BYTES))
-      throw new SystemError('EINVAL', `a frame has at least the ${MINIMUM_FRAME_BYTES} bytes of its header`);
+    const count = frameCount(batch);
+    for (let index = 0; index < count; index++)
+      if (frameLength(batch, index) < MINIMUM_FRAME_BYTES)
+        throw new SystemError('EINVAL', `a frame has at least the ${MINIMUM_FRAME_BYTES} bytes of its header`);
     const request = requestNumber(context);
     const sent = context.retry ? this.kept(SENT_KEY, keptVector) : null;
-    if (frames.length === 0 || (sent?.tag === request && sent.ended === -1)) return;
-    card.transmit(frames, request);
+    if (count === 0 || (sent?.tag === request && sent.ended === -1)) return;
+    card.transmit(batch, request);
   }
 
   private setFilter(filter: Filter, context: RequestContext): void {

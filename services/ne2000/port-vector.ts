@@ -1,12 +1,31 @@
 /**
  * Builds vectors of port accesses (protocol/vector.ts) for the card.
  */
-import { vectorOperation as operation } from '../../protocol/vector.ts';
+import { vectorOperation as operation, type PackedOperations } from '../../protocol/vector.ts';
 import type { Operand } from './hardware.ts';
 import { CR, command, DATA, IRQ, ISR, interrupt, RBCR0, RBCR1, RSAR0, RSAR1 } from './registers.ts';
 
+const NO_DATA = new Uint8Array(0);
+
 /** Longest wait for the end of a remote DMA, in microseconds. */
-const DMA_MICROSECONDS = 20_000;
+export const DMA_MICROSECONDS = 20_000;
+
+/** Adds the reading of memory of the card, by remote DMA (9.0, "remote read"), which gives the bytes. `count` has to be even where words are moved. */
+export function addReadMemory(
+  operations: PackedOperations,
+  address: number,
+  count: number,
+  words: boolean,
+): PackedOperations {
+  return operations
+    .write8(RBCR0, count & 0xff)
+    .write8(RBCR1, count >>> 8)
+    .write8(RSAR0, address & 0xff)
+    .write8(RSAR1, address >>> 8)
+    .write8(CR, command.STA | command.READ)
+    .readBlock(DATA, words ? 2 : 1, words ? count >>> 1 : count)
+    .write8(ISR, interrupt.RDC);
+}
 
 /** A vector under construction; every method adds operations and answers the vector. */
 export class PortVector {
@@ -52,35 +71,9 @@ export class PortVector {
     return this;
   }
 
-  /** Reads memory of the card, by remote DMA (9.0, "remote read"); adds the bytes. `count` has to be even where words are moved. */
-  readMemory(address: number, count: number, words: boolean): this {
-    this.startDma(address, count, command.READ);
-    if (words) this.operations.push(operation.READ_BLOCK16, DATA, count >>> 1);
-    else this.operations.push(operation.READ_BLOCK8, DATA, count);
-    return this.write(ISR, interrupt.RDC);
-  }
-
-  /**
-   * Writes memory of the card, by remote DMA, and waits for its end; adds the interrupt status. Behind an odd number of bytes goes a zero where words are
-   * moved; `padding`: how many further zeros, an even number.
-   */
-  writeMemory(address: number, bytes: Uint8Array, padding: number, words: boolean): this {
-    const { operations } = this;
-    const odd = words ? bytes.length & 1 : 0;
-    this.write(ISR, interrupt.RDC).startDma(address, bytes.length + odd + padding, command.WRITE);
-    const whole = odd === 0 ? bytes : bytes.subarray(0, bytes.length - 1);
-    operations.push(words ? operation.WRITE_BLOCK16 : operation.WRITE_BLOCK8, DATA, whole);
-    if (odd !== 0) operations.push(operation.WRITE16, DATA, bytes.at(-1) ?? 0);
-    if (padding > 0)
-      operations.push(words ? operation.WRITE_BLOCK16 : operation.WRITE_BLOCK8, DATA, new Uint8Array(padding));
-    return this.poll(ISR, interrupt.RDC, interrupt.RDC, DMA_MICROSECONDS);
-  }
-
-  private startDma(address: number, count: number, direction: number): this {
-    return this.write(RBCR0, count & 0xff)
-      .write(RBCR1, count >>> 8)
-      .write(RSAR0, address & 0xff)
-      .write(RSAR1, address >>> 8)
-      .write(CR, command.STA | direction);
+  /** Adds operations that were packed before, which write nothing from a byte string. */
+  packed(operations: Uint8Array): this {
+    this.operations.push(operation.PACKED, operations, NO_DATA);
+    return this;
   }
 }

@@ -4,8 +4,9 @@
  * Read: DP8390D data sheet, 10.3 (reset state) and 10.9 (a tally counter is cleared by reading it); the PROM of Novell's NE2000: the station address, and in its last two
  * bytes 0x57 in a 16-bit slot, 0x42 in an 8-bit slot. In a 16-bit slot each byte appears twice.
  */
+import { PackedOperations } from '../../protocol/vector.ts';
 import type { Hardware } from './hardware.ts';
-import { PortVector } from './port-vector.ts';
+import { addReadMemory, PortVector } from './port-vector.ts';
 import {
   CNTR0,
   CR,
@@ -78,7 +79,7 @@ function readProm(hardware: Hardware): Uint8Array {
     // The remote DMA works while the card runs; nothing is stored.
     .write(RCR, receiveConfiguration.MON)
     .write(CR, RUNNING)
-    .readMemory(0, PROM_BYTES, false)
+    .packed(addReadMemory(new PackedOperations(), 0, PROM_BYTES, false).build())
     .write(CR, STOPPED);
   const [prom] = hardware.vector(vector.operations).results;
   return prom instanceof Uint8Array ? prom : new Uint8Array(0);

@@ -1,9 +1,10 @@
 /**
- * What lies in a stretch of the receive ring: frames, each with a header of four bytes in front: status, page of the next frame, length with the frame check
+ * What lies in stretches of the receive ring: frames, each with a header of four bytes in front: status, page of the next frame, length with the frame check
  * sequence. Nothing of it is believed before it has been checked.
  *
  * Read: DP8390D data sheet, chapter 7 (packet reception: "linking receive buffer pages", "beginning of reception", "end of packet").
  */
+import { type PlacedFrames, placeFrame } from '../../protocol/net.ts';
 import { inRing, PAGE_BYTES, pagesBetween, receiveStatus } from './registers.ts';
 
 const HEADER_BYTES = 4;
@@ -14,34 +15,53 @@ const MAXIMUM_FRAME_BYTES = 1514;
 
 const { PRX, CRC, FAE, FO, MPA } = receiveStatus;
 
-/** The frames of a stretch. */
-export interface Taken {
-  /** They lie in the stretch. */
-  readonly frames: Uint8Array[];
+/** The frames of some stretches, which stay where they are. */
+export class TakenFrames {
+  count = 0;
+  /** Bytes of all frames. */
+  bytes = 0;
   /** Frames that the card itself has marked as damaged. */
-  readonly errors: number;
-  /** Why the rest cannot be believed, or null. */
-  readonly corrupt: string | null;
-}
+  errors = 0;
+  readonly stretches: Uint8Array[] = [];
+  private readonly places: number[] = [];
+  private length = 0;
 
-/** Reads the stretch of pages that begins with `first`. */
-export function parseRing(stretch: Uint8Array, first: number): Taken {
-  const frames: Uint8Array[] = [];
-  let errors = 0;
-  let page = first;
-  for (let at = 0; at < stretch.length; ) {
-    const [status = 0, next = 0, low = 0, high = 0] = stretch.subarray(at, at + HEADER_BYTES);
-    const length = low + high * 256 - CHECK_BYTES;
-    const pages = pagesBetween(page, next);
-    const wrong = faultOf(next, pages, length, at + pages * PAGE_BYTES > stretch.length);
-    if (wrong !== null) return { frames, errors, corrupt: `the header on page ${page}: ${wrong}` };
-    if ((status & (PRX | CRC | FAE | FO | MPA)) === PRX)
-      frames.push(stretch.subarray(at + HEADER_BYTES, at + HEADER_BYTES + length));
-    else errors++;
-    at += pages * PAGE_BYTES;
-    page = next;
+  /** Adds the stretch of pages that begins with `first`. Answers why the rest of it cannot be believed, or null. */
+  add(stretch: Uint8Array, first: number): string | null {
+    let page = first;
+    for (let at = 0; at < stretch.length; ) {
+      const status = stretch[at] ?? 0;
+      const next = stretch[at + 1] ?? 0;
+      const length = (stretch[at + 2] ?? 0) + 256 * (stretch[at + 3] ?? 0) - CHECK_BYTES;
+      const pages = pagesBetween(page, next);
+      const wrong = faultOf(next, pages, length, at + pages * PAGE_BYTES > stretch.length);
+      if (wrong !== null) {
+        this.keep(stretch);
+        return `the header on page ${page}: ${wrong}`;
+      }
+      if ((status & (PRX | CRC | FAE | FO | MPA)) === PRX) {
+        placeFrame(this.places, this.length + at + HEADER_BYTES, length);
+        this.count++;
+        this.bytes += length;
+      } else this.errors++;
+      at += pages * PAGE_BYTES;
+      page = next;
+    }
+    this.keep(stretch);
+    return null;
   }
-  return { frames, errors, corrupt: null };
+
+  private keep(stretch: Uint8Array): void {
+    this.stretches.push(stretch);
+    this.length += stretch.length;
+  }
+
+  /** All of them, for who has asked for them. */
+  get placed(): PlacedFrames {
+    const [only] = this.stretches;
+    const bytes = this.stretches.length === 1 && only !== undefined ? only : Buffer.concat(this.stretches);
+    return { bytes, places: new Uint8Array(this.places) };
+  }
 }
 
 /** Pages that a frame takes: some controllers leave a page of its own for a check sequence that they do not store. */

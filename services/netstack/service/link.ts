@@ -6,7 +6,7 @@
  */
 import type { SystemError } from '../../../protocol/errno.ts';
 import type { Reply, Request } from '../../../protocol/interface.ts';
-import { MAX_FRAMES, type net, type networkCard } from '../../../protocol/net.ts';
+import { batchOf, MAX_FRAMES, type net, type networkCard, placedFrames } from '../../../protocol/net.ts';
 import type { Handle, Infer } from '../../../protocol/schema.ts';
 import type { Outcome } from '../../lib/index.ts';
 
@@ -26,14 +26,13 @@ const LONGEST_RETRY_MS = 60_000;
 /** A card as its driver describes it. */
 export type Card = Infer<typeof networkCard>;
 
-type Frames = Request<typeof net.methods.transmit>;
 type Filter = Request<typeof net.methods.set_filter>;
 type Done<A> = (outcome: Outcome<A>) => void;
 
 /** A card that is open. */
 export interface OpenCard {
   receive(done: Done<Reply<typeof net.methods.receive>>): void;
-  transmit(frames: Frames, done: Done<void>): void;
+  transmit(batch: Request<typeof net.methods.transmit>, done: Done<void>): void;
   setFilter(filter: Filter, done: Done<void>): void;
   /** Gives the right up. */
   close(): void;
@@ -130,7 +129,8 @@ export class Link {
       }
       this.retryDelay = FIRST_RETRY_MS;
       this.hasToReceive = true;
-      if (outcome.value.length > 0) this.effects.received(outcome.value);
+      const frames = placedFrames(outcome.value);
+      if (frames.length > 0) this.effects.received(frames);
     });
   }
 
@@ -167,7 +167,7 @@ export class Link {
   private send(card: OpenCard, frames: Uint8Array[]): void {
     const { way } = this;
     this.underWay++;
-    card.transmit(frames, (outcome) => {
+    card.transmit(batchOf(frames), (outcome) => {
       if (way !== this.way) return;
       this.underWay--;
       if (outcome.ok) return;

@@ -1,5 +1,6 @@
 /** net2ktest: whether the driver of the network card keeps what protocol/net.ts promises, errors included. */
 import type { Client } from '../../../protocol/interface.ts';
+import { batchOf, placedFrames } from '../../../protocol/net.ts';
 import { LINK_ADDRESS_BYTES, LINK_BROADCAST } from '../../../wire/address.ts';
 import { ARP_REPLY, ARP_REQUEST, buildArp, parseArp } from '../../../wire/arp.ts';
 import { buildEthernet, ETHERTYPE, parseEthernet } from '../../../wire/ethernet.ts';
@@ -32,12 +33,14 @@ function checkWithoutRight(checks: Checks, driver: Driver): void {
   });
   checks.run('receiving, sending and the filter without a right', () => {
     expectError('EBADF', () => driver.receive());
-    expectError('EBADF', () => driver.transmit([new Uint8Array(60)]));
+    expectError('EBADF', () => driver.transmit(batchOf([new Uint8Array(60)])));
     return expectError('EBADF', () => driver.set_filter(NO_FILTER));
   });
   checks.run('malformed requests', () => {
-    expectError('EINVAL', () => driver.transmit([new Uint8Array(LONGEST + 1)]));
-    return expectError('EINVAL', () => driver.transmit(Array.from({ length: BATCH + 1 }, () => new Uint8Array(60))));
+    expectError('EINVAL', () => driver.transmit(batchOf([new Uint8Array(LONGEST + 1)])));
+    return expectError('EINVAL', () =>
+      driver.transmit(batchOf(Array.from({ length: BATCH + 1 }, () => new Uint8Array(60)))),
+    );
   });
   checks.run('a second owner', () => expectError('EBUSY', () => driver.open()));
 }
@@ -50,16 +53,16 @@ function frameOf(length: number, source: Uint8Array): Buffer {
 function checkSending(checks: Checks, driver: Driver, card: Driver, address: Uint8Array): void {
   checks.run('sending', () => {
     const before = driver.statistics();
-    card.transmit(LENGTHS.map((length) => frameOf(length, address)));
-    card.transmit([]);
+    card.transmit(batchOf(LENGTHS.map((length) => frameOf(length, address))));
+    card.transmit(batchOf([]));
     const after = driver.statistics();
     expect(after.framesSent - before.framesSent === LENGTHS.length, 'the frames were not counted');
     expect(after.transmitErrors === before.transmitErrors, 'there were errors');
-    expectError('EINVAL', () => card.transmit([new Uint8Array(13)]));
+    expectError('EINVAL', () => card.transmit(batchOf([new Uint8Array(13)])));
     return `${LENGTHS.length} frames of ${LENGTHS[0]} to ${LONGEST} bytes; one of 13 EINVAL`;
   });
   checks.run('speed of sending', () => {
-    const batch = Array.from({ length: BATCH }, () => frameOf(LONGEST, address));
+    const batch = batchOf(Array.from({ length: BATCH }, () => frameOf(LONGEST, address)));
     const start = uptime();
     for (let count = 0; count < BATCHES; count++) card.transmit(batch);
     const seconds = (uptime() - start) / 1000;
@@ -74,7 +77,7 @@ function askRouter(card: Driver, address: Uint8Array): number | undefined {
     ...{ targetLink: new Uint8Array(LINK_ADDRESS_BYTES), target: ROUTER },
   });
   const start = uptime();
-  card.transmit([buildEthernet(LINK_BROADCAST, address, ETHERTYPE.ARP, payload)]);
+  card.transmit(batchOf([buildEthernet(LINK_BROADCAST, address, ETHERTYPE.ARP, payload)]));
   while (uptime() - start < ANSWER_MS) {
     for (const bytes of framesWithin(card)) {
       const frame = parseEthernet(Buffer.from(bytes));
@@ -88,7 +91,7 @@ function askRouter(card: Driver, address: Uint8Array): number | undefined {
 
 function framesWithin(card: Driver): Uint8Array[] {
   try {
-    return card.receive();
+    return placedFrames(card.receive());
   } catch (error) {
     if (error instanceof SystemError && error.code === 'ETIMEDOUT') return [];
     throw error;
@@ -116,7 +119,7 @@ function checkRecovery(checks: Checks, driver: Driver, card: Driver, address: Ui
     const before = driver.statistics().resets;
     driver.reset();
     expect(driver.statistics().resets === before + 1, 'it was not counted');
-    card.transmit([frameOf(60, address)]);
+    card.transmit(batchOf([frameOf(60, address)]));
     return 'the right is still good';
   });
   checks.run('killing the driver', () => {
@@ -124,7 +127,7 @@ function checkRecovery(checks: Checks, driver: Driver, card: Driver, address: Ui
     expect(victim !== undefined, 'it is not there');
     const start = uptime();
     kill(victim.pid, 'KILL');
-    card.transmit([frameOf(60, address)]);
+    card.transmit(batchOf([frameOf(60, address)]));
     const time = uptime() - start;
     expectError('EBUSY', () => driver.open());
     return `pid ${victim.pid}; the next frame was sent after ${formatMilliseconds(time)}, with the same right`;

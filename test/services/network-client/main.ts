@@ -8,6 +8,7 @@
  *
  * Each logs READY when it has the card.
  */
+import { batchOf, placedFrames } from '../../../protocol/net.ts';
 import {
   type AsynchronousClient,
   asynchronousClient,
@@ -48,7 +49,7 @@ function source(card: Card): void {
   let answered = 0;
   const next = (): void => {
     const batch = Array.from({ length: BATCH }, () => numbered(sent++));
-    card.transmit(batch, (outcome) => {
+    card.transmit(batchOf(batch), (outcome) => {
       succeeded(outcome);
       answered += BATCH;
       if (answered === FRAMES)
@@ -66,7 +67,7 @@ function sink(card: Card): void {
   let [start, frames, bytes, expected, gaps, repeated, batches] = [0, 0, 0, 0, 0, 0, 0];
   const next = (): void =>
     card.receive(undefined, (outcome) => {
-      const taken = succeeded(outcome);
+      const taken = placedFrames(succeeded(outcome));
       batches++;
       for (const frame of taken) {
         const number = Buffer.from(frame.buffer, frame.byteOffset, frame.length).readUInt32BE(NUMBER_AT);
@@ -83,7 +84,7 @@ function sink(card: Card): void {
         bytes += frame.length;
       }
       next();
-      if (taken.length > 0) card.transmit([numbered(expected)], (sent) => succeeded(sent));
+      if (taken.length > 0) card.transmit(batchOf([numbered(expected)]), (sent) => succeeded(sent));
     });
   next();
 }
@@ -91,9 +92,9 @@ function sink(card: Card): void {
 function echo(card: Card): void {
   const next = (): void =>
     card.receive(undefined, (outcome) => {
-      const frames = succeeded(outcome);
+      const frames = placedFrames(succeeded(outcome));
       next();
-      if (frames.length > 0) card.transmit(frames.map(returned), (sent) => succeeded(sent));
+      if (frames.length > 0) card.transmit(batchOf(frames.map(returned)), (sent) => succeeded(sent));
     });
   next();
 }

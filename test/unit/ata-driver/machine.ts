@@ -5,7 +5,8 @@
 import { AtaChannel } from '../../../hw/ata/channel.ts';
 import { PortBus } from '../../../hw/bus.ts';
 import type { DiskBackend, DiskDone } from '../../../hw/disk/backend.ts';
-import { checkVector, type Ports, VectorRun } from '../../../kernel/io/vector.ts';
+import { type Ports, VectorRun } from '../../../kernel/io/vector.ts';
+import { checkVector } from '../../../kernel/io/vector-program.ts';
 import { DeviceTable } from '../../../services/ata/devices.ts';
 import type { Hardware, Operand, VectorResult } from '../../../services/ata/hardware.ts';
 import { CHANNELS, IO_PORTS } from '../../../services/ata/registers.ts';
@@ -161,10 +162,10 @@ export class Machine implements Hardware {
     this.entries++;
     const allows = (port: number, width: number): boolean =>
       IO_PORTS.some(([first, last]) => port >= first && port + width - 1 <= last);
-    const check = checkVector(operations, allows, (irq) => irq === 14 || irq === 15);
+    const check = checkVector(operations, { allows, owns: (irq) => irq === 14 || irq === 15 });
     if (check.kind !== 'ok') throw new Error(`the kernel refuses the vector: ${JSON.stringify(check)}`);
     const lineOf = (irq: number): Line => this.lines[irq === 14 ? 0 : 1];
-    const run = new VectorRun(1, operations, this.#ports, {
+    const run = new VectorRun(1, check.program, this.#ports, {
       acknowledge: (irq) => lineOf(irq).acknowledge(),
       pending: (irq) => lineOf(irq).pending,
       arm: (irq) => lineOf(irq).acknowledge(),

@@ -1,11 +1,12 @@
 /** The permission bitmap, the check of vectors, and their runs on a bus that remembers every access. */
 import { describe, expect, it } from 'vitest';
 import { PermissionBitmap } from '../../../kernel/io/permission.ts';
-import { checkVector, type Lines, type Ports, VectorRun } from '../../../kernel/io/vector.ts';
+import { type Lines, type Ports, VectorRun } from '../../../kernel/io/vector.ts';
+import { checkVector, ownBlocks, type VectorProgram } from '../../../kernel/io/vector-program.ts';
 import { VectorQueue } from '../../../kernel/io/vector-queue.ts';
 import { Timers } from '../../../kernel/time/timers.ts';
 import { MAX_POLL_MICROSECONDS, MAX_VECTOR_BYTES, MAX_VECTOR_OPERATIONS } from '../../../protocol/bounds.ts';
-import { vectorOperation as op } from '../../../protocol/vector.ts';
+import { vectorOperation as op, PackedOperations } from '../../../protocol/vector.ts';
 import { Random } from '../../support/random.ts';
 import { FakeTime } from './fake-time.ts';
 import { World } from './world.ts';
@@ -39,7 +40,7 @@ class FakeBus implements Ports {
 class FakeLines implements Lines {
   readonly acknowledged: number[] = [];
   readonly masked = new Set<number>();
-  readonly armed = new Map<number, readonly unknown[]>();
+  readonly armed = new Map<number, VectorProgram>();
 
   acknowledge(irq: number): void {
     this.acknowledged.push(irq);
@@ -50,15 +51,22 @@ class FakeLines implements Lines {
     return this.masked.has(irq);
   }
 
-  arm(irq: number, words: readonly unknown[]): void {
-    this.armed.set(irq, words);
+  arm(irq: number, program: VectorProgram): void {
+    this.armed.set(irq, program);
     this.masked.delete(irq);
   }
 }
 
 const everything = (): boolean => true;
 const check = (words: unknown, allows: (port: number, width: number) => boolean = everything) =>
-  checkVector(words, allows, (irq) => irq === 14);
+  checkVector(words, { allows, owns: (irq) => irq === 14 });
+
+/** What the kernel makes of a vector that it does not refuse. */
+function programOf(words: unknown): VectorProgram {
+  const checked = check(words);
+  if (checked.kind !== 'ok') throw new Error(`the vector is ${checked.kind}`);
+  return checked.program;
+}
 
 describe('PermissionBitmap', () => {
   it('allows an access only when every byte of it is allowed', () => {
@@ -179,13 +187,13 @@ describe('checkVector', () => {
 
   it('tells of the vectors for interrupts, and of what each of them keeps', () => {
     const words = [op.KEEP, 'key', 1, op.READ_BLOCK8, 2, 10];
-    const checked = check([op.ON_INTERRUPT, 14, words, op.ON_INTERRUPT, 14, [op.READ8, 3]]);
-    const keep = { key: 'key', tag: 1, mostBytes: 10 + 9 * (6 + 4) };
-    const armed = [
-      { words, keep },
-      { words: [op.READ8, 3], keep: null },
-    ];
-    expect(checked).toEqual({ kind: 'ok', keep: null, armed });
+    const { keep, armed } = programOf([op.ON_INTERRUPT, 14, words, op.ON_INTERRUPT, 14, [op.READ8, 3]]);
+    expect(keep).toBe(null);
+    expect(armed.map((inner) => inner.keep)).toEqual([{ key: 'key', tag: 1, mostBytes: 10 + 9 * (2 + 4) }, null]);
+    expect(armed.map((inner) => inner.code)).toEqual([
+      [op.KEEP, op.READ_BLOCK8, 2, 10],
+      [op.READ8, 3],
+    ]);
   });
 
   it('judges anything without an exception', () => {
@@ -194,27 +202,33 @@ describe('checkVector', () => {
     for (let round = 0; round < 20_000; round++) {
       const words = Array.from({ length: random.below(12) }, () =>
         random.pick<unknown>([
-          random.below(19),
-          random.below(19),
+          random.below(22),
+          random.below(22),
           random.below(300),
           -1,
           'x',
           null,
           Buffer.alloc(random.below(5)),
           [1],
-          [random.below(19), random.below(19), random.below(300)],
+          [random.below(22), random.below(22), random.below(300)],
+          random.bytes(random.below(20)),
+          Buffer.from([1 + random.below(20), random.below(12), 0, 0, 0, 0, 0, 0, 0, 0]).subarray(
+            0,
+            3 + random.below(8),
+          ),
         ]),
       );
-      const { kind } = check(words, (port) => port !== 9);
-      kinds.add(kind);
-      if (kind === 'ok') new VectorRun(1, words, new FakeBus(), new FakeLines()).step(0);
+      const checked = check(words, (port) => port !== 9);
+      kinds.add(checked.kind);
+      if (checked.kind === 'ok') new VectorRun(1, checked.program, new FakeBus(), new FakeLines()).step(0);
     }
     expect(kinds, `seed ${random.seed}`).toEqual(new Set(['ok', 'invalid', 'fault']));
   });
 });
 
 describe('VectorRun', () => {
-  const run = (words: unknown[], bus: FakeBus, lines = new FakeLines()) => new VectorRun(7, words, bus, lines);
+  const run = (words: unknown[], bus: FakeBus, lines = new FakeLines()) =>
+    new VectorRun(7, programOf(words), bus, lines);
 
   it('does its operations in order with their widths', () => {
     const bus = new FakeBus();
@@ -287,12 +301,114 @@ describe('VectorRun', () => {
   });
 });
 
+describe('packed operations', () => {
+  const everyOne = new PackedOperations()
+    .write8(1, 0x11)
+    .read8(1)
+    .readBlock(4, 2, 3)
+    .writeBlock(5, 2, 3, 2)
+    .writeBlock(6, 1, 2, 1)
+    .await8(1, 0x0f, 0x01, 5000)
+    .check8(1, 0xf0, 0x10)
+    .build();
+
+  it('are done like others, with byte strings from the data, the last access filled up with zeros', () => {
+    const bus = new FakeBus();
+    const words = [op.READ8, 9, op.PACKED, everyOne, Buffer.from([1, 2, 3, 4, 5]), op.READ8, 9];
+    const vector = new VectorRun(1, programOf(words), bus, new FakeLines());
+    expect([vector.step(0), vector.ended, vector.results]).toEqual(['done', -1, [0, 0x11, Buffer.alloc(6), 0]]);
+    expect(bus.accesses).toEqual([
+      ...['read8 9', 'write8 1 17', 'read8 1', 'block-read16 4 6', 'block-write16 5 0102', 'write16 5 3'],
+      ...['write16 5 0', 'write16 5 0', 'block-write8 6 0405', 'write8 6 0', 'read8 1', 'read8 1', 'read8 9'],
+    ]);
+  });
+
+  it('count one by one for the index of what ended the vector', () => {
+    const bus = new FakeBus();
+    const packed = new PackedOperations().read8(2).check8(1, 0xff, 7).read8(3).build();
+    const vector = new VectorRun(1, programOf([op.READ8, 9, op.PACKED, packed, Buffer.alloc(0)]), bus, new FakeLines());
+    expect([vector.step(0), vector.ended, vector.results]).toEqual(['done', 2, [0, 0, 0]]);
+  });
+
+  it('wait, and give the register only when their time is up', () => {
+    const bus = new FakeBus();
+    const packed = new PackedOperations().await8(1, 1, 1, 5000).read8(2).build();
+    const start = (): VectorRun =>
+      new VectorRun(1, programOf([op.PACKED, packed, Buffer.alloc(0)]), bus, new FakeLines());
+    const late = start();
+    expect([late.step(100), late.polls, late.deadline]).toEqual(['waiting', true, 105]);
+    expect([late.step(105), late.ended, late.results]).toEqual(['done', 0, [0]]);
+    const timely = start();
+    timely.step(200);
+    bus.values.set(1, 3);
+    expect([timely.step(201), timely.ended, timely.results]).toEqual(['done', -1, [0]]);
+    const plain = new VectorRun(1, programOf([op.AWAIT8, 1, 1, 1, 10]), bus, new FakeLines());
+    expect([plain.step(0), plain.results]).toEqual(['done', []]);
+  });
+
+  it('keep their bytes when they have to wait with a frame that is read over', () => {
+    const bus = new FakeBus();
+    const data = Buffer.from([1, 2]);
+    const packed = new PackedOperations().await8(1, 1, 1, 5000).writeBlock(5, 2, 2, 0).build();
+    const program = programOf([op.PACKED, packed, data]);
+    const vector = new VectorRun(1, program, bus, new FakeLines());
+    expect(vector.step(0)).toBe('waiting');
+    ownBlocks(program);
+    data.fill(0xee);
+    packed.fill(0xee);
+    bus.values.set(1, 1);
+    expect(vector.step(1)).toBe('done');
+    expect(bus.accesses.at(-1)).toBe('block-write16 5 0102');
+  });
+
+  it('are refused where they are malformed, too many, or leave data over', () => {
+    const none = Buffer.alloc(0);
+    const raw = (...bytes: number[]): Buffer => Buffer.from(bytes);
+    const reads = (count: number): Uint8Array =>
+      Buffer.concat(Array(count).fill(new PackedOperations().read8(1).build()));
+    const refused: unknown[][] = [
+      ...[
+        [op.PACKED],
+        [op.PACKED, none],
+        [op.PACKED, 'text', none],
+        [op.PACKED, none, null],
+        [op.PACKED, [1, 1, 0], none],
+      ],
+      ...[
+        [op.PACKED, raw(0, 1, 0), none],
+        [op.PACKED, raw(op.READ8), none],
+        [op.PACKED, raw(op.READ8, 1), none],
+        [op.PACKED, raw(op.WRITE8, 1, 0), none],
+        [op.PACKED, raw(op.WRITE32, 1, 0, 1, 2, 3), none],
+      ],
+      ...[op.ACKNOWLEDGE, op.KEEP, op.INTERRUPT, op.ON_INTERRUPT, op.PACKED, 21, 255].map((code) => [
+        ...[op.PACKED, raw(code, 14, 0, 0, 0, 0, 0, 0, 0, 0), none],
+      ]),
+      [op.PACKED, everyOne, Buffer.alloc(4)],
+      [op.PACKED, everyOne, Buffer.alloc(6)],
+      [op.PACKED, reads(MAX_VECTOR_OPERATIONS + 1), none],
+      [op.READ8, 1, op.PACKED, reads(MAX_VECTOR_OPERATIONS), none],
+      [op.PACKED, new PackedOperations().readBlock(1, 2, MAX_VECTOR_BYTES / 2 + 1).build(), none],
+      [op.PACKED, new PackedOperations().writeBlock(1, 1, 1, 0).build(), none],
+      [op.PACKED, Buffer.concat(Array(9).fill(new PackedOperations().writeBlock(1, 1, 0, 65_535).build())), none],
+      [op.PACKED, new PackedOperations().await8(1, 1, 1, MAX_POLL_MICROSECONDS + 1).build(), none],
+      [op.ON_INTERRUPT, 14, [op.PACKED, new PackedOperations().await8(1, 1, 1, 1).build(), none]],
+      [op.ON_INTERRUPT, 14, [op.AWAIT8, 1, 1, 1, 1]],
+    ];
+    for (const words of refused) expect(check(words), JSON.stringify(words).slice(0, 100)).toEqual({ kind: 'invalid' });
+    expect(check([op.PACKED, reads(MAX_VECTOR_OPERATIONS), none]).kind).toBe('ok');
+    const allows = (port: number, width: number): boolean => port + width <= 5;
+    const wide = new PackedOperations().read8(4).readBlock(4, 2, 1).build();
+    expect(check([op.PACKED, wide, none], allows)).toEqual({ kind: 'fault', port: 4, width: 2 });
+  });
+});
+
 describe('VectorRun with interrupts', () => {
   const words = [op.INTERRUPT, 14, 5000, op.ACKNOWLEDGE, 14, op.WRITE8, 1, 7];
 
   it('waits for an interrupt, which is its own', () => {
     const [bus, lines] = [new FakeBus(), new FakeLines()];
-    const run = new VectorRun(1, words, bus, lines);
+    const run = new VectorRun(1, programOf(words), bus, lines);
     expect([run.step(100), run.deadline, run.polls, run.interrupt(13)]).toEqual(['waiting', 105, false, false]);
     lines.masked.add(14);
     expect([run.interrupt(14), run.unclaimed]).toEqual([true, [14]]);
@@ -304,23 +420,23 @@ describe('VectorRun with interrupts', () => {
     const [bus, lines] = [new FakeBus(), new FakeLines()];
     lines.masked.add(14);
     const inner = [op.READ8, 2];
-    const run = new VectorRun(1, [op.ON_INTERRUPT, 14, inner, op.READ8, 1], bus, lines);
+    const run = new VectorRun(1, programOf([op.ON_INTERRUPT, 14, inner, op.READ8, 1]), bus, lines);
     expect([run.step(0), run.ended, [...lines.masked]]).toEqual(['done', -1, []]);
-    expect([lines.armed.get(14), bus.accesses]).toEqual([inner, ['read8 1']]);
+    expect([lines.armed.get(14)?.code, bus.accesses]).toEqual([inner, ['read8 1']]);
   });
 
   it('takes one that came before it began, and ends when none comes in time', () => {
     const lines = new FakeLines();
     lines.masked.add(14);
-    expect(new VectorRun(1, words, new FakeBus(), lines).step(0)).toBe('done');
-    const late = new VectorRun(1, words, new FakeBus(), lines);
+    expect(new VectorRun(1, programOf(words), new FakeBus(), lines).step(0)).toBe('done');
+    const late = new VectorRun(1, programOf(words), new FakeBus(), lines);
     expect([late.step(0), late.step(4.9)]).toEqual(['waiting', 'waiting']);
     expect([late.step(5), late.ended, late.results, lines.acknowledged]).toEqual(['done', 0, [], [14]]);
   });
 
   it('gives back one that it does not come to', () => {
     const [bus, lines] = [new FakeBus(), new FakeLines()];
-    const run = new VectorRun(1, [op.POLL8, 1, 1, 1, 1000, ...words], bus, lines);
+    const run = new VectorRun(1, programOf([op.POLL8, 1, 1, 1, 1000, ...words]), bus, lines);
     expect(run.step(0)).toBe('waiting');
     lines.masked.add(14);
     expect(run.interrupt(14)).toBe(true);
@@ -348,7 +464,7 @@ describe('VectorQueue', () => {
       [first, 1],
       [second, 2],
     ] as const) {
-      const vector = new VectorRun(1, [op.POLL8, port, 1, 1, 10_000], bus, new FakeLines());
+      const vector = new VectorRun(1, programOf([op.POLL8, port, 1, 1, 10_000]), bus, new FakeLines());
       vector.step(time.now());
       task.vector = vector;
       queue.add(task, vector);
@@ -361,7 +477,7 @@ describe('VectorQueue', () => {
     second.vector = null;
     time.advance(1);
     expect([finished.length, queue.size, timers.size], 'the second task died meanwhile').toEqual([1, 0, 0]);
-    const late = new VectorRun(1, [op.POLL8, 3, 1, 1, 10_000], bus, new FakeLines());
+    const late = new VectorRun(1, programOf([op.POLL8, 3, 1, 1, 10_000]), bus, new FakeLines());
     late.step(time.now());
     first.vector = late;
     queue.add(first, late);
@@ -385,7 +501,7 @@ describe('VectorQueue', () => {
     );
     let looks = 0;
     const lines = { acknowledge: () => {}, pending: () => ++looks < 0, arm: () => {} };
-    const run = new VectorRun(1, [op.INTERRUPT, 14, 50_000], new FakeBus(), lines);
+    const run = new VectorRun(1, programOf([op.INTERRUPT, 14, 50_000]), new FakeBus(), lines);
     run.step(time.now());
     task.vector = run;
     queue.add(task, run);

@@ -1,7 +1,7 @@
 /** The driver against the real card: what it says, who may use it, and what goes through. */
 import { describe, expect, it } from 'vitest';
 import { multicastHash } from '../../../services/ne2000/filter.ts';
-import { BASE, CR, CURR, ISR } from '../../../services/ne2000/registers.ts';
+import { BASE, CR, CURR, ISR, TSR } from '../../../services/ne2000/registers.ts';
 import { frame, Machine, STATION } from './machine.ts';
 
 const BROADCAST = Buffer.alloc(6, 0xff);
@@ -14,7 +14,10 @@ function opened(): { machine: Machine; badge: number } {
 }
 
 function received(machine: Machine, badge: number): Buffer[] {
-  return (machine.ask('receive', undefined, badge) as Uint8Array[]).map((bytes) => Buffer.from(bytes));
+  const call = machine.call('receive', undefined, badge);
+  machine.settle();
+  expect(call.answered).toBe(true);
+  return call.frames;
 }
 
 describe('finding the card', () => {
@@ -194,11 +197,45 @@ describe('receiving', () => {
     });
   });
 
+  it('takes what comes in as it empties the ring in the same vector, as long as it is as much again', () => {
+    const { machine, badge } = opened();
+    machine.prompt = true;
+    machine.arrive(...Array.from({ length: 200 }, (_, index) => frame(1514, index)));
+    machine.entries = 0;
+    expect(received(machine, badge).map((bytes) => bytes.readUInt32BE(14))).toEqual([...Array(64).keys()]);
+    expect(machine.entries).toBe(2);
+    // The sizes change: then it looks again.
+    machine.onTheWay.length = 0;
+    machine.arrive(...Array.from({ length: 9 }, (_, index) => frame(60, 1000 + index)));
+    expect(received(machine, badge).map((bytes) => bytes.readUInt32BE(14))).toEqual([
+      ...Array.from({ length: 8 }, (_, index) => 64 + index),
+      ...Array.from({ length: 9 }, (_, index) => 1000 + index),
+    ]);
+    expect(machine.entries).toBe(5);
+    expect(machine.ask('statistics')).toMatchObject({ framesReceived: 81, missed: 0, resets: 0 });
+  });
+
+  it('hands out what an earlier incarnation has taken in several stretches and not answered', () => {
+    for (let dieAfter = 0; dieAfter < 3; dieAfter++) {
+      const { machine, badge } = opened();
+      machine.prompt = true;
+      machine.arrive(...Array.from({ length: 40 }, (_, index) => frame(1514, index)));
+      machine.arrive(frame(700, 40), frame(60, 41));
+      machine.dieAfter = dieAfter;
+      const numbers = received(machine, badge).map((bytes) => bytes.readUInt32BE(14));
+      machine.dieAfter = null;
+      for (let turn = 0; turn < 3 && numbers.length < 42; turn++)
+        numbers.push(...received(machine, badge).map((bytes) => bytes.readUInt32BE(14)));
+      expect(numbers, `dies after ${dieAfter}`).toEqual([...Array(42).keys()]);
+      expect(machine.deaths).toBe(1);
+    }
+  });
+
   it('lets a new request take the place of one that waits', () => {
     const { machine, badge } = opened();
     const [first, second] = [machine.call('receive', undefined, badge), machine.call('receive', undefined, badge)];
     machine.settle();
-    expect(first.value).toEqual([]);
+    expect(first.frames).toEqual([]);
     machine.arrive(frame(60, 1));
     machine.settle();
     expect(second.frames).toEqual([frame(60, 1)]);
@@ -274,6 +311,30 @@ describe('sending', () => {
     machine.linked = true;
     machine.ask('transmit', [frame(60, 1)], badge);
     expect(link()).toBe(true);
+  });
+
+  it('counts a frame that does not go out, and goes on with the next', () => {
+    for (const wrong of [[0], [2], [4], [0, 1], [3, 4], [0, 1, 2, 3, 4]]) {
+      const { machine, badge } = opened();
+      let sent = -1;
+      machine.onWrite = (port, value) => {
+        if (port === CR && (value & 4) !== 0) sent++;
+        return false;
+      };
+      machine.onRead = (port) => (port === TSR && wrong.includes(sent) ? 0x08 : undefined);
+      machine.ask(
+        'transmit',
+        Array.from({ length: 5 }, (_, index) => frame(60 + index, index)),
+        badge,
+      );
+      expect(machine.sent.length).toBe(5);
+      expect(machine.ask('statistics')).toMatchObject({
+        ...{ framesSent: 5 - wrong.length, transmitErrors: wrong.length, resets: 0 },
+        bytesSent: [60, 61, 62, 63, 64]
+          .filter((_, index) => !wrong.includes(index))
+          .reduce((sum, length) => sum + length, 0),
+      });
+    }
   });
 
   it('resets a card that does not send, goes on with the rest, and gives up in the end', () => {

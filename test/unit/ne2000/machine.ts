@@ -4,11 +4,12 @@
  */
 import { Ne2000 } from '../../../hw/ne2000/card.ts';
 import { type Cable, NO_CABLE } from '../../../hw/network/cable.ts';
-import { type ArmedVector, checkVector, type Ports, VectorRun } from '../../../kernel/io/vector.ts';
+import { type Ports, VectorRun } from '../../../kernel/io/vector.ts';
+import { checkVector, type VectorProgram } from '../../../kernel/io/vector-program.ts';
 import { decode, encodeAfter } from '../../../protocol/codec.ts';
 import { SystemError } from '../../../protocol/errno.ts';
 import { LATER } from '../../../protocol/interface.ts';
-import type { net } from '../../../protocol/net.ts';
+import { batchOf, net, placedFrames } from '../../../protocol/net.ts';
 import type { Handle } from '../../../protocol/schema.ts';
 import type { RequestContext } from '../../../services/lib/index.ts';
 import { type DriverEffects, NetworkDriver } from '../../../services/ne2000/driver.ts';
@@ -43,8 +44,11 @@ export class Call {
     this.sequence = sequence;
   }
 
+  /** What `receive` was answered, after a way over the wire. */
   get frames(): Buffer[] {
-    return (this.value as Uint8Array[]).map((frame) => Buffer.from(frame));
+    const { reply } = net.methods.receive;
+    const answer = reply.fromWire(reply.toWire(this.value as never, []), []);
+    return placedFrames(answer).map((frame) => Buffer.from(frame));
   }
 }
 
@@ -68,6 +72,8 @@ export class Machine implements DriverEffects {
   linked = true;
   /** The cable lets frames wait while the card has no room. */
   patient = true;
+  /** They come in as soon as it has some, in the middle of a vector. */
+  prompt = false;
   readonly onTheWay: Buffer[] = [];
   /** Vectors until the driver dies; null: it does not. */
   dieAfter: number | null = null;
@@ -84,7 +90,7 @@ export class Machine implements DriverEffects {
   readonly #ports: Ports;
   #line = { level: false, edge: false, masked: true, notice: false };
   /** The vector for the next interrupt, and what the last one gave. */
-  #armed: ArmedVector | null = null;
+  #armed: VectorProgram | null = null;
   #given: VectorResult | null = null;
   #inVector = false;
   #interrupted = false;
@@ -100,6 +106,9 @@ export class Machine implements DriverEffects {
         return machine.linked;
       },
       send: (bytes) => this.sent.push(Buffer.from(bytes)),
+      receiveReady: () => {
+        if (this.prompt) this.#cable();
+      },
     };
     this.card = new Ne2000({ base: BASE, line: { set: (level) => this.#setLine(level) }, cable });
     this.#ports = {
@@ -132,9 +141,10 @@ export class Machine implements DriverEffects {
     return this;
   }
 
-  /** Begins a request; `settle` has it answered. */
+  /** Begins a request, to send with a list of frames; `settle` has it answered. */
   call(name: MethodName, request: unknown, badge = 0, sender = 7): Call {
-    const call = new Call(name, request, badge, sender, ++this.#sequence);
+    const content = name === 'transmit' ? batchOf(request as Uint8Array[]) : request;
+    const call = new Call(name, content, badge, sender, ++this.#sequence);
     this.#waiting.push(call);
     return call;
   }
@@ -189,22 +199,22 @@ export class Machine implements DriverEffects {
 
   vector(operations: readonly Operand[]): VectorResult {
     this.entries++;
-    const checked = checkVector(
-      operations,
-      (port) => port >= BASE && port < BASE + 0x20,
-      (irq) => irq === IRQ,
-    );
+    const checked = checkVector(operations, {
+      allows: (port) => port >= BASE && port < BASE + 0x20,
+      owns: (irq) => irq === IRQ,
+    });
     if (checked.kind !== 'ok') throw new Error(`a vector that the kernel refuses: ${checked.kind}`);
-    const { keep, armed } = checked;
-    const unmask = (atInterrupt: ArmedVector | null): void => {
+    const { program } = checked;
+    const { keep } = program;
+    const unmask = (atInterrupt: VectorProgram | null): void => {
       this.#armed = atInterrupt;
       this.#line.masked = false;
       this.#deliverEdge();
     };
-    const run = new VectorRun(1, operations, this.#ports, {
+    const run = new VectorRun(1, program, this.#ports, {
       acknowledge: () => unmask(null),
       pending: () => this.#line.masked,
-      arm: (_irq, words) => unmask(armed.find((inner) => inner.words === words) ?? null),
+      arm: (_irq, armed) => unmask(armed),
     });
     this.#inVector = true;
     while (run.step(this.now) === 'waiting') this.now++;
@@ -300,7 +310,7 @@ export class Machine implements DriverEffects {
     this.#given = null;
     if (armed === null) return;
     const lines = { acknowledge: () => {}, pending: () => false, arm: () => {} };
-    const run = new VectorRun(0, armed.words, this.#ports, lines);
+    const run = new VectorRun(0, armed, this.#ports, lines);
     this.#inVector = true;
     run.step(this.now);
     this.#inVector = false;

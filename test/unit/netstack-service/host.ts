@@ -4,11 +4,13 @@
  */
 import { SystemError } from '../../../protocol/errno.ts';
 import { LATER } from '../../../protocol/interface.ts';
+import { framesOf, type PlacedFrames } from '../../../protocol/net.ts';
 import type { Handle } from '../../../protocol/schema.ts';
 import type { Outcome } from '../../../services/lib/asynchronous.ts';
 import type { Deferred, RequestContext } from '../../../services/lib/server.ts';
 import type { OpenCard } from '../../../services/netstack/service/link.ts';
 import { NetworkService, type ServiceEffects } from '../../../services/netstack/service/service.ts';
+import { placed } from '../../support/frames.ts';
 import { Death, MemoryKeeper } from '../../support/memory-keeper.ts';
 
 /** Frames that the ring of the card has room for. */
@@ -83,7 +85,7 @@ export class Host {
   private settled = false;
   private alarm = { number: 0, set: false };
   private ring: Buffer[] = [];
-  private receiving: ((outcome: Outcome<Uint8Array[]>) => void) | null = null;
+  private receiving: ((outcome: Outcome<PlacedFrames>) => void) | null = null;
   private readonly rights = new Map<number, { badge: number; ownedByService: boolean }>();
   private nextRight = 1;
   private sequence = 0;
@@ -237,9 +239,9 @@ export class Host {
         this.receiving = (outcome) => this.notify(incarnation, () => done(outcome));
         this.deliver();
       },
-      transmit: (frames, done) =>
+      transmit: (batch, done) =>
         this.effect(() => {
-          for (const frame of frames) this.world.transmit(this, Buffer.from(frame));
+          for (const frame of framesOf(batch)) this.world.transmit(this, Buffer.from(frame));
           this.notify(incarnation, () => done({ ok: true, value: undefined }));
         }),
       setFilter: (_filter, done) => this.notify(incarnation, () => done({ ok: true, value: undefined })),
@@ -257,7 +259,7 @@ export class Host {
     const { receiving } = this;
     if (receiving === null || this.ring.length === 0) return;
     this.receiving = null;
-    receiving({ ok: true, value: this.ring.splice(0, 32) });
+    receiving({ ok: true, value: placed(this.ring.splice(0, 32)) });
   }
 
   /** Takes one turn of the loop; false: there is nothing to do. */

@@ -1,7 +1,7 @@
 /** The way to the card: what is under way, what waits, what is dropped; a driver that dies, is given up, refuses, or comes back. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SystemError } from '../../../protocol/errno.ts';
-import { MAX_FRAMES } from '../../../protocol/net.ts';
+import { framesOf, MAX_FRAMES, type PlacedFrames } from '../../../protocol/net.ts';
 import type { Handle } from '../../../protocol/schema.ts';
 import type { Outcome } from '../../../services/lib/asynchronous.ts';
 import {
@@ -11,6 +11,7 @@ import {
   MAX_QUEUED_FRAMES,
   type OpenCard,
 } from '../../../services/netstack/service/link.ts';
+import { placed } from '../../support/frames.ts';
 
 const description: Card = {
   name: 'ne0',
@@ -32,7 +33,7 @@ let now: number;
 let link: Link;
 let searches: Done<Handle>[];
 let opens: Done<{ card: OpenCard; description: Card }>[];
-let receives: Done<Uint8Array[]>[];
+let receives: Done<PlacedFrames>[];
 let batches: { frames: Uint8Array[]; done: Done<void> }[];
 let filters: boolean[];
 let events: string[];
@@ -40,7 +41,7 @@ let closed: number;
 
 const card = (): OpenCard => ({
   receive: (done) => void receives.push(done),
-  transmit: (frames, done) => void batches.push({ frames, done }),
+  transmit: (batch, done) => void batches.push({ frames: framesOf(batch), done }),
   setFilter: ({ promiscuous }, done) => {
     filters.push(promiscuous);
     done({ ok: true, value: undefined });
@@ -79,14 +80,14 @@ describe('the way to the card', () => {
     expect(link.isOpen).toBe(true);
     expect(events.at(-1)).toBe('opened ne0');
     expect(receives).toHaveLength(1);
-    receives.shift()?.({ ok: true, value: [Buffer.alloc(60), Buffer.alloc(60)] });
+    receives.shift()?.({ ok: true, value: placed([Buffer.alloc(60), Buffer.alloc(60)]) });
     expect(events.at(-1)).toBe('received 2');
     expect(receives).toHaveLength(0);
     link.flush();
     expect(receives).toHaveLength(1);
     link.flush();
     expect(receives).toHaveLength(1);
-    receives.shift()?.({ ok: true, value: [] });
+    receives.shift()?.({ ok: true, value: placed([]) });
     link.flush();
     expect(events.filter((event) => event.startsWith('received'))).toHaveLength(1);
     expect(receives).toHaveLength(1);
@@ -157,7 +158,7 @@ describe('the way to the card', () => {
     expect(link.isOpen).toBe(true);
     link.flush();
     expect(batches.at(-1)?.frames).toHaveLength(8);
-    receives.at(-1)?.({ ok: true, value: [] });
+    receives.at(-1)?.({ ok: true, value: placed([]) });
     batches.at(-1)?.done(failed('ETIMEDOUT'));
     expect(link.figures.failed).toBe(8);
     expect(link.deadline() - now).toBe(100);

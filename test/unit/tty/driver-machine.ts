@@ -6,7 +6,8 @@ import { PortBus } from '../../../hw/bus.ts';
 import { ConsoleSize } from '../../../hw/console-size.ts';
 import type { SerialLine, SerialPort } from '../../../hw/serial-line.ts';
 import { Uart } from '../../../hw/uart.ts';
-import { checkVector, VectorRun } from '../../../kernel/io/vector.ts';
+import { VectorRun } from '../../../kernel/io/vector.ts';
+import { checkVector } from '../../../kernel/io/vector-program.ts';
 import type { Deferred, Handle, RequestContext } from '../../../services/lib/index.ts';
 import { LATER, SystemError } from '../../../services/lib/index.ts';
 import { TerminalDriver } from '../../../services/tty/driver.ts';
@@ -188,16 +189,13 @@ export class DriverMachine {
 
   private vector(operations: readonly unknown[]): { ended: number; results: readonly unknown[] } {
     const words = structuredClone(operations) as unknown[];
-    const checked = checkVector(
-      words,
-      () => true,
-      () => true,
-    );
+    const checked = checkVector(words, { allows: () => true, owns: () => true });
     if (checked.kind !== 'ok') throw new Error(`the vector is ${checked.kind}`);
-    const { keep } = checked;
+    const { program } = checked;
+    const { keep } = program;
     const run = new VectorRun(
       1,
-      words,
+      program,
       this.bus,
       { acknowledge: () => {}, pending: () => false, arm: () => {} },
       ({ ended, results }) => {
