@@ -33,7 +33,7 @@ export interface Device {
   write(port: number, width: Width, value: number): void;
   /** `rep ins`: fills the whole of `target` (a multiple of `width` bytes) as repeated reads of `port` would, little endian. */
   readBlock?(port: number, width: Width, target: Buffer): void;
-  /** `rep outs`: writes the whole of `source` (a multiple of `width` bytes) as repeated writes to `port` would, little endian. */
+  /** `rep outs`: writes the whole of `source` (a multiple of `width` bytes) as repeated writes to `port` would, little endian. The bytes are valid only during the call. */
   writeBlock?(port: number, width: Width, source: Buffer): void;
   /** Moves the device's clock to `now`: nanoseconds since power-on, never backwards. */
   advance?(now: number): void;

@@ -21,6 +21,8 @@ const ATTACH = `
 `;
 const HELPER_LIMIT_MS = 10_000;
 const FRAME_LIMIT = 65_536;
+/** Frames that a card gets in the middle of what its driver does: more than it has room for, but a card that is stopped takes, and drops, any number. */
+const AT_ONCE = 64;
 /** What a TAP device carries is at most this long: the largest MTU and a header. */
 const SEND_LIMIT = 65_535;
 
@@ -55,8 +57,8 @@ export class TapCable implements Cable {
 
   /** Frames have waited in the device's own queue: the card gets what it has room for, and when they are fewer, what comes is waited for again. */
   receiveReady(): void {
-    while (this.#port?.ready() === true) {
-      const length = this.#read();
+    for (let count = 0; this.#port?.ready() === true; count++) {
+      const length = count < AT_ONCE ? this.#read() : 0;
       if (length === 0) {
         setImmediate(() => this.#socket.resume());
         return;
