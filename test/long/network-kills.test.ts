@@ -6,7 +6,7 @@ import { missingForNetwork } from '../support/network/namespace.ts';
 import { violationsOf } from '../support/network/tshark.ts';
 
 const missing = missingForNetwork('tshark', 'python3', 'ping');
-const BYTES = 4_000_000;
+const BYTES = 24_000_000;
 /** More would put init's patience with services that die all the time to the test. */
 const MOST_KILLS = 4;
 
@@ -30,7 +30,7 @@ describe.skipIf(missing !== '')(`transfers with Linux under kills ${missing}`, (
     const transfer = ask(lab, peerCommand(command, MACHINE, port, BYTES));
     const kills = await killedMeanwhile(lab, names.split(' '), 250, transfer, MOST_KILLS);
     expect(await transfer).toMatchObject({ bytes: BYTES, wrong: 0, whole: true });
-    expect(kills).toBeGreaterThan(0);
+    expect(kills).toBeGreaterThan(1);
   });
 
   it('of everybody who moves data leave neighbours and ports as they were', async () => {
