@@ -137,7 +137,7 @@ export class Task implements Schedulable {
   /** What it waits for, for people. */
   waitsFor: SystemCallName | '' = '';
   /** Frames to be written when it gets a CPU. */
-  readonly outbox: { buffer: Buffer; start: number; end: number }[] = [];
+  readonly outbox: { buffer: Buffer; start: number; end: number; own: boolean }[] = [];
 
   readonly trace = new FrameTrace();
   readonly lineLimit = new LineLimit();

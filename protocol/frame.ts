@@ -61,6 +61,9 @@ export function emptyFrame(type: number, flags: number, id: number, handle: numb
   return frame;
 }
 
+/** Memory for frames that come in parts that is kept for the next one. */
+const KEPT_BYTES = 256 * 1024;
+
 /**
  * Cuts a byte stream into frames. `feed` calls `onFrame(buffer, start, end)` for each whole frame: `start` is the first byte of the header, `end`
  * the byte after the body; the bytes are valid only during the call. When it answers false, further frames are kept until `goOn`. A length over the bound
@@ -119,7 +122,7 @@ export class FrameCutter {
       this.partial.copyWithin(0, used, this.filled);
       this.filled -= used;
     }
-    if (this.filled === 0 && this.partial.length > 65536) this.partial = Buffer.alloc(0);
+    if (this.filled === 0 && this.partial.length > KEPT_BYTES) this.partial = Buffer.alloc(0);
   }
 
   private reserve(bytes: number): void {

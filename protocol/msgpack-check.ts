@@ -10,12 +10,19 @@ const remaining = new Float64Array(MAX_MSGPACK_DEPTH + 1);
  * Looks at the bytes `start` to `end` of `buffer`. Returns null when they are one well-formed value, else what is wrong in a few words.
  */
 export function checkMsgpack(buffer: Uint8Array, start: number, end: number): string | null {
+  const found = endOfMsgpack(buffer, start, end);
+  if (typeof found === 'string') return found;
+  return found === end ? null : 'bytes after the value';
+}
+
+/** Where the value ends that begins at `start`, at the latest at `end`; or what is wrong with it in a few words. */
+export function endOfMsgpack(buffer: Uint8Array, start: number, end: number): number | string {
   let at = start;
   let depth = 0;
   remaining[0] = 1;
   for (;;) {
     while (remaining[depth] === 0) {
-      if (depth === 0) return at === end ? null : 'bytes after the value';
+      if (depth === 0) return at;
       depth--;
     }
     if (at >= end) return 'cut short';

@@ -5,7 +5,7 @@
 
 import type { Width } from '../../hw/device.ts';
 import { vectorOperation as op } from '../../protocol/vector.ts';
-import { PROGRAM_WORDS, type VectorProgram, widthOf } from './vector-program.ts';
+import { ownBlocks, PROGRAM_WORDS, type VectorProgram, widthOf } from './vector-program.ts';
 
 /** The port bus, as far as a vector needs it. */
 export interface Ports {
@@ -25,6 +25,26 @@ export interface Lines {
   arm(irq: number, program: VectorProgram): void;
 }
 
+/** Where the byte strings that vectors read are put. Those of a vector that is carried out at once are of no use when its result has been written. */
+export class VectorMemory {
+  private bytes = Buffer.alloc(0);
+  private used = 0;
+
+  /** What was taken before is not used any more. */
+  clear(): void {
+    this.used = 0;
+  }
+
+  take(count: number): Buffer {
+    if (this.used + count > this.bytes.length) {
+      this.bytes = Buffer.allocUnsafeSlow(Math.max(count, 2 * this.bytes.length));
+      this.used = 0;
+    }
+    this.used += count;
+    return this.bytes.subarray(this.used - count, this.used);
+  }
+}
+
 /** `waiting`: for a register or an interrupt; step again when a device changed or the line interrupted, and not later than `deadline` (milliseconds of uptime). */
 export type VectorState = 'waiting' | 'done';
 
@@ -41,20 +61,23 @@ export class VectorRun {
   private readonly ports: Ports;
   private readonly lines: Lines;
   private readonly finished: (run: VectorRun) => void;
+  private memory: VectorMemory | null;
   private at = 0;
   private operation = 0;
   private waits = false;
   /** Lines whose interrupt came to it, and that it has not waited for yet. */
   private readonly interrupted = new Set<number>();
 
-  /** `finished` is called once, at the end. */
+  /** `finished` is called once, at the end. `memory`: for what is read; null: the engine's. */
   constructor(
     id: number,
     program: VectorProgram,
     ports: Ports,
     lines: Lines,
     finished: (run: VectorRun) => void = () => {},
+    memory: VectorMemory | null = null,
   ) {
+    this.memory = memory;
     this.id = id;
     this.code = program.code;
     this.program = program;
@@ -98,6 +121,14 @@ export class VectorRun {
     return 'done';
   }
 
+  /** It goes on later: it makes everything its own that was lent to it. */
+  keep(): void {
+    this.memory = null;
+    ownBlocks(this.program);
+    for (const [index, result] of this.results.entries())
+      if (result instanceof Uint8Array) this.results[index] = Buffer.from(result);
+  }
+
   private word(offset: number): number {
     return this.code[this.at + offset] ?? 0;
   }
@@ -136,7 +167,8 @@ export class VectorRun {
     if (code <= op.READ32) this.results.push(this.ports.read(port, width));
     else if (code <= op.WRITE32) this.ports.write(port, width, this.word(2));
     else if (code <= op.READ_BLOCK32) {
-      const target = Buffer.allocUnsafe(this.word(2) * width);
+      const bytes = this.word(2) * width;
+      const target = this.memory?.take(bytes) ?? Buffer.allocUnsafe(bytes);
       this.ports.readBlock(port, width, target);
       this.results.push(target);
     } else if (code <= op.WRITE_BLOCK32) this.writeBlock(port, width);

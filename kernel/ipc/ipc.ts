@@ -30,6 +30,7 @@ import {
   ENVELOPE_TIMEOUT,
 } from '../../protocol/message.ts';
 import type { KernelLog } from '../log.ts';
+import { bufferPool } from '../mm/buffer-pool.ts';
 import type { Capability, CapabilityOf, Message, Notice, Port, Program, Task } from '../objects.ts';
 import type { Execution } from '../task/execution.ts';
 import type { Timers } from '../time/timers.ts';
@@ -167,8 +168,7 @@ export class Ipc {
     rights: readonly Capability[],
     post: boolean,
   ): Message {
-    const copy = Buffer.allocUnsafe(frame.end - frame.start);
-    frame.buffer.copy(copy, 0, frame.start, frame.end);
+    const copy = bufferPool.copy(frame.buffer, frame.start, frame.end);
     task.messages++;
     task.messageBytes += copy.length;
     target.port.bytes += copy.length;

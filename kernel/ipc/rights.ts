@@ -4,8 +4,10 @@
  * A message is a holder of each of its rights until it is done, so that the next incarnation of a server gets them again. A receive right has one
  * holder that receives: given a second time, it goes to nobody while somebody has it.
  */
+
 import type { ErrorName } from '../../protocol/errno.ts';
 import { ENVELOPE_AT, ENVELOPE_BYTES, messageRights } from '../../protocol/message.ts';
+import { bufferPool } from '../mm/buffer-pool.ts';
 import type { Capability, CapabilityOf, Message, Port, Task } from '../objects.ts';
 import type { Frame } from './frame.ts';
 import type { PortTable } from './port-table.ts';
@@ -74,6 +76,7 @@ export class Rights {
     message.state = 'done';
     message.port.bytes -= message.frame.length;
     message.origin.messageBytes -= message.frame.length;
+    bufferPool.give(message.frame);
     const { rights } = message;
     message.rights = [];
     this.dropAll(rights);

@@ -2,12 +2,12 @@
 
 import type { Width } from '../../hw/device.ts';
 import { HEADER_BYTES, MAX_VECTOR_BYTES } from '../../protocol/bounds.ts';
-import { decodeInPlace } from '../../protocol/codec.ts';
+import { decodeInPlace, encodeAfter } from '../../protocol/codec.ts';
 import { SystemError } from '../../protocol/errno.ts';
 import type { Infer } from '../../protocol/schema.ts';
 import type { vectorResult } from '../../protocol/vector.ts';
 import { PermissionBitmap } from '../io/permission.ts';
-import { type Lines, VectorRun } from '../io/vector.ts';
+import { type Lines, VectorMemory, VectorRun } from '../io/vector.ts';
 import { checkVector, ownBlocks, type VectorProgram } from '../io/vector-program.ts';
 import type { Frame } from '../ipc/frame.ts';
 import type { Task } from '../objects.ts';
@@ -44,12 +44,16 @@ function fault(kernel: KernelParts, task: Task, port: number, width: number): vo
 /** The room was checked before the first access; only a vector that waited can find it taken by the task itself meanwhile. */
 function keepResults(kernel: KernelParts, task: Task, key: string, value: unknown): void {
   try {
-    storePut(task, key, value);
+    const bytes = encodeAfter(0, value);
+    storePut(task, key, bytes, 0, bytes.length);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     kernel.log.error(`${task.title}: what a vector read is not kept: ${error.message}`);
   }
 }
+
+/** Vectors that are carried out at once read into this. */
+const vectorMemory = new VectorMemory();
 
 /** An armed vector touches no line. */
 const NO_LINES: Lines = { acknowledge: () => {}, pending: () => false, arm: () => {} };
@@ -125,16 +129,18 @@ export const deviceCalls = {
         kernel.interrupts.acknowledge(task, irq, () => runAtInterrupt(kernel, task, armed));
       },
     };
-    const run = new VectorRun(frame.id, program, kernel.bus, lines, ({ ended, results, unclaimed }) => {
+    const finished = ({ ended, results, unclaimed }: VectorRun): void => {
       const { keep } = program;
       if (keep !== null) keepResults(kernel, task, keep.key, [keep.tag, ended, results]);
       for (const irq of unclaimed) kernel.interrupts.notify(irq);
-    });
+    };
+    vectorMemory.clear();
+    const run = new VectorRun(frame.id, program, kernel.bus, lines, finished, vectorMemory);
     if (run.step(kernel.time.now()) === 'done') {
       kernel.execution.answerValue(task, frame.id, [run.ended, run.results]);
       return;
     }
-    ownBlocks(program);
+    run.keep();
     task.vector = run;
     kernel.execution.block(task, 'io_vector');
     kernel.vectors.add(task, run);

@@ -1,9 +1,16 @@
 /** System calls on the recovery store: values that outlive an incarnation of a service. */
-import { MAX_LISTED_KEYS, MAX_STORE_BYTES, MAX_STORE_KEYS } from '../../protocol/bounds.ts';
-import { decode, encodeAfter } from '../../protocol/codec.ts';
+import { HEADER_BYTES, MAX_LISTED_KEYS, MAX_STORE_BYTES, MAX_STORE_KEYS } from '../../protocol/bounds.ts';
+import { decode } from '../../protocol/codec.ts';
 import { SystemError } from '../../protocol/errno.ts';
+import { checkMsgpack, endOfMsgpack } from '../../protocol/msgpack-check.ts';
+import { nameText } from '../../protocol/schema.ts';
+import type { Frame } from '../ipc/frame.ts';
+import { bufferPool } from '../mm/buffer-pool.ts';
 import type { Program, Task } from '../objects.ts';
 import { type Handler, typed, valued } from './context.ts';
+
+/** Mark of an array of two in msgpack. */
+const ARRAY_OF_TWO = 0x92;
 
 function storeOf(task: Task): Program {
   if (task.manifest.program) throw new SystemError('EPERM');
@@ -14,13 +21,25 @@ function sizeOf(key: string, value: Buffer | undefined): number {
   return value === undefined ? 0 : Buffer.byteLength(key) + value.length;
 }
 
-/** Puts a value into the store of a task's program. Throws SystemError: EPERM, ENOSPC. */
-export function storePut(task: Task, key: string, value: unknown): void {
+/** Puts a value, the bytes `start` to `end` of msgpack, into the store of a task's program. Throws SystemError: EPERM, ENOSPC. */
+export function storePut(task: Task, key: string, buffer: Buffer, start: number, end: number): void {
   const program = storeOf(task);
-  const bytes = Buffer.from(encodeAfter(0, value));
-  checkRoom(task, key, bytes.length);
-  program.storeBytes += sizeOf(key, bytes) - sizeOf(key, program.store.get(key));
-  program.store.set(key, bytes);
+  checkRoom(task, key, end - start);
+  const before = program.store.get(key);
+  const value = bufferPool.copy(buffer, start, end);
+  program.storeBytes += sizeOf(key, value) - sizeOf(key, before);
+  program.store.set(key, value);
+  if (before !== undefined) bufferPool.give(before);
+}
+
+/** Key and place of the value in a frame of store_put: the value stays as it has come. Throws SystemError: EBADMSG, EINVAL, ENAMETOOLONG. */
+function valueIn({ buffer, start, end }: Frame): { key: string; valueStart: number } {
+  const body = start + HEADER_BYTES;
+  const wrong = checkMsgpack(buffer, body, end);
+  if (wrong !== null) throw new SystemError('EBADMSG', `msgpack: ${wrong}`);
+  if (buffer[body] !== ARRAY_OF_TWO) throw new SystemError('EINVAL', 'expected [key, value]');
+  const valueStart = Number(endOfMsgpack(buffer, body + 1, end));
+  return { key: nameText.fromWire(decode(buffer, body + 1, valueStart), []), valueStart };
 }
 
 /** Whether a value of so many bytes would fit. Throws SystemError: EPERM, ENOSPC. */
@@ -33,20 +52,23 @@ export function checkRoom(task: Task, key: string, length: number): void {
 }
 
 export const storeCalls = {
-  store_put: typed('store_put', (kernel, task, { key, value }, frame) => {
-    storePut(task, key, value);
+  store_put: (kernel, task, frame) => {
+    const { key, valueStart } = valueIn(frame);
+    storePut(task, key, frame.buffer, valueStart, frame.end);
     kernel.execution.answer(task, frame.id, 0);
-  }),
-  store_get: valued('store_get', (_kernel, task, { key }) => {
+  },
+  store_get: typed('store_get', (kernel, task, { key }, frame) => {
     const bytes = storeOf(task).store.get(key);
     if (bytes === undefined) throw new SystemError('ENOENT');
-    return decode(bytes, 0, bytes.length);
+    kernel.execution.answerBytes(task, frame.id, bytes);
   }),
   store_delete: typed('store_delete', (kernel, task, { key }, frame) => {
     const program = storeOf(task);
-    const size = sizeOf(key, program.store.get(key));
-    if (!program.store.delete(key)) throw new SystemError('ENOENT');
-    program.storeBytes -= size;
+    const value = program.store.get(key);
+    if (value === undefined) throw new SystemError('ENOENT');
+    program.store.delete(key);
+    program.storeBytes -= sizeOf(key, value);
+    bufferPool.give(value);
     kernel.execution.answer(task, frame.id, 0);
   }),
   store_keys: valued('store_keys', (_kernel, task, { after }) => {

@@ -5,8 +5,9 @@
 import { HEADER_BYTES } from '../../protocol/bounds.ts';
 import { encodeFrame } from '../../protocol/codec.ts';
 import { type ErrorName, errno } from '../../protocol/errno.ts';
-import { emptyFrame, RESULT } from '../../protocol/frame.ts';
+import { emptyFrame, RESULT, writeHeader } from '../../protocol/frame.ts';
 import type { SystemCallName } from '../../protocol/syscall.ts';
+import { bufferPool } from '../mm/buffer-pool.ts';
 import type { Task } from '../objects.ts';
 import type { Scheduler } from '../sched/index.ts';
 
@@ -29,6 +30,15 @@ export class Execution {
   answerValue(task: Task, id: number, wire: unknown, handle = 0): void {
     if (id === 0) return;
     const frame = encodeFrame(RESULT, 0, id, handle, wire);
+    this.write(task, frame, 0, frame.length);
+  }
+
+  /** Answers a call that did not block with a value that is msgpack already. */
+  answerBytes(task: Task, id: number, value: Buffer): void {
+    if (id === 0) return;
+    const frame = Buffer.allocUnsafe(HEADER_BYTES + value.length);
+    writeHeader(frame, 0, value.length, RESULT, 0, id, 0);
+    value.copy(frame, HEADER_BYTES);
     this.write(task, frame, 0, frame.length);
   }
 
@@ -76,27 +86,28 @@ export class Execution {
     if (task.exit !== null) return;
     task.waits = Math.max(0, task.waits - 1);
     if (task.stopped || this.scheduler === null) {
-      task.outbox.push({ buffer: Buffer.from(buffer.subarray(start, end)), start: 0, end: end - start });
+      task.outbox.push({ buffer: bufferPool.copy(buffer, start, end), start: 0, end: end - start, own: true });
       return;
     }
     if (this.scheduler.state(task) === 'running' && !task.held) {
       this.write(task, buffer, start, end);
       return;
     }
-    const entry = { buffer, start, end };
+    const entry = { buffer, start, end, own: false };
     task.outbox.push(entry);
     this.scheduler.ready(task);
     if (task.outbox.includes(entry)) {
-      entry.buffer = Buffer.from(buffer.subarray(start, end));
-      entry.start = 0;
-      entry.end = end - start;
+      Object.assign(entry, { buffer: bufferPool.copy(buffer, start, end), start: 0, end: end - start, own: true });
     }
   }
 
   /** The scheduler gives the task a CPU. */
   run(task: Task): void {
     if (task.outbox.length > 0) {
-      for (const { buffer, start, end } of task.outbox) this.write(task, buffer, start, end);
+      for (const { buffer, start, end, own } of task.outbox) {
+        this.write(task, buffer, start, end);
+        if (own) bufferPool.give(buffer);
+      }
       task.outbox.length = 0;
     }
     if (task.held) {

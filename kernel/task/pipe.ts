@@ -8,6 +8,7 @@
 import fs from 'node:fs';
 import net from 'node:net';
 import { FrameCutter } from '../../protocol/frame.ts';
+import { bufferPool } from '../mm/buffer-pool.ts';
 
 /** Bytes read at once. */
 const READ_BYTES = 256 * 1024;
@@ -20,6 +21,11 @@ const UNREAD_BYTES = 64 * 1024 * 1024;
 
 /** After how long the other tasks have their turn, in milliseconds. */
 const TURN_MILLISECONDS = 1;
+
+/** Room for what goes out soon, at first. */
+const SOON_BYTES = 4096;
+
+const NOTHING = Buffer.alloc(0);
 
 /** What Node keeps behind a pipe's socket; its descriptor is not part of the public interface. */
 interface PipeHandle {
@@ -47,8 +53,9 @@ export class TaskPipe {
   private open = true;
   private held = false;
   private turnEnd = 0;
-  /** What goes out with the next answer, or at the end of this turn of the kernel. */
-  private soon: Buffer | null = null;
+  /** What goes out with the next answer, or at the end of this turn of the kernel: so many bytes of `soon`. */
+  private soonBytes = 0;
+  private soon: Buffer = NOTHING;
   /** Times the kernel stopped reading because the task did not take its answers. */
   heldCount = 0;
   bytesRead = 0;
@@ -105,26 +112,38 @@ export class TaskPipe {
    */
   writeSoon(buffer: Buffer, start: number, end: number): void {
     this.flush();
-    this.soon = Buffer.from(buffer.subarray(start, end));
+    this.append(buffer, start, end);
     queueMicrotask(() => this.flush());
   }
 
   /** Writes the bytes `start` to `end`; they may be reused as soon as this returns. */
   write(buffer: Buffer, start: number, end: number): void {
-    const { soon } = this;
-    if (soon === null) this.send(buffer, start, end);
+    if (this.soonBytes === 0) this.send(buffer, start, end);
     else {
-      this.soon = null;
-      const both = Buffer.concat([soon, buffer.subarray(start, end)]);
-      this.send(both, 0, both.length);
+      this.append(buffer, start, end);
+      this.flush();
     }
   }
 
+  private append(buffer: Buffer, start: number, end: number): void {
+    const total = this.soonBytes + end - start;
+    if (total > this.soon.length) {
+      const longer = bufferPool.take(Math.max(total, SOON_BYTES));
+      this.soon.copy(longer, 0, 0, this.soonBytes);
+      bufferPool.give(this.soon);
+      this.soon = longer;
+    }
+    this.soonBytes += buffer.copy(this.soon, this.soonBytes, start, end);
+  }
+
   private flush(): void {
+    const bytes = this.soonBytes;
+    if (bytes === 0) return;
     const { soon } = this;
-    if (soon === null) return;
-    this.soon = null;
-    this.send(soon, 0, soon.length);
+    this.soonBytes = 0;
+    this.soon = NOTHING;
+    this.send(soon, 0, bytes);
+    bufferPool.give(soon);
   }
 
   private send(buffer: Buffer, start: number, end: number): void {
