@@ -34,8 +34,8 @@ export interface FrameBatch {
   readonly lengths: Uint8Array;
 }
 
-/** A batch of frames. */
-export function batchOf(frames: readonly Uint8Array[]): FrameBatch {
+/** A batch of frames. `memory`: where it is put if it has room there; null: in memory of its own. */
+export function batchOf(frames: readonly Uint8Array[], memory: Uint8Array | null = null): FrameBatch {
   const lengths = new Uint8Array(2 * frames.length);
   let total = 0;
   for (let index = 0; index < frames.length; index++) {
@@ -45,7 +45,7 @@ export function batchOf(frames: readonly Uint8Array[]): FrameBatch {
     total += length;
   }
   if (frames.length === 1 && frames[0] !== undefined) return { bytes: frames[0], lengths };
-  const bytes = new Uint8Array(total);
+  const bytes = memory !== null && memory.length >= total ? memory.subarray(0, total) : new Uint8Array(total);
   let at = 0;
   for (const frame of frames) {
     bytes.set(frame, at);

@@ -6,7 +6,14 @@
  */
 import type { SystemError } from '../../../protocol/errno.ts';
 import type { Reply, Request } from '../../../protocol/interface.ts';
-import { batchOf, MAX_FRAMES, type net, type networkCard, placedFrames } from '../../../protocol/net.ts';
+import {
+  batchOf,
+  MAX_ETHERNET_FRAME_BYTES,
+  MAX_FRAMES,
+  type net,
+  type networkCard,
+  placedFrames,
+} from '../../../protocol/net.ts';
 import type { Handle, Infer } from '../../../protocol/schema.ts';
 import type { Outcome } from '../../lib/index.ts';
 
@@ -32,6 +39,7 @@ type Done<A> = (outcome: Outcome<A>) => void;
 /** A card that is open. */
 export interface OpenCard {
   receive(done: Done<Reply<typeof net.methods.receive>>): void;
+  /** The bytes of the batch are valid only during the call. */
   transmit(batch: Request<typeof net.methods.transmit>, done: Done<void>): void;
   setFilter(filter: Filter, done: Done<void>): void;
   /** Gives the right up. */
@@ -67,6 +75,8 @@ export class Link {
   private readonly effects: LinkEffects;
   private card: OpenCard | null = null;
   private queue: Uint8Array[] = [];
+  /** Where a batch is put together. */
+  private readonly memory = new Uint8Array(MAX_FRAMES * MAX_ETHERNET_FRAME_BYTES);
   private underWay = 0;
   /** The last request for frames has been answered. */
   private hasToReceive = false;
@@ -167,7 +177,7 @@ export class Link {
   private send(card: OpenCard, frames: Uint8Array[]): void {
     const { way } = this;
     this.underWay++;
-    card.transmit(batchOf(frames), (outcome) => {
+    card.transmit(batchOf(frames, this.memory), (outcome) => {
       if (way !== this.way) return;
       this.underWay--;
       if (outcome.ok) return;

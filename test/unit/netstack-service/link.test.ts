@@ -41,7 +41,7 @@ let closed: number;
 
 const card = (): OpenCard => ({
   receive: (done) => void receives.push(done),
-  transmit: (batch, done) => void batches.push({ frames: framesOf(batch), done }),
+  transmit: (batch, done) => void batches.push({ frames: framesOf(batch).map((frame) => Buffer.from(frame)), done }),
   setFilter: ({ promiscuous }, done) => {
     filters.push(promiscuous);
     done({ ok: true, value: undefined });
