@@ -19,6 +19,7 @@ interface Transfer {
 
 const TRANSFERS: readonly Transfer[] = [
   { name: 'to the machine, 100 Mbit/s', way: 'pour', cable: 100, intervals: [1, 2, 4, 8, 15] },
+  { name: 'to the machine, 200 Mbit/s', way: 'pour', cable: 200, intervals: [1] },
   { name: 'to the machine, full speed', way: 'pour', cable: null, intervals: [1, 4, 15] },
   { name: 'from the machine, full speed', way: 'fetch', cable: null, intervals: [1, 4, 15] },
 ];
