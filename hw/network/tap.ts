@@ -33,6 +33,7 @@ export class TapCable implements Cable {
   readonly #socket: net.Socket;
   readonly #frame = Buffer.allocUnsafeSlow(FRAME_LIMIT);
   #port: NetworkPort | null = null;
+  #closed = false;
   readonly #counts = { sent: 0, sendDrops: 0, received: 0, receiveDrops: 0 };
 
   /** Attaches to an interface. Throws an Error that says what is missing. */
@@ -52,12 +53,12 @@ export class TapCable implements Cable {
 
   send(frame: Uint8Array): void {
     this.#counts.sent++;
-    if (frame.length > SEND_LIMIT || !this.#write(frame)) this.#counts.sendDrops++;
+    if (this.#closed || frame.length > SEND_LIMIT || !this.#write(frame)) this.#counts.sendDrops++;
   }
 
   /** Frames have waited in the device's own queue: the card gets what it has room for, and when they are fewer, what comes is waited for again. */
   receiveReady(): void {
-    for (let count = 0; this.#port?.ready() === true; count++) {
+    for (let count = 0; !this.#closed && this.#port?.ready() === true; count++) {
       const length = count < AT_ONCE ? this.#read() : 0;
       if (length === 0) {
         setImmediate(() => this.#socket.resume());
@@ -69,7 +70,8 @@ export class TapCable implements Cable {
   }
 
   close(): Promise<void> {
-    // The descriptor belongs to the socket.
+    // The descriptor belongs to the socket, and may soon be that of something else.
+    this.#closed = true;
     return new Promise((resolve) => {
       this.#socket.once('close', () => resolve());
       this.#socket.destroy();

@@ -75,8 +75,9 @@ export function checkVector(words: unknown, permissions: Permissions): VectorChe
 }
 
 /** Makes the byte strings of a program its own, so that it can be carried out later than at once. */
-export function ownBlocks({ blocks }: VectorProgram): void {
+export function ownBlocks({ blocks, armed }: VectorProgram): void {
   for (const [index, block] of blocks.entries()) blocks[index] = Buffer.from(block);
+  for (const inner of armed) ownBlocks(inner);
 }
 
 class Checker {
@@ -116,8 +117,8 @@ class Checker {
   private operation(code: number, words: readonly unknown[], at: number): boolean {
     const first: unknown = words[at + 1];
     const second: unknown = words[at + 2];
-    if (code === op.PACKED) return this.packed(first, second);
     if (++this.operations > MAX_VECTOR_OPERATIONS) return false;
+    if (code === op.PACKED) return this.packed(first, second);
     if (code >= op.WRITE_BLOCK8 && code <= op.WRITE_BLOCK32) return this.writeBlock(code, first, second);
     if (code <= op.CHECK8 || code === op.AWAIT8)
       return isNumber(first, 0xffff) && this.access(code, first, second, words[at + 3], words[at + 4]);

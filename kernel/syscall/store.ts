@@ -9,8 +9,8 @@ import { bufferPool } from '../mm/buffer-pool.ts';
 import type { Program, Task } from '../objects.ts';
 import { type Handler, typed, valued } from './context.ts';
 
-/** Mark of an array of two in msgpack. */
-const ARRAY_OF_TWO = 0x92;
+/** How an array of two begins in msgpack. */
+const ARRAYS_OF_TWO = ['92', 'dc0002', 'dd00000002'].map((hex) => Buffer.from(hex, 'hex'));
 
 function storeOf(task: Task): Program {
   if (task.manifest.program) throw new SystemError('EPERM');
@@ -37,9 +37,11 @@ function valueIn({ buffer, start, end }: Frame): { key: string; valueStart: numb
   const body = start + HEADER_BYTES;
   const wrong = checkMsgpack(buffer, body, end);
   if (wrong !== null) throw new SystemError('EBADMSG', `msgpack: ${wrong}`);
-  if (buffer[body] !== ARRAY_OF_TWO) throw new SystemError('EINVAL', 'expected [key, value]');
-  const valueStart = Number(endOfMsgpack(buffer, body + 1, end));
-  return { key: nameText.fromWire(decode(buffer, body + 1, valueStart), []), valueStart };
+  const mark = ARRAYS_OF_TWO.find((bytes) => buffer.subarray(body, body + bytes.length).equals(bytes));
+  if (mark === undefined) throw new SystemError('EINVAL', 'expected [key, value]');
+  const keyStart = body + mark.length;
+  const valueStart = Number(endOfMsgpack(buffer, keyStart, end));
+  return { key: nameText.fromWire(decode(buffer, keyStart, valueStart), []), valueStart };
 }
 
 /** Whether a value of so many bytes would fit. Throws SystemError: EPERM, ENOSPC. */

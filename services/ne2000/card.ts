@@ -194,11 +194,17 @@ export class Card {
   }
 
   /** Goes on with a card that runs. `taken`: results of the vector that has taken frames last, as the store has them. */
-  resume(filter: Filter, { boundary }: Ring, taken: readonly unknown[]): void {
+  resume(filter: Filter, { boundary, current }: Ring, taken: readonly unknown[]): void {
     this.filter = filter;
     this.next = pageAfter(boundary);
     const only = onlyFrame(taken);
-    if (only !== null && only.boundary === boundary) this.skip();
+    if (only?.boundary === boundary && current !== this.next && this.holds(only.page)) this.skip();
+  }
+
+  /** Whether the first page is still this one. If the card was started anew since, it is another one. */
+  private holds(page: Uint8Array): boolean {
+    const { results } = this.run(new PortVector().packed(pageOperations(this.next, this.identity.words)));
+    return results[1] instanceof Uint8Array && Buffer.compare(results[1], page) === 0;
   }
 
   /** The first page has been read. */
@@ -340,6 +346,12 @@ export class Card {
 
   /** Adds the frames of what a vector has taken: BNRY before it, and the pages. */
   private received(boundary: number, stretches: readonly Uint8Array[], taken: TakenFrames): void {
+    const corrupt = this.add(boundary, stretches, taken);
+    if (corrupt !== null) this.restart(corrupt);
+  }
+
+  /** The same; answers why the rest cannot be believed, or null. */
+  private add(boundary: number, stretches: readonly Uint8Array[], taken: TakenFrames): string | null {
     const [count, bytes, errors] = [taken.count, taken.bytes, taken.errors];
     let page = pageAfter(boundary);
     let corrupt: string | null = null;
@@ -349,20 +361,18 @@ export class Card {
     }
     this.counts.framesReceived += taken.count - count;
     this.counts.bytesReceived += taken.bytes - bytes;
-    this.counts.receiveErrors += taken.errors - errors;
-    if (corrupt === null) return;
-    this.counts.receiveErrors++;
-    this.restart(corrupt);
+    this.counts.receiveErrors += taken.errors - errors + (corrupt === null ? 0 : 1);
+    return corrupt;
   }
 
-  /** Adds the frames that an earlier incarnation has taken and not handed out. `results`: as the store has them. */
+  /** Adds the frames that an earlier incarnation has taken and not handed out. `results`: as the store has them. The ring goes on behind them, whatever they are. */
   takenBefore(results: readonly unknown[], taken: TakenFrames): void {
     const only = onlyFrame(results);
-    const boundary = only?.boundary ?? Number(results[0]);
+    const [boundary, first] = only === null ? results : [only.boundary, only.page];
+    if (typeof boundary !== 'number' || !inRing(boundary) || !(first instanceof Uint8Array)) return;
     const stretches = only === null ? results.filter((result) => result instanceof Uint8Array) : [only.page];
     const whole = stretches.every(({ length }) => length % PAGE_BYTES === 0);
-    if (inRing(boundary) && whole && taken.stretches.length + stretches.length <= MAX_STRETCHES)
-      this.received(boundary, stretches, taken);
+    if (whole && taken.stretches.length + stretches.length <= MAX_STRETCHES) this.add(boundary, stretches, taken);
   }
 
   /**

@@ -59,6 +59,10 @@ describe('the recovery store', () => {
       expect(call('store_put', entry('large', value))).toBe('');
       expect(got('large')).toBe(value.toString('hex'));
     }
+    for (const head of ['dc0002', 'dd00000002']) {
+      expect(call('store_put', Buffer.from(`${head}a16bcd0001`, 'hex'))).toBe('');
+      expect(got('k')).toBe('cd0001');
+    }
     expect(call('store_delete', key('large'))).toBe('');
     expect(call('store_get', key('large'))).toBe('ENOENT');
   });

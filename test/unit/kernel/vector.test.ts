@@ -361,6 +361,23 @@ describe('packed operations', () => {
     expect(bus.accesses.at(-1)).toBe('block-write16 5 0102');
   });
 
+  it('keep the bytes of a vector for the next interrupt, too', () => {
+    const [bus, lines] = [new FakeBus(), new FakeLines()];
+    const [data, packed] = [Buffer.from([1, 2]), new PackedOperations().writeBlock(5, 2, 2, 0).build()];
+    const inner = [op.WRITE_BLOCK8, 6, data, op.PACKED, packed, data];
+    const vector = new VectorRun(1, programOf([op.POLL8, 1, 1, 1, 5000, op.ON_INTERRUPT, 14, inner]), bus, lines);
+    expect(vector.step(0)).toBe('waiting');
+    vector.keep();
+    data.fill(0xee);
+    packed.fill(0xee);
+    bus.values.set(1, 1);
+    expect(vector.step(1)).toBe('done');
+    const armed = lines.armed.get(14);
+    if (armed === undefined) throw new Error('nothing is armed');
+    new VectorRun(2, armed, bus, lines).step(2);
+    expect(bus.accesses.slice(-2)).toEqual(['block-write8 6 0102', 'block-write16 5 0102']);
+  });
+
   it('are refused where they are malformed, too many, or leave data over', () => {
     const none = Buffer.alloc(0);
     const raw = (...bytes: number[]): Buffer => Buffer.from(bytes);
@@ -386,8 +403,9 @@ describe('packed operations', () => {
       ]),
       [op.PACKED, everyOne, Buffer.alloc(4)],
       [op.PACKED, everyOne, Buffer.alloc(6)],
-      [op.PACKED, reads(MAX_VECTOR_OPERATIONS + 1), none],
-      [op.READ8, 1, op.PACKED, reads(MAX_VECTOR_OPERATIONS), none],
+      [op.PACKED, reads(MAX_VECTOR_OPERATIONS), none],
+      [op.READ8, 1, op.PACKED, reads(MAX_VECTOR_OPERATIONS - 1), none],
+      Array.from({ length: MAX_VECTOR_OPERATIONS + 1 }, () => [op.PACKED, none, none]).flat(),
       [op.PACKED, new PackedOperations().readBlock(1, 2, MAX_VECTOR_BYTES / 2 + 1).build(), none],
       [op.PACKED, new PackedOperations().writeBlock(1, 1, 1, 0).build(), none],
       [op.PACKED, Buffer.concat(Array(9).fill(new PackedOperations().writeBlock(1, 1, 0, 65_535).build())), none],
@@ -396,7 +414,7 @@ describe('packed operations', () => {
       [op.ON_INTERRUPT, 14, [op.AWAIT8, 1, 1, 1, 1]],
     ];
     for (const words of refused) expect(check(words), JSON.stringify(words).slice(0, 100)).toEqual({ kind: 'invalid' });
-    expect(check([op.PACKED, reads(MAX_VECTOR_OPERATIONS), none]).kind).toBe('ok');
+    expect(check([op.PACKED, reads(MAX_VECTOR_OPERATIONS - 1), none]).kind).toBe('ok');
     const allows = (port: number, width: number): boolean => port + width <= 5;
     const wide = new PackedOperations().read8(4).readBlock(4, 2, 1).build();
     expect(check([op.PACKED, wide, none], allows)).toEqual({ kind: 'fault', port: 4, width: 2 });

@@ -162,6 +162,47 @@ describe('receiving', () => {
     }
   });
 
+  it('believes nothing that was seen in a ring before the card was started anew', () => {
+    for (const length of [60, 300])
+      for (const how of ['reset', 'owner', 'waiting']) {
+        const { machine, badge } = opened();
+        const first = machine.call('receive', undefined, badge);
+        machine.settle();
+        machine.arrive(frame(60, 1));
+        machine.settle();
+        expect(first.frames.length).toBe(1);
+        let owner = badge;
+        if (how === 'owner') {
+          machine.driver.noSenders(badge);
+          owner = machine.open(8);
+        } else machine.ask('reset');
+        const waiting = how === 'waiting' ? machine.call('receive', undefined, owner) : null;
+        machine.settle();
+        machine.arrive(frame(length, 2));
+        machine.kill();
+        machine.arrive(frame(60, 3));
+        const numbers = (waiting === null ? received(machine, owner) : waiting.frames).map((bytes) =>
+          bytes.readUInt32BE(14),
+        );
+        while (numbers.length < 2) numbers.push(...received(machine, owner).map((bytes) => bytes.readUInt32BE(14)));
+        expect(numbers, `${length} bytes, ${how}`).toEqual([2, 3]);
+        expect(machine.logLines.filter((line) => line.includes('header'))).toEqual([]);
+      }
+  });
+
+  it('takes the status of an interrupt for nothing else', () => {
+    const { machine, badge } = opened();
+    const call = machine.call('receive', undefined, badge);
+    machine.settle();
+    let lies = 1;
+    machine.onRead = (port) => (port === ISR && lies-- > 0 ? 0x53 : undefined);
+    machine.arrive(frame(60, 1), frame(60, 2));
+    machine.kill();
+    const numbers = call.frames.map((bytes) => bytes.readUInt32BE(14));
+    while (numbers.length < 2) numbers.push(...received(machine, badge).map((bytes) => bytes.readUInt32BE(14)));
+    expect(numbers).toEqual([1, 2]);
+  });
+
   it('answers at once, or when frames come: in two entries with the interrupt', () => {
     const { machine, badge } = opened();
     machine.arrive(frame(60, 1), frame(1514, 2), frame(100, 3));
