@@ -5,7 +5,8 @@ import { runCommands } from '../support/machine.ts';
 describe('the network card', () => {
   it('netdrv shows it, and net2ktest finds what its interface promises, with and without an owner', async () => {
     const { status, stdout } = await runCommands(
-      'net2ktest && service stop netstack && net2ktest && netdrv reset && netdrv',
+      // ifconfig waits until netstack has the card.
+      'ifconfig && net2ktest && service stop netstack && net2ktest && netdrv reset && netdrv',
       ['--no-disk', '--netdev', 'user,mac=52:54:00:12:34:57'],
       true,
     );
