@@ -24,6 +24,9 @@ interface Transfer {
   readonly sha256?: string;
 }
 
+/** iperf3 sends for a time: the faster the machine, the longer tshark reads. */
+const TSHARK_MS = 180_000;
+
 describe.skipIf(missing !== '')(`TCP between Linux and the machine ${missing}`, () => {
   let lab: NetworkLab;
   beforeAll(async () => {
@@ -123,17 +126,21 @@ describe.skipIf(missing !== '')(`TCP between Linux and the machine ${missing}`, 
     }
   });
 
-  it('has sent nothing that tshark finds wrong', async () => {
-    await lab.endMachine();
-    expect(await violationsOf(lab.recording, MACHINE_HARDWARE, 'clean')).toEqual([]);
-    const ours = `eth.src == ${MACHINE_HARDWARE} && tcp.len > 0`;
-    const sent = (await framesOf(lab.recording, ours)).length;
-    const again = await framesOf(
-      lab.recording,
-      `${ours} && tcp.analysis.retransmission && !tcp.analysis.zero_window_probe`,
-    );
-    expect(sent).toBeGreaterThan(5000);
-    // Nothing is lost on this cable; a timer that ran early because the host was busy may repeat a few.
-    expect(again.length, again.slice(0, 20).join('\n')).toBeLessThan(sent / 200);
-  });
+  it(
+    'has sent nothing that tshark finds wrong',
+    async () => {
+      await lab.endMachine();
+      expect(await violationsOf(lab.recording, MACHINE_HARDWARE, 'clean')).toEqual([]);
+      const ours = `eth.src == ${MACHINE_HARDWARE} && tcp.len > 0`;
+      const sent = (await framesOf(lab.recording, ours)).length;
+      const again = await framesOf(
+        lab.recording,
+        `${ours} && tcp.analysis.retransmission && !tcp.analysis.zero_window_probe`,
+      );
+      expect(sent).toBeGreaterThan(5000);
+      // Nothing is lost on this cable; a timer that ran early because the host was busy may repeat a few.
+      expect(again.length, again.slice(0, 20).join('\n')).toBeLessThan(sent / 200);
+    },
+    TSHARK_MS,
+  );
 });
