@@ -5,7 +5,7 @@
  * Its results are BNRY before it, then what it has read; and, if it has not come to its end, where the card is about to write (CURR) instead of where it was expected.
  */
 import { PackedOperations } from '../../protocol/vector.ts';
-import { addReadMemory } from './port-vector.ts';
+import { addReadMemory, remembering } from './port-vector.ts';
 import {
   BNRY,
   CR,
@@ -31,20 +31,12 @@ export const isHeldUp = (pages: number): boolean => pages > HELD_UP_PAGES;
 export const pageBehind = (page: number, pages: number): number =>
   RING_START + ((page - RING_START + pages) % RING_PAGES);
 
-/** What has been built, by what it is for: a few thousand at most, and mostly one of a dozen. */
-const known = new Map<number, Uint8Array>();
-
-function remembered(key: number, build: () => PackedOperations): Uint8Array {
-  const found = known.get(key);
-  if (found !== undefined) return found;
-  const built = build().build();
-  known.set(key, built);
-  return built;
-}
+const rememberedPage = remembering();
+const rememberedDrain = remembering();
 
 /** The operations that read BNRY and one page, and take nothing: what lies there may not have come yet. */
 export function pageOperations(page: number, words: boolean): Uint8Array {
-  return remembered(page * 2 + (words ? 1 : 0), () => {
+  return rememberedPage(page * 2 + (words ? 1 : 0), () => {
     const operations = new PackedOperations().write8(CR, RUNNING).read8(BNRY);
     addReadMemory(operations, page * PAGE_BYTES, PAGE_BYTES, words);
     return operations;
@@ -54,7 +46,7 @@ export function pageOperations(page: number, words: boolean): Uint8Array {
 /** The operations that take `pages` pages from `first` on, `stretches` times one behind the other. */
 export function drainOperations(first: number, pages: number, stretches: number, words: boolean): Uint8Array {
   const key = ((first * 256 + pages) * 16 + stretches) * 2 + (words ? 1 : 0);
-  return remembered(key, () => {
+  return rememberedDrain(key, () => {
     const operations = new PackedOperations().write8(CR, RUNNING).read8(BNRY);
     let page = first;
     for (let stretch = 0; stretch < stretches; stretch++) {

@@ -9,7 +9,7 @@
 import { type FrameBatch, frameCount, frameLength } from '../../protocol/net.ts';
 import { vectorOperation as operation, PackedOperations } from '../../protocol/vector.ts';
 import type { Operand, VectorResult } from './hardware.ts';
-import { DMA_MICROSECONDS } from './port-vector.ts';
+import { DMA_MICROSECONDS, remembering } from './port-vector.ts';
 import {
   CR,
   command,
@@ -34,20 +34,15 @@ const MINIMUM_FRAME_BYTES = 60;
 /** Longest wait for a frame to go out, in microseconds: 16 attempts with the longest pauses take less. */
 const TRANSMIT_MICROSECONDS = 500_000;
 
-/** What sends one frame, by its length and where it stands in a batch: there are no more than those of a few thousand, and mostly it is one of a handful. */
-const stretches = new Map<number, Uint8Array>();
+const remembered = remembering();
 
 /** Sends a frame of `length` bytes from the slot of its turn; but for the first frame of a batch, the one before has to be out. */
 function frameStretch(length: number, index: number, words: boolean): Uint8Array {
   const key = 8 * length + (words ? 4 : 0) + 2 * (index & 1) + (index === 0 ? 1 : 0);
-  const known = stretches.get(key);
-  if (known !== undefined) return known;
-  const stretch = buildStretch(length, index, words);
-  stretches.set(key, stretch);
-  return stretch;
+  return remembered(key, () => buildStretch(length, index, words));
 }
 
-function buildStretch(length: number, index: number, words: boolean): Uint8Array {
+function buildStretch(length: number, index: number, words: boolean): PackedOperations {
   const page = TRANSMIT_PAGES[(index & 1) as 0 | 1];
   const sent = Math.max(length, MINIMUM_FRAME_BYTES);
   const width = words ? 2 : 1;
@@ -67,8 +62,7 @@ function buildStretch(length: number, index: number, words: boolean): Uint8Array
     .write8(TPSR, page)
     .write8(TBCR0, sent & 0xff)
     .write8(TBCR1, sent >>> 8)
-    .write8(CR, RUNNING | command.TXP)
-    .build();
+    .write8(CR, RUNNING | command.TXP);
 }
 
 function awaitTransmission(stretch: PackedOperations): PackedOperations {

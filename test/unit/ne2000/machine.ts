@@ -339,3 +339,17 @@ export class Machine implements DriverEffects {
     }
   }
 }
+
+/** A machine whose driver runs, and the badge of the card's owner. */
+export function opened(): { machine: Machine; badge: number } {
+  const machine = new Machine().boot();
+  return { machine, badge: machine.open() };
+}
+
+/** What a request for frames is answered, which may not wait. */
+export function received(machine: Machine, badge: number): Buffer[] {
+  const call = machine.call('receive', undefined, badge);
+  machine.settle();
+  if (!call.answered) throw new Error('no frames have come');
+  return call.frames;
+}
