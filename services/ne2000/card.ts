@@ -248,8 +248,8 @@ export class Card {
    * some: only when this answers none does the next frame interrupt.
    */
   take(request: number): TakenFrames {
-    const taken = new TakenFrames();
     for (let round = 0; round < MAX_ROUNDS; round++) {
+      const taken = new TakenFrames();
       const { overflow, current } = this.look(request);
       if (!overflow && current === null) return taken;
       if (overflow || current === null) this.recover(request, 0, taken);
@@ -259,7 +259,7 @@ export class Card {
     }
     this.restart('nothing it has received is of use');
     this.run(new PortVector().acknowledge());
-    return taken;
+    return new TakenFrames();
   }
 
   /**
@@ -309,15 +309,15 @@ export class Card {
     this.behind = null;
   }
 
-  /** Reads and clears the interrupt status, but for OVW. Answers CURR, or null when the ring is empty: then the line may interrupt, for `request` if that is not null. */
-  private look(request: number | null): { overflow: boolean; current: number | null } {
+  /** Reads and clears the interrupt status, but for OVW. Answers CURR, or null when the ring is empty: then the line may interrupt, for `request`. */
+  private look(request: number): { overflow: boolean; current: number | null } {
     const vector = new PortVector().write(CR, RUNNING);
     if (this.boundaryWanted !== null) vector.write(BNRY, this.boundaryWanted);
     this.boundaryWanted = null;
     clearStatus(vector).check(CURR, 0xff, this.next);
-    const arms = request !== null && !this.wasReset;
+    const arms = !this.wasReset;
     if (arms) vector.onInterrupt(this.atInterrupt(request));
-    else if (request !== null) vector.acknowledge();
+    else vector.acknowledge();
     this.wasReset = false;
     const { ended, results } = this.run(vector);
     this.armed = arms && ended === -1;

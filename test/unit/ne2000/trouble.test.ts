@@ -113,6 +113,19 @@ describe('a card in trouble', () => {
     expect(machine.ask('statistics')).toMatchObject({ receiveErrors: 1, resets: 0, framesReceived: 1 });
   });
 
+  it('goes on behind rings full of damaged frames', () => {
+    const { machine, badge } = opened();
+    machine.prompt = true;
+    machine.arrive(...Array.from({ length: 64 + 20 }, (_, index) => frame(1514, index)));
+    let damaged = 64;
+    machine.onBlock = (target) => {
+      for (let at = 0; at < target.length && damaged > 0; at += 6 * 256, damaged--) target[at] = 0x03;
+    };
+    const numbers = received(machine, badge).map((bytes) => bytes.readUInt32BE(14));
+    expect(numbers).toEqual(Array.from({ length: 20 }, (_, index) => 64 + index));
+    expect(machine.ask('statistics')).toMatchObject({ receiveErrors: 64, resets: 0, framesReceived: 20 });
+  });
+
   it('reads the counters of the card when they are half full', () => {
     const { machine, badge } = opened();
     machine.patient = false;
