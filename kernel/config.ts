@@ -38,6 +38,8 @@ export interface Manifest {
   readonly dependsOn: readonly string[];
   /** Limit of its data in MiB, enforced by the host. */
   readonly memory: number;
+  /** Keeps a process ready that has loaded the program already (kernel/task/standbys.ts). */
+  readonly standby: boolean;
   /** Size of its recovery store in MiB. */
   readonly store: number;
   /** 0 (highest) to 31. */
@@ -60,7 +62,7 @@ export class ConfigurationError extends Error {}
 
 const known = new Set([
   ...['name', 'enabled', 'start', 'program', 'entry', 'command', 'serves', 'looksUp', 'ioPorts', 'irqs', 'restart'],
-  ...['dependsOn', 'memory', 'store', 'priority', 'weight', 'privileges', 'maySpawn', 'about'],
+  ...['dependsOn', 'memory', 'standby', 'store', 'priority', 'weight', 'privileges', 'maySpawn', 'about'],
 ]);
 
 /** Reads the configuration. Throws ConfigurationError naming file, service and field. */
@@ -129,6 +131,10 @@ class Reader {
         'name',
         'a template has no program, serves or start: each instance serves its own name, on demand',
       );
+    const standby = this.flag('standby', false);
+    const memory = this.number('memory', 64, 65536, DEFAULT_MEMORY_MEBIBYTES);
+    if (standby && (program || template || command.length > 0 || memory !== DEFAULT_MEMORY_MEBIBYTES))
+      return this.refuse('standby', `only a service with entry and ${DEFAULT_MEMORY_MEBIBYTES} MiB can have one`);
     return {
       name,
       enabled: this.flag('enabled', true),
@@ -142,7 +148,8 @@ class Reader {
       irqs: this.numbers('irqs', 0, 15),
       restart: this.word('restart', ['always', 'on-failure', 'never'], 'always'),
       dependsOn: this.strings('dependsOn'),
-      memory: this.number('memory', 64, 65536, DEFAULT_MEMORY_MEBIBYTES),
+      memory,
+      standby,
       store: this.number('store', 1, MAX_STORE_MEBIBYTES, 1),
       priority: this.number('priority', 0, 31, 16),
       weight: this.number('weight', 1, 65535, 1024),

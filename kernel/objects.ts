@@ -148,6 +148,8 @@ export class Task implements Schedulable {
   reviewedCalls = 0;
   /** It runs on the kernel's CPU. */
   gathered = false;
+  /** It has been there at an earlier look. */
+  reviewed = false;
   /** Its CPU time in milliseconds when it was last looked at (audit.ts): given by the scheduler, used on the host. */
   audited: { readonly given: number; readonly used: number } | null = null;
 

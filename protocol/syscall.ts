@@ -83,7 +83,8 @@ export const systemCalls = {
   // Tasks
   task_start: call(
     1,
-    'First call of every task, made once; the handle carries the protocol version. It blocks until the task is given something to run.',
+    'First call of every task, made once; the handle carries the protocol version. It blocks until the task is given something to run. With pid 0 the result makes the process a ' +
+      'standby, which gets ready to run the program and makes the call once more.',
     nothing,
     startInformation,
     { EOPNOTSUPP: 'the kernel does not speak this version of the protocol', EBUSY: 'the task has started already' },

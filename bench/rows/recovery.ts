@@ -49,9 +49,12 @@ async function until<T>(machine: BenchMachine, what: string, look: (reports: Rep
   }
 }
 
-/** The read that was under way at a moment of uptime, or else the next one that had to wait: the longest one of those not answered before. */
-function hit(reports: readonly Report[], at: number): Report | undefined {
-  const after = reports.filter(({ answered = 0 }) => answered >= at);
+/**
+ * The read that was under way at a moment of uptime, or else the next one that had to wait: the longest one of those not answered before, by another process than the one killed then. What
+ * that one has answered may come to the reader's notice late.
+ */
+function hit(reports: readonly Report[], at: number, killed: number): Report | undefined {
+  const after = reports.filter(({ answered = 0, host }) => answered >= at && host !== 0 && host !== killed);
   return after.sort((a, b) => length(b) - length(a))[0];
 }
 
@@ -72,10 +75,8 @@ async function kills(bench: Bench, image: string): Promise<number[]> {
       const at = performance.timeOrigin + performance.now() - epoch;
       process.kill(driver, 'SIGKILL');
       const killed = driver;
-      const read = await until(machine, `the answer after kill ${kill + 1} of ${killed}`, (reports) => {
-        const found = hit(reports, at);
-        return found !== undefined && found.host !== 0 && found.host !== killed ? found : undefined;
-      });
+      const what = `the answer after kill ${kill + 1} of ${killed}`;
+      const read = await until(machine, what, (reports) => hit(reports, at, killed));
       driver = read.host;
       times.push((read.answered ?? 0) - at);
     }

@@ -63,7 +63,9 @@ export class Affinity {
       const pid = task.process?.pid ?? 0;
       if (pid === 0 || task.exit !== null || task.inspected) continue;
       const talking = calls >= TALKING_CALLS;
-      const computing = !talking && this.scheduler.state(task) === 'running';
+      // One that has started since the last look has had no time to make many.
+      const computing = !talking && task.reviewed && this.scheduler.state(task) === 'running';
+      task.reviewed = true;
       if (talking && !task.gathered) gathered.push(pid);
       if (computing && task.gathered) scattered.push(pid);
       task.gathered = talking || (task.gathered && !computing);

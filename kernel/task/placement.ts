@@ -2,13 +2,17 @@
  * Which CPUs of the host processes run on. Set from outside with taskset (util-linux), since Node has no call for it; where there is no taskset or only one
  * CPU, nothing is ever moved. Read: sched_setaffinity(2), taskset(1), "Cpus_allowed_list" in proc(5).
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
+import type net from 'node:net';
 import { findProgram } from './sandbox.ts';
 
 const SHELL = '/bin/sh';
-/** Moves the first thread of each process; what the engine does in its other threads may go on anywhere. */
-const MOVE = 'for pid; do "$0" -p -c "$cpus" "$pid"; done';
+/**
+ * Moves the first thread of each process of a line; what the engine does in its other threads may go on anywhere. One shell does it for as long as the kernel runs: to start a process costs
+ * the kernel many times what it costs a shell, since the host copies the tables of all its memory.
+ */
+const MOVE = 'while read -r cpus pids; do for pid in $pids; do "$0" -p -c "$cpus" "$pid"; done; done';
 
 /** The CPUs this process may use, as the host writes lists of them: `0-3,6`. Empty when the host does not say. */
 export function allowedCpus(): string {
@@ -32,14 +36,18 @@ export class Placement {
   private readonly tool: string | null;
   private readonly everywhere: string;
   private readonly home: string;
+  private readonly away: string;
   private kernelAtHome = false;
+  private mover: ChildProcess | null = null;
 
   /** `everywhere`: the CPUs of the machine. `seed`: machines with different ones take different CPUs for their kernels. */
   constructor(everywhere: string, seed: number) {
     const cpus = cpuNumbers(everywhere);
     this.tool = cpus.length > 1 ? findProgram('taskset') : null;
     this.everywhere = everywhere;
-    this.home = String(cpus[seed % Math.max(1, cpus.length)] ?? '');
+    const home = cpus[seed % Math.max(1, cpus.length)];
+    this.home = String(home ?? '');
+    this.away = cpus.filter((cpu) => cpu !== home).join(',');
   }
 
   /** Whether processes can be moved. */
@@ -47,9 +55,19 @@ export class Placement {
     return this.tool !== null;
   }
 
+  /** Whether the kernel stays on its CPU. */
+  get inForce(): boolean {
+    return this.kernelAtHome;
+  }
+
   /** Words in front of a command, so that what it starts does not inherit the kernel's place. */
   get startWords(): string[] {
     return this.tool !== null && this.kernelAtHome ? [this.tool, '-c', this.everywhere] : [];
+  }
+
+  /** The same for what gets ready to be used later, and leaves the kernel's CPU alone meanwhile. */
+  get startWordsAway(): string[] {
+    return this.tool !== null && this.kernelAtHome ? [this.tool, '-c', this.away] : [];
   }
 
   /** Puts processes on the kernel's CPU. From the first time on the kernel stays there itself. */
@@ -65,9 +83,22 @@ export class Placement {
 
   private move(cpus: string, pids: readonly number[]): void {
     if (this.tool === null || pids.length === 0) return;
-    const child = spawn(SHELL, ['-c', MOVE, this.tool, ...pids.map(String)], { stdio: 'ignore', env: { cpus } });
-    // A process that has ended meanwhile is not moved, and one that is not moved works all the same.
-    child.on('error', () => {});
-    child.unref();
+    this.mover ??= this.startMover(this.tool);
+    this.mover.stdin?.write(`${cpus} ${pids.join(' ')}\n`);
+  }
+
+  /** A process that has ended meanwhile is not moved, and one that is not moved works all the same: so nothing is made of errors, and one more shell is started when there is none. */
+  private startMover(tool: string): ChildProcess {
+    const [program = SHELL, ...words] = [...this.startWords, SHELL, '-c', MOVE, tool];
+    const mover = spawn(program, words, { stdio: ['pipe', 'ignore', 'ignore'], env: {} });
+    const gone = (): void => {
+      if (this.mover === mover) this.mover = null;
+    };
+    mover.on('error', gone);
+    mover.on('exit', gone);
+    mover.stdin.on('error', gone);
+    mover.unref();
+    if ('unref' in mover.stdin) (mover.stdin as net.Socket).unref();
+    return mover;
   }
 }

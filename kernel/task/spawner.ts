@@ -1,5 +1,5 @@
 /**
- * Starts processes for tasks: from a warm spare when the program can run in one, else cold.
+ * Starts processes for tasks: from the standby of the program, or a warm spare when it can run in one, else cold.
  */
 import path from 'node:path';
 import { PROTOCOL_VERSION } from '../../protocol/bounds.ts';
@@ -9,9 +9,11 @@ import { DEFAULT_MEMORY_MEBIBYTES, type Manifest } from '../config.ts';
 import type { KernelLog } from '../log.ts';
 import { fromSources, loaderFile } from '../paths.ts';
 import { HostProcess, type ProcessOwner } from './host-process.ts';
+import { IdleProcess, type Keeper, type WaitingStart } from './idle-process.ts';
 import type { Placement } from './placement.ts';
 import { commandLine, type HostTools, layersInForce, type SandboxLayer, type SandboxRequest } from './sandbox.ts';
 import { SparePool } from './spares.ts';
+import { Standbys } from './standbys.ts';
 
 /** Spares kept while the system runs: two services may die at once. */
 const SPARES = 2;
@@ -20,7 +22,7 @@ const SPARES = 2;
 export interface Started {
   readonly process: HostProcess;
   readonly startId: number | null;
-  readonly warm: boolean;
+  readonly from: 'standby' | 'warm spare' | 'cold start';
 }
 
 /** Starts processes. */
@@ -31,6 +33,7 @@ export class Spawner {
   readonly placement: Placement;
   private readonly log: KernelLog;
   private readonly spares: SparePool;
+  private readonly standbys: Standbys;
 
   constructor(
     layers: readonly SandboxLayer[],
@@ -48,7 +51,20 @@ export class Spawner {
       .filter((entry) => entry !== '')
       .map((entry) => path.dirname(entry));
     this.readable = withoutNested([path.dirname(loaderFile), ...folders]);
-    this.spares = new SparePool(0, (owner) => this.cold([], DEFAULT_MEMORY_MEBIBYTES, false, owner), readTaskStart);
+    const start = (owner: ProcessOwner): HostProcess =>
+      this.cold([], DEFAULT_MEMORY_MEBIBYTES, false, owner, placement.startWordsAway);
+    this.spares = new SparePool(0, start, readTaskStart);
+    const obtain = (keeper: Keeper): IdleProcess => {
+      const spare = this.spares.takeReady();
+      if (spare === null) return new IdleProcess(start, readTaskStart, keeper);
+      spare.keeper = keeper;
+      this.spares.fill();
+      return spare;
+    };
+    // What talked with the kernel will do so again, and has no time to be moved then.
+    this.standbys = new Standbys(obtain, log, (pid) => {
+      if (placement.inForce) placement.gather([pid]);
+    });
   }
 
   /** Layers in force for ordinary tasks, in words. */
@@ -73,27 +89,45 @@ export class Spawner {
     return this.spares.ready;
   }
 
-  /** Ends all spares. */
+  /** Sees to it that a program whose manifest asks for it has a standby. Sources are compiled when they are loaded, which a standby is not worth. */
+  prepare(manifest: Manifest): void {
+    if (manifest.standby && !fromSources) this.standbys.prepare(manifest);
+  }
+
+  /** Ends all spares and standbys. */
   close(): void {
     this.spares.close();
+    this.standbys.close();
   }
 
   /** A process for a program. Throws when the host cannot start one. */
   start(manifest: Manifest, inspected: boolean, owner: ProcessOwner): Started {
-    const ordinary = manifest.command.length === 0 && manifest.memory === DEFAULT_MEMORY_MEBIBYTES && !inspected;
+    const ordinary = isOrdinary(manifest) && !inspected;
+    const standby = ordinary ? this.standbys.take(manifest) : null;
+    if (standby !== null) return takenOver(standby, 'standby', owner);
     const spare = ordinary ? this.spares.take() : null;
-    if (spare !== null && (spare.startId === null || spare.protocolVersion === PROTOCOL_VERSION)) {
-      spare.process.owner = owner;
-      return { process: spare.process, startId: spare.startId, warm: spare.startId !== null };
+    if (spare !== null && (spare.waiting === null || spare.waiting.protocolVersion === PROTOCOL_VERSION)) {
+      if (this.placement.inForce) this.placement.scatter([spare.process.pid]);
+      return takenOver(spare, spare.waiting === null ? 'cold start' : 'warm spare', owner);
     }
     if (inspected) this.log.warn(`${manifest.name} runs outside the sandbox: its layers would block the debugger`);
-    return { process: this.cold(manifest.command, manifest.memory, inspected, owner), startId: null, warm: false };
+    return {
+      process: this.cold(manifest.command, manifest.memory, inspected, owner, this.placement.startWords),
+      startId: null,
+      from: 'cold start',
+    };
   }
 
-  private cold(command: readonly string[], memory: number, inspected: boolean, owner: ProcessOwner): HostProcess {
+  private cold(
+    command: readonly string[],
+    memory: number,
+    inspected: boolean,
+    owner: ProcessOwner,
+    placed: readonly string[],
+  ): HostProcess {
     const request = this.request(command, memory, inspected);
     const wrapped = layersInForce(request).includes('namespaces');
-    return new HostProcess([...this.placement.startWords, ...commandLine(request)], wrapped, memory, owner);
+    return new HostProcess([...placed, ...commandLine(request)], wrapped, memory, owner);
   }
 
   private request(command: readonly string[], memory: number, inspected: boolean): SandboxRequest {
@@ -110,13 +144,22 @@ export class Spawner {
   }
 }
 
+/** Whether a program can run in a process that was started without knowing of it. */
+const isOrdinary = ({ command, memory }: Manifest): boolean =>
+  command.length === 0 && memory === DEFAULT_MEMORY_MEBIBYTES;
+
+function takenOver({ process, waiting }: IdleProcess, from: Started['from'], owner: ProcessOwner): Started {
+  process.owner = owner;
+  return { process, startId: waiting?.startId ?? null, from };
+}
+
 /** Folders without those that lie inside another one of them. */
 function withoutNested(folders: readonly string[]): string[] {
   const unique = [...new Set(folders)];
   return unique.filter((folder) => !unique.some((other) => other !== folder && folder.startsWith(`${other}/`)));
 }
 
-function readTaskStart(buffer: Buffer, start: number): { startId: number; protocolVersion: number } | null {
+function readTaskStart(buffer: Buffer, start: number): WaitingStart | null {
   if (buffer.readUInt16LE(start + OFFSET_TYPE) !== systemCalls.task_start.number) return null;
   return {
     startId: buffer.readUInt32LE(start + OFFSET_ID),

@@ -24,6 +24,12 @@ import type { Spawner, Started } from './spawner.ts';
 /** How long after a start the pool of spares is filled up again, so that the task that just started goes first, in milliseconds. */
 const REFILL_MILLISECONDS = 25;
 
+/**
+ * How long after a start its program gets a standby, in milliseconds: the first time when the whole system has come up, and again as soon as the new task has caught up with its work.
+ */
+const FIRST_STANDBY_MILLISECONDS = 1000;
+const NEXT_STANDBY_MILLISECONDS = 50;
+
 /** How often a task under the debugger is woken, in milliseconds. */
 const DEBUGGER_MILLISECONDS = 50;
 
@@ -122,6 +128,7 @@ export class TaskTable {
       throw new SystemError('EIO', 'the host cannot start a process');
     }
     task.process = started.process;
+    task.gathered = started.from === 'standby' && spawner.placement.inForce;
     program.task = task;
     this.tasks.set(task.pid, task);
     if (task.inspected) {
@@ -129,9 +136,15 @@ export class TaskTable {
       this.keepAwake(task);
     }
     if (started.startId !== null) this.begin(task, started.startId);
-    const kind = started.warm ? 'warm spare' : 'cold start';
-    log.debug(`${task.title} incarnation ${task.incarnation}: ${kind}`);
+
+    log.debug(`${task.title} incarnation ${task.incarnation}: ${started.from}`);
     this.parts.timers.set(REFILL_MILLISECONDS, () => spawner.refill());
+    if (program.manifest.standby) {
+      const wait = task.incarnation === 1 ? FIRST_STANDBY_MILLISECONDS : NEXT_STANDBY_MILLISECONDS;
+      this.parts.timers.set(wait, () => {
+        if (program.task === task && !this.closed) spawner.prepare(program.manifest);
+      });
+    }
     return task;
   }
 

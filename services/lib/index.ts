@@ -33,6 +33,7 @@ export { client, connect, poster } from './client.ts';
 export { type DeviceType, registerDevice } from './device.ts';
 export { type AttributeChange, File, Files, type OpenOptions } from './files.ts';
 export * from './ipc.ts';
+export type { PlayedMessage, Rehearsal } from './rehearsal.ts';
 export {
   type Deferred,
   fail,
@@ -43,6 +44,7 @@ export {
   type Program,
   type RequestContext,
   run,
+  runRehearsed,
   turnUptime,
 } from './server.ts';
 export { type Datagram, type Endpoint, ICMP_PROTOCOL, Network, Socket, type SocketOption } from './sockets.ts';

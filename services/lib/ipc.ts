@@ -89,6 +89,9 @@ function make(handle: number): Handle {
  */
 export const isOwnPort = (port: Handle): boolean => made.has(port);
 
+/** Forgets them: they were made in a rehearsal, and their numbers may come to stand for something else. */
+export const forgetPorts = (): void => made.clear();
+
 export const ipcCreatePort = (): Handle => make(systemCallHandle('ipc_create_port', undefined));
 export const ipcCreateNamedPort = (name: string): Handle => make(systemCallHandle('ipc_create_named_port', { name }));
 /** A send right to a named port; waits up to `timeout` milliseconds for it to be made. */

@@ -33,6 +33,8 @@ import {
   type Message,
   releaseRights,
 } from './ipc.ts';
+import { type Rehearsal, rehearse } from './rehearsal.ts';
+import { endStandby, isStandby, standBy } from './standby.ts';
 import { startInformation } from './start-information.ts';
 import { crashReport, exit, getppid, irqAcknowledge, registerIrqHandler, requestIoPort, uptime } from './syscalls.ts';
 
@@ -145,37 +147,60 @@ let posted: number | undefined;
 /** Milliseconds since power-on, as of the message at hand: a notice may tell when it was posted, and the kernel need not be asked. */
 export const turnUptime = (): number => posted ?? uptime();
 
-const counters = { requests: 0, retries: 0, errors: 0, startMilliseconds: 0 };
+const NO_COUNTERS = { requests: 0, retries: 0, errors: 0, startMilliseconds: 0 };
+const counters = { ...NO_COUNTERS };
 const NO_OFFERS: readonly Offer[] = [];
 const NO_RIGHTS: readonly Handle[] = [];
 
 /** Runs a program for ever. An error that is no SystemError is a bug: it is reported and ends the task. */
 export function run(program: Program): never {
   try {
-    const before = uptime();
-    for (const [first, last] of program.ioPorts ?? []) requestIoPort(first, last);
-    program.start?.();
-    const port = program.port === undefined ? undefined : ipcCreateNamedPort(program.port);
-    const lines = new Map<number, InterruptHandler>();
-    for (const [line, handler] of Object.entries(program.interrupts ?? {})) {
-      if (port === undefined) throw new Error('a program with interrupts needs a port');
-      lines.set(Number(line), handler);
-      registerIrqHandler(Number(line), port);
-    }
-    if (port !== undefined) {
-      program.ready?.(port);
-      if (program.device !== undefined) registerDevice(port, program.device);
-    }
-    counters.startMilliseconds = uptime() - before;
-    loop(program, lines, port);
+    standBy(() => {});
+    serveForever(program);
   } catch (error) {
     fail(error);
   }
 }
 
+/** Like `run`, for a program whose standbys rehearse: they make one more of it, which a rehearsal of their own is held with. */
+export function runRehearsed(make: () => Program, rehearsal: () => Rehearsal): never {
+  try {
+    standBy(() => {
+      const program = make();
+      rehearse(rehearsal(), () => serveForever(program));
+      Object.assign(counters, NO_COUNTERS);
+      posted = undefined;
+    });
+    serveForever(make());
+  } catch (error) {
+    fail(error);
+  }
+}
+
+function serveForever(program: Program): never {
+  const before = uptime();
+  for (const [first, last] of program.ioPorts ?? []) requestIoPort(first, last);
+  program.start?.();
+  const port = program.port === undefined ? undefined : ipcCreateNamedPort(program.port);
+  const lines = new Map<number, InterruptHandler>();
+  for (const [line, handler] of Object.entries(program.interrupts ?? {})) {
+    if (port === undefined) throw new Error('a program with interrupts needs a port');
+    lines.set(Number(line), handler);
+    registerIrqHandler(Number(line), port);
+  }
+  if (port !== undefined) {
+    program.ready?.(port);
+    if (program.device !== undefined) registerDevice(port, program.device);
+  }
+  counters.startMilliseconds = uptime() - before;
+  loop(program, lines, port);
+}
+
 /** Reports an error that nobody handles, and ends the task. */
 export function fail(error: unknown): never {
-  crashReport(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (isStandby()) endStandby(text);
+  crashReport(text);
   exit(70);
 }
 

@@ -29,7 +29,7 @@ export interface DriverEffects extends Hardware {
   readonly log: Log;
 }
 
-const STATE_KEY = 'state';
+export const STATE_KEY = 'state';
 const NAME = 'ne0';
 const MTU = 1500;
 const MINIMUM_FRAME_BYTES = 14;
@@ -40,7 +40,7 @@ const identityRecord = record({ model: nameText, address: hardwareAddress, words
 /** Results of the last vector that took or sent frames. */
 const keptVector = record({ tag: u53, ended: i32, results: list(anything, 1024) });
 /** `adopted`: the ring of an earlier incarnation, as it was when it was taken over, as long as it has not been read. */
-const keptState = record({
+export const keptState = record({
   ...{ identity: identityRecord, lastBadge: u32, owner: nullable(ownerRecord) },
   adopted: nullable(record({ boundary: u8, current: u8 })),
 });

@@ -3,29 +3,45 @@
  *
  * Read: protocol/net.ts; DP8390D data sheet; docs/network.md for what a restart loses.
  */
-import { ioVector, ipcMint, LATER, log, net, offer, run, sleep, storeGet, storePutPosted } from '../lib/index.ts';
+import {
+  ioVector,
+  ipcMint,
+  LATER,
+  log,
+  net,
+  offer,
+  type Program,
+  runRehearsed,
+  sleep,
+  storeGet,
+  storePutPosted,
+} from '../lib/index.ts';
 import { NetworkDriver } from './driver.ts';
 import { IO_PORTS, IRQ } from './registers.ts';
+import { CardRehearsal } from './rehearsal.ts';
 
-const driver = new NetworkDriver({
-  vector: ioVector,
-  pause: sleep,
-  save: storePutPosted,
-  load: storeGet,
-  mint: ipcMint,
-  log,
-});
+runRehearsed(program, () => new CardRehearsal());
 
-run({
-  port: 'ne2000',
-  ioPorts: IO_PORTS,
-  start: () => driver.start(),
-  offers: [offer(net, driver.handlers())],
-  interrupts: {
-    [IRQ]: (vector) => {
-      driver.interrupt(vector);
-      return LATER;
+function program(): Program {
+  const driver = new NetworkDriver({
+    vector: ioVector,
+    pause: sleep,
+    save: storePutPosted,
+    load: storeGet,
+    mint: ipcMint,
+    log,
+  });
+  return {
+    port: 'ne2000',
+    ioPorts: IO_PORTS,
+    start: () => driver.start(),
+    offers: [offer(net, driver.handlers())],
+    interrupts: {
+      [IRQ]: (vector) => {
+        driver.interrupt(vector);
+        return LATER;
+      },
     },
-  },
-  notices: { no_senders: ({ badge }) => driver.noSenders(badge) },
-});
+    notices: { no_senders: ({ badge }) => driver.noSenders(badge) },
+  };
+}

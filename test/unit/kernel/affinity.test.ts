@@ -88,6 +88,19 @@ describe('affinity', () => {
     ]);
   });
 
+  it('gives who has been there since the last look only time to make its calls', () => {
+    const { clock, moves, running, talker, other, call } = setUp();
+    // A standby that has taken over is beside the kernel from its first moment on.
+    other.gathered = true;
+    running.add(other);
+    call(talker, TALKING_CALLS);
+    clock.pass(REVIEW_MILLISECONDS);
+    expect(moves).toEqual([['home', [1001]]]);
+    call(talker, TALKING_CALLS);
+    clock.pass(REVIEW_MILLISECONDS);
+    expect(moves.slice(1)).toEqual([['anywhere', [1002]]]);
+  });
+
   it('leaves who waits where it is, and sleeps with it', () => {
     const { clock, moves, talker, call } = setUp();
     call(talker, TALKING_CALLS);

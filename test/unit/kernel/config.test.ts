@@ -40,6 +40,7 @@ describe('configuration', () => {
         restart: 'always',
         dependsOn: [],
         memory: 128,
+        standby: false,
         store: 1,
         priority: 16,
         weight: 1024,
@@ -58,6 +59,13 @@ describe('configuration', () => {
     }
     expect(refusal({ name: '@', entry: 'x' })).toContain('name');
     expect(refusal({ name: 'a@b', entry: 'x' })).toContain('name');
+  });
+
+  it('has standbys for services in JavaScript of the usual memory only', () => {
+    expect(parse({ name: 'x', entry: 'x', standby: true })[1]).toMatchObject({ standby: true });
+    for (const wrong of [{ program: true }, { memory: 256 }, { name: 'x@' }, { entry: undefined, command: ['x'] }]) {
+      expect(refusal({ name: 'x', entry: 'x', standby: true, ...wrong }), JSON.stringify(wrong)).toContain('standby');
+    }
   });
 
   it('takes every field', () => {

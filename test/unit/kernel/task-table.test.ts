@@ -72,7 +72,7 @@ beforeEach(() => {
         signal: () => {},
         kill: () => killed.push(number),
       });
-      return { process, startId: null, warm: false };
+      return { process, startId: null, from: 'cold start' };
     },
     refill: () => {},
   });

@@ -1,0 +1,130 @@
+/**
+ * Standbys: processes that hold a certain program already, have rehearsed what it does (services/lib/rehearsal.ts), and wait to be told that they are it. A warm
+ * spare still has to load the program, and then runs code that the engine has not seen before; a standby goes on at once, and as fast as its predecessor. It costs
+ * the memory of one more process, and after each death some tenths of a second on another CPU.
+ *
+ * A standby is a process without task: it has no rights, and all that it may say is `task_start`. The answer to its first one has pid 0 and names the program. When it is ready it says
+ * `task_start` again, and the answer to that makes it a task.
+ */
+import fs from 'node:fs';
+import { PROTOCOL_VERSION } from '../../protocol/bounds.ts';
+import { encodeFrame } from '../../protocol/codec.ts';
+import { RESULT } from '../../protocol/frame.ts';
+import { startInformation } from '../../protocol/records.ts';
+import type { Manifest } from '../config.ts';
+import type { KernelLog } from '../log.ts';
+import type { IdleProcess, Keeper } from './idle-process.ts';
+
+/** Standbys of a program that end in a row before they are needed, after which it gets no more. */
+const MAX_FAILURES = 3;
+
+interface Standby {
+  readonly idle: IdleProcess;
+  /** What the file of the program was when it was loaded. */
+  readonly version: string;
+  told: boolean;
+}
+
+/** See the head of this file. */
+export class Standbys {
+  private readonly obtain: (keeper: Keeper) => IdleProcess;
+  private readonly log: KernelLog;
+  private readonly whenReady: (pid: number) => void;
+  private readonly standbys = new Map<string, Standby>();
+  private readonly failures = new Map<string, number>();
+  private closed = false;
+
+  /** `obtain` answers a process, which may wait in `task_start` already; `whenReady` is called with the process id of each standby that is ready. */
+  constructor(obtain: (keeper: Keeper) => IdleProcess, log: KernelLog, whenReady: (pid: number) => void) {
+    this.obtain = obtain;
+    this.log = log;
+    this.whenReady = whenReady;
+  }
+
+  /** Programs whose standby is ready. */
+  get ready(): readonly string[] {
+    return [...this.standbys].filter(([, standby]) => isReady(standby)).map(([name]) => name);
+  }
+
+  /** Sees to it that a program has a standby. */
+  prepare(manifest: Manifest): void {
+    const { name } = manifest;
+    if (this.closed || this.standbys.has(name) || (this.failures.get(name) ?? 0) >= MAX_FAILURES) return;
+    try {
+      this.add(manifest);
+    } catch (error) {
+      this.failed(name, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /** The standby of a program, if it is ready and has loaded what is in the program's file now. */
+  take({ name, entry }: Manifest): IdleProcess | null {
+    const standby = this.standbys.get(name);
+    if (standby === undefined || !isReady(standby)) return null;
+    this.standbys.delete(name);
+    this.failures.delete(name);
+    if (standby.version === versionOf(entry)) return standby.idle;
+    standby.idle.discard();
+    return null;
+  }
+
+  /** Ends all of them and starts no more. */
+  close(): void {
+    this.closed = true;
+    for (const { idle } of this.standbys.values()) idle.discard();
+    this.standbys.clear();
+  }
+
+  private add({ name, entry }: Manifest): void {
+    const version = versionOf(entry);
+    const idle: IdleProcess = this.obtain({
+      waits: () => this.waits(name, entry),
+      gone: (reason) => {
+        if (this.standbys.get(name)?.idle !== idle) return;
+        this.standbys.delete(name);
+        this.failed(name, reason);
+      },
+    });
+    this.standbys.set(name, { idle, version, told: false });
+    if (idle.waiting !== null) this.waits(name, entry);
+  }
+
+  private waits(name: string, entry: string): void {
+    const standby = this.standbys.get(name);
+    const waiting = standby?.idle.waiting ?? null;
+    if (standby === undefined || waiting === null) return;
+    if (standby.told) {
+      this.log.debug(`${name} has a standby`);
+      this.whenReady(standby.idle.process.pid);
+      return;
+    }
+    standby.told = true;
+    if (waiting.protocolVersion !== PROTOCOL_VERSION) {
+      this.standbys.delete(name);
+      standby.idle.discard();
+      this.failed(name, 'it speaks another version of the protocol');
+      return;
+    }
+    const content = startInformation.toWire({ pid: 0, name, incarnation: 0, entry, arguments: [] }, []);
+    standby.idle.answer(encodeFrame(RESULT, 0, waiting.startId, 0, content));
+  }
+
+  private failed(name: string, reason: string): void {
+    const count = (this.failures.get(name) ?? 0) + 1;
+    this.failures.set(name, count);
+    const end = count < MAX_FAILURES ? '' : `; no more are tried`;
+    this.log.warn(`the standby of ${name} has ended: ${reason}${end}`);
+  }
+}
+
+const isReady = ({ idle, told }: Standby): boolean => told && idle.waiting !== null;
+
+/** What tells two states of a file apart. */
+function versionOf(file: string): string {
+  try {
+    const { ino, size, mtimeMs } = fs.statSync(file);
+    return `${ino} ${size} ${mtimeMs}`;
+  } catch {
+    return '';
+  }
+}

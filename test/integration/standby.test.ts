@@ -1,0 +1,93 @@
+/** Standbys: that the drivers' rehearsals end well and their standbys take over, and what becomes of one that is out of date, or fails. */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { eventually, killProcess, startMachine, type TestMachine, type TestManifest } from '../support/machine.ts';
+
+const file = path.resolve(import.meta.dirname, '../../services.json');
+const { services: all } = JSON.parse(fs.readFileSync(file, 'utf8')) as { services: TestManifest[] };
+const standard = (...names: string[]): TestManifest[] => all.filter(({ name }) => names.includes(name));
+const reporter = { name: 'task-reporter', entry: 'test/services/task-reporter', restart: 'always' };
+
+/** Kills the process of a task as soon as it is another one than `before`; answers which. */
+async function kill(machine: TestMachine, name: string, before = 0): Promise<number> {
+  const host = (): number => {
+    const line = machine.log.findLast(({ msg }) => msg.startsWith('TASKS '));
+    return (JSON.parse(line?.msg.slice(6) ?? '{}') as Record<string, number>)[name] ?? 0;
+  };
+  await eventually(() => ![0, before].includes(host()), `the process of ${name}`);
+  const found = host();
+  killProcess(found);
+  return found;
+}
+
+/** Writes a program and answers its manifest. */
+function written(text: string): { manifest: TestManifest; write: (text: string) => void } {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vros-standby-'));
+  onTestFinished(() => fs.rmSync(folder, { recursive: true }));
+  const entry = path.join(folder, 'driver.cjs');
+  const write = (next: string): void => fs.writeFileSync(entry, next);
+  write(text);
+  return { manifest: { name: 'driver', entry, serves: ['driver'], standby: true }, write };
+}
+
+const program = (version: string): string => `
+  const { log, run, startInformation } = require('vros');
+  run({ port: 'driver', start: () => log('version ${version}, incarnation ' + startInformation.incarnation) });
+`;
+
+describe('standbys', () => {
+  it.each(['ata', 'ne2000'])('of %s are ready after each death, and take over', async (name) => {
+    const machine = startMachine({ services: [...standard('init', name), reporter] });
+    const ready = (): number => machine.log.filter(({ msg }) => msg === `${name} has a standby`).length;
+    let killed = 0;
+    for (let incarnation = 2; incarnation <= 4; incarnation++) {
+      await eventually(() => ready() === incarnation - 1, `standby ${incarnation - 1} of ${name}`);
+      killed = await kill(machine, name, killed);
+      await machine.logged(new RegExp(`kernel: ${name}\\[\\d+\\] incarnation ${incarnation}: standby`));
+      await machine.logged(new RegExp(`init\\[1\\]: ${name}: .* started again`));
+    }
+    expect(machine.logText).not.toContain('the standby of');
+  });
+
+  it('run what the file of the program holds when they are needed', async () => {
+    const { manifest, write } = written(program('one'));
+    const machine = startMachine({ services: [...standard('init'), manifest, reporter] });
+    await machine.logged(/driver\[\d+\]: version one, incarnation 1/);
+    await machine.logged(/kernel: driver has a standby/);
+    write(program('number two'));
+    await kill(machine, 'driver');
+    await machine.logged(/driver\[\d+\]: version number two, incarnation 2/);
+    expect(machine.logText).toMatch(/driver\[\d+\] incarnation 2: warm spare/);
+  });
+
+  it.each([
+    ['asks the kernel for something', `require('vros').uptime();${program('one')}`, 'before it is a task'],
+    [
+      'throws',
+      `if (require('vros').startInformation.pid === 0) throw new Error('no standby');${program('one')}`,
+      'no standby',
+    ],
+    [
+      'does what its rehearsal has no answer for',
+      `const { ioVector, runRehearsed, startInformation } = require('vros');
+       const unknown = () => { throw new Error('operation 99 is not played'); };
+       runRehearsed(
+         () => ({ port: 'driver', start: () => { if (startInformation.pid === 0) ioVector([99, 1]); } }),
+         () => ({ load: () => undefined, vector: unknown, answered: () => {}, next: () => null }));`,
+      'operation 99 is not played',
+    ],
+  ])(
+    'that end because the program %s are told of, and the service comes back without one',
+    async (_what, text, reason) => {
+      const { manifest } = written(text);
+      const machine = startMachine({ services: [...standard('init'), manifest, reporter] });
+      const line = await machine.logged(/kernel: the standby of driver has ended/);
+      expect(line.msg).toContain(reason);
+      await kill(machine, 'driver');
+      await machine.logged(/kernel: driver\[\d+\] incarnation 2: warm spare/);
+      await machine.logged(/init\[1\]: driver: .* started again/);
+    },
+  );
+});

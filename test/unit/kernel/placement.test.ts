@@ -1,0 +1,42 @@
+/** Moving processes of the host between CPUs, with real ones. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { allowedCpus, cpuNumbers, Placement } from '../../../kernel/task/placement.ts';
+import { eventually } from '../../support/machine.ts';
+
+const cpus = allowedCpus();
+const reason = new Placement(cpus, 0).possible ? '' : ' (skipped: there is one CPU, or no taskset)';
+
+/** CPUs that a process may run on. */
+function allowed(process: ChildProcess): string {
+  const status = fs.readFileSync(`/proc/${process.pid}/status`, 'utf8');
+  return /^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? '';
+}
+
+function sleeper(words: readonly string[] = []): ChildProcess {
+  const [program = '', ...rest] = [...words, 'sleep', '60'];
+  const child = spawn(program, rest, { stdio: 'ignore' });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  return child;
+}
+
+describe.skipIf(reason !== '')(`Placement${reason}`, () => {
+  it('puts processes on one CPU and lets them go, and keeps what is started later off it', async () => {
+    const own = sleeper();
+    // The test itself stands for the kernel, and is put back.
+    const placement = new Placement(cpus, 1);
+    const home = String(cpuNumbers(cpus)[1]);
+    onTestFinished(() => placement.scatter([process.pid]));
+    expect(placement.startWords).toEqual([]);
+    expect(placement.startWordsAway).toEqual([]);
+    placement.gather([own.pid ?? 0]);
+    await eventually(() => allowed(own) === home, 'the process is on the CPU');
+    placement.scatter([own.pid ?? 0]);
+    await eventually(() => allowed(own) === cpus, 'the process is on all CPUs');
+    const everywhere = sleeper(placement.startWords);
+    const away = sleeper(placement.startWordsAway);
+    await eventually(() => allowed(everywhere) === cpus, 'it may run anywhere');
+    await eventually(() => !cpuNumbers(allowed(away)).includes(Number(home)), 'it keeps off');
+  });
+});
