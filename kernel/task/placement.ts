@@ -9,10 +9,13 @@ import { findProgram } from './sandbox.ts';
 
 const SHELL = '/bin/sh';
 /**
- * Moves the first thread of each process of a line; what the engine does in its other threads may go on anywhere. One shell does it for as long as the kernel runs: to start a process costs
+ * Moves the processes of a line. One shell does it for as long as the kernel runs: to start a process costs
  * the kernel many times what it costs a shell, since the host copies the tables of all its memory.
  */
-const MOVE = 'while read -r cpus pids; do for pid in $pids; do "$0" -p -c "$cpus" "$pid"; done; done';
+const MOVE = 'while read -r how cpus pids; do for pid in $pids; do "$0" "$how" -c "$cpus" "$pid"; done; done';
+/** Options of taskset: the first thread of a process, or all of them. */
+const FIRST_THREAD = '-p';
+const ALL_THREADS = '-ap';
 
 /** The CPUs this process may use, as the host writes lists of them: `0-3,6`. Empty when the host does not say. */
 export function allowedCpus(): string {
@@ -65,26 +68,26 @@ export class Placement {
     return this.tool !== null && this.kernelAtHome ? [this.tool, '-c', this.everywhere] : [];
   }
 
-  /** The same for what gets ready to be used later, and leaves the kernel's CPU alone meanwhile. */
-  get startWordsAway(): string[] {
-    return this.tool !== null && this.kernelAtHome ? [this.tool, '-c', this.away] : [];
+  /** Keeps a process, which gets ready to be used later, off the kernel's CPU: for good what the engine does in other threads than the first. */
+  sendAway(pid: number): void {
+    if (this.kernelAtHome) this.move(ALL_THREADS, this.away, [pid]);
   }
 
-  /** Puts processes on the kernel's CPU. From the first time on the kernel stays there itself. */
+  /** Puts the first thread of processes on the kernel's CPU; what the engine does in others may go on anywhere. From the first time on the kernel stays there itself. */
   gather(pids: readonly number[]): void {
-    this.move(this.home, this.kernelAtHome ? pids : [process.pid, ...pids]);
+    this.move(FIRST_THREAD, this.home, this.kernelAtHome ? pids : [process.pid, ...pids]);
     this.kernelAtHome = true;
   }
 
   /** Lets processes run on any CPU. */
   scatter(pids: readonly number[]): void {
-    this.move(this.everywhere, pids);
+    this.move(FIRST_THREAD, this.everywhere, pids);
   }
 
-  private move(cpus: string, pids: readonly number[]): void {
+  private move(how: string, cpus: string, pids: readonly number[]): void {
     if (this.tool === null || pids.length === 0) return;
     this.mover ??= this.startMover(this.tool);
-    this.mover.stdin?.write(`${cpus} ${pids.join(' ')}\n`);
+    this.mover.stdin?.write(`${how} ${cpus} ${pids.join(' ')}\n`);
   }
 
   /** A process that has ended meanwhile is not moved, and one that is not moved works all the same: so nothing is made of errors, and one more shell is started when there is none. */

@@ -23,6 +23,8 @@ export interface Started {
   readonly process: HostProcess;
   readonly startId: number | null;
   readonly from: 'standby' | 'warm spare' | 'cold start';
+  /** It is on the kernel's CPU. */
+  readonly gathered: boolean;
 }
 
 /** Starts processes. */
@@ -51,8 +53,7 @@ export class Spawner {
       .filter((entry) => entry !== '')
       .map((entry) => path.dirname(entry));
     this.readable = withoutNested([path.dirname(loaderFile), ...folders]);
-    const start = (owner: ProcessOwner): HostProcess =>
-      this.cold([], DEFAULT_MEMORY_MEBIBYTES, false, owner, placement.startWordsAway);
+    const start = (owner: ProcessOwner): HostProcess => this.cold([], DEFAULT_MEMORY_MEBIBYTES, false, owner);
     this.spares = new SparePool(0, start, readTaskStart);
     const obtain = (keeper: Keeper): IdleProcess => {
       const spare = this.spares.takeReady();
@@ -61,9 +62,13 @@ export class Spawner {
       this.spares.fill();
       return spare;
     };
-    // What talked with the kernel will do so again, and has no time to be moved then.
-    this.standbys = new Standbys(obtain, log, (pid) => {
-      if (placement.inForce) placement.gather([pid]);
+    this.standbys = new Standbys(obtain, log, {
+      prepares: ({ process }) => placement.sendAway(process.pid),
+      // What its predecessor told the kernel often it will tell it, too, and there is no time to move it then.
+      ready: (idle) => {
+        idle.gathered = placement.inForce;
+        if (idle.gathered) placement.gather([idle.process.pid]);
+      },
     });
   }
 
@@ -106,28 +111,21 @@ export class Spawner {
     const standby = ordinary ? this.standbys.take(manifest) : null;
     if (standby !== null) return takenOver(standby, 'standby', owner);
     const spare = ordinary ? this.spares.take() : null;
-    if (spare !== null && (spare.waiting === null || spare.waiting.protocolVersion === PROTOCOL_VERSION)) {
-      if (this.placement.inForce) this.placement.scatter([spare.process.pid]);
+    if (spare !== null && (spare.waiting === null || spare.waiting.protocolVersion === PROTOCOL_VERSION))
       return takenOver(spare, spare.waiting === null ? 'cold start' : 'warm spare', owner);
-    }
     if (inspected) this.log.warn(`${manifest.name} runs outside the sandbox: its layers would block the debugger`);
     return {
-      process: this.cold(manifest.command, manifest.memory, inspected, owner, this.placement.startWords),
+      process: this.cold(manifest.command, manifest.memory, inspected, owner),
       startId: null,
       from: 'cold start',
+      gathered: false,
     };
   }
 
-  private cold(
-    command: readonly string[],
-    memory: number,
-    inspected: boolean,
-    owner: ProcessOwner,
-    placed: readonly string[],
-  ): HostProcess {
+  private cold(command: readonly string[], memory: number, inspected: boolean, owner: ProcessOwner): HostProcess {
     const request = this.request(command, memory, inspected);
     const wrapped = layersInForce(request).includes('namespaces');
-    return new HostProcess([...placed, ...commandLine(request)], wrapped, memory, owner);
+    return new HostProcess([...this.placement.startWords, ...commandLine(request)], wrapped, memory, owner);
   }
 
   private request(command: readonly string[], memory: number, inspected: boolean): SandboxRequest {
@@ -148,9 +146,9 @@ export class Spawner {
 const isOrdinary = ({ command, memory }: Manifest): boolean =>
   command.length === 0 && memory === DEFAULT_MEMORY_MEBIBYTES;
 
-function takenOver({ process, waiting }: IdleProcess, from: Started['from'], owner: ProcessOwner): Started {
+function takenOver({ process, waiting, gathered }: IdleProcess, from: Started['from'], owner: ProcessOwner): Started {
   process.owner = owner;
-  return { process, startId: waiting?.startId ?? null, from };
+  return { process, startId: waiting?.startId ?? null, from, gathered };
 }
 
 /** Folders without those that lie inside another one of them. */

@@ -18,6 +18,12 @@ import type { IdleProcess, Keeper } from './idle-process.ts';
 /** Standbys of a program that end in a row before they are needed, after which it gets no more. */
 const MAX_FAILURES = 3;
 
+/** Puts a standby where it can run while it prepares, and when it is ready. */
+export interface Places {
+  prepares(idle: IdleProcess): void;
+  ready(idle: IdleProcess): void;
+}
+
 interface Standby {
   readonly idle: IdleProcess;
   /** What the file of the program was when it was loaded. */
@@ -29,16 +35,16 @@ interface Standby {
 export class Standbys {
   private readonly obtain: (keeper: Keeper) => IdleProcess;
   private readonly log: KernelLog;
-  private readonly whenReady: (pid: number) => void;
+  private readonly place: Places;
   private readonly standbys = new Map<string, Standby>();
   private readonly failures = new Map<string, number>();
   private closed = false;
 
-  /** `obtain` answers a process, which may wait in `task_start` already; `whenReady` is called with the process id of each standby that is ready. */
-  constructor(obtain: (keeper: Keeper) => IdleProcess, log: KernelLog, whenReady: (pid: number) => void) {
+  /** `obtain` answers a process, which may wait in `task_start` already. */
+  constructor(obtain: (keeper: Keeper) => IdleProcess, log: KernelLog, place: Places) {
     this.obtain = obtain;
     this.log = log;
-    this.whenReady = whenReady;
+    this.place = place;
   }
 
   /** Programs whose standby is ready. */
@@ -95,7 +101,7 @@ export class Standbys {
     if (standby === undefined || waiting === null) return;
     if (standby.told) {
       this.log.debug(`${name} has a standby`);
-      this.whenReady(standby.idle.process.pid);
+      this.place.ready(standby.idle);
       return;
     }
     standby.told = true;
@@ -105,6 +111,7 @@ export class Standbys {
       this.failed(name, 'it speaks another version of the protocol');
       return;
     }
+    this.place.prepares(standby.idle);
     const content = startInformation.toWire({ pid: 0, name, incarnation: 0, entry, arguments: [] }, []);
     standby.idle.answer(encodeFrame(RESULT, 0, waiting.startId, 0, content));
   }

@@ -25,9 +25,9 @@ import type { Spawner, Started } from './spawner.ts';
 const REFILL_MILLISECONDS = 25;
 
 /**
- * How long after a start its program gets a standby, in milliseconds: the first time when the whole system has come up, and again as soon as the new task has caught up with its work.
+ * How long after a start its program gets a standby, in milliseconds: the first time when the whole system has come up and has time, and again as soon as the new task has caught up with its work.
  */
-const FIRST_STANDBY_MILLISECONDS = 1000;
+const FIRST_STANDBY_MILLISECONDS = 3000;
 const NEXT_STANDBY_MILLISECONDS = 50;
 
 /** How often a task under the debugger is woken, in milliseconds. */
@@ -128,7 +128,7 @@ export class TaskTable {
       throw new SystemError('EIO', 'the host cannot start a process');
     }
     task.process = started.process;
-    task.gathered = started.from === 'standby' && spawner.placement.inForce;
+    task.gathered = started.gathered;
     program.task = task;
     this.tasks.set(task.pid, task);
     if (task.inspected) {

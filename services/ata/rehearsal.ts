@@ -9,8 +9,8 @@ import { vectorOperation as operation } from '../../protocol/vector.ts';
 import { block, type PlayedMessage, type Rehearsal } from '../lib/index.ts';
 import { CHANNELS, type ChannelRegisters, status } from './registers.ts';
 
-/** How often each request comes: until the engine has made what is fast of it, though not what is fastest. */
-const REPETITIONS = 12;
+/** How often each request comes: until the engine has seen all of the code. */
+const REPETITIONS = 4;
 const SECTORS = 1 << 20;
 /** The right to the first drive (devices.ts). */
 const BADGE = 0x100;

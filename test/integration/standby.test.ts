@@ -43,7 +43,7 @@ describe('standbys', () => {
     const ready = (): number => machine.log.filter(({ msg }) => msg === `${name} has a standby`).length;
     let killed = 0;
     for (let incarnation = 2; incarnation <= 4; incarnation++) {
-      await eventually(() => ready() === incarnation - 1, `standby ${incarnation - 1} of ${name}`);
+      await eventually(() => ready() === incarnation - 1, `standby ${incarnation - 1} of ${name}`, 20_000);
       killed = await kill(machine, name, killed);
       await machine.logged(new RegExp(`kernel: ${name}\\[\\d+\\] incarnation ${incarnation}: standby`));
       await machine.logged(new RegExp(`init\\[1\\]: ${name}: .* started again`));

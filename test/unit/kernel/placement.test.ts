@@ -22,20 +22,20 @@ function sleeper(words: readonly string[] = []): ChildProcess {
 }
 
 describe.skipIf(reason !== '')(`Placement${reason}`, () => {
-  it('puts processes on one CPU and lets them go, and keeps what is started later off it', async () => {
+  it('puts processes on one CPU and lets them go, and keeps others off it', async () => {
     const own = sleeper();
     // The test itself stands for the kernel, and is put back.
     const placement = new Placement(cpus, 1);
     const home = String(cpuNumbers(cpus)[1]);
     onTestFinished(() => placement.scatter([process.pid]));
     expect(placement.startWords).toEqual([]);
-    expect(placement.startWordsAway).toEqual([]);
     placement.gather([own.pid ?? 0]);
     await eventually(() => allowed(own) === home, 'the process is on the CPU');
     placement.scatter([own.pid ?? 0]);
     await eventually(() => allowed(own) === cpus, 'the process is on all CPUs');
     const everywhere = sleeper(placement.startWords);
-    const away = sleeper(placement.startWordsAway);
+    const away = sleeper();
+    placement.sendAway(away.pid ?? 0);
     await eventually(() => allowed(everywhere) === cpus, 'it may run anywhere');
     await eventually(() => !cpuNumbers(allowed(away)).includes(Number(home)), 'it keeps off');
   });

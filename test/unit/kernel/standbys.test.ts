@@ -57,11 +57,10 @@ beforeEach(() => {
     processes.push(process);
     return process.host;
   };
-  standbys = new Standbys(
-    (keeper) => new IdleProcess(start, readStart, keeper),
-    new World().log,
-    (pid) => ready.push(pid),
-  );
+  standbys = new Standbys((keeper) => new IdleProcess(start, readStart, keeper), new World().log, {
+    prepares: () => {},
+    ready: ({ process }) => void ready.push(process.pid),
+  });
 });
 
 /** The process that was started last. */

@@ -72,7 +72,7 @@ beforeEach(() => {
         signal: () => {},
         kill: () => killed.push(number),
       });
-      return { process, startId: null, from: 'cold start' };
+      return { process, startId: null, from: 'cold start', gathered: false };
     },
     refill: () => {},
   });
