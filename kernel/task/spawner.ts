@@ -94,9 +94,12 @@ export class Spawner {
     return this.spares.ready;
   }
 
-  /** Sees to it that a program whose manifest asks for it has a standby. Sources are compiled when they are loaded, which a standby is not worth. */
-  prepare(manifest: Manifest): void {
-    if (manifest.standby && !fromSources) this.standbys.prepare(manifest);
+  /**
+   * Sees to it that a program whose manifest asks for it has a standby. Answers what ends one that was made now, if it is not ready by then. Sources are compiled when they are loaded, which
+   * a standby is not worth.
+   */
+  prepare(manifest: Manifest): (() => void) | null {
+    return manifest.standby && !fromSources ? this.standbys.prepare(manifest) : null;
   }
 
   /** Ends all spares and standbys. */

@@ -52,15 +52,24 @@ export class Standbys {
     return [...this.standbys].filter(([, standby]) => isReady(standby)).map(([name]) => name);
   }
 
-  /** Sees to it that a program has a standby. */
-  prepare(manifest: Manifest): void {
+  /** Sees to it that a program has a standby. Answers what ends one that was made now, if it is not ready by then: it may never be. */
+  prepare(manifest: Manifest): (() => void) | null {
     const { name } = manifest;
-    if (this.closed || this.standbys.has(name) || (this.failures.get(name) ?? 0) >= MAX_FAILURES) return;
+    if (this.closed || this.standbys.has(name) || (this.failures.get(name) ?? 0) >= MAX_FAILURES) return null;
     try {
-      this.add(manifest);
+      const standby = this.add(manifest);
+      return () => this.expire(name, standby);
     } catch (error) {
       this.failed(name, error instanceof Error ? error.message : String(error));
+      return null;
     }
+  }
+
+  private expire(name: string, standby: Standby): void {
+    if (this.standbys.get(name) !== standby || isReady(standby)) return;
+    this.standbys.delete(name);
+    standby.idle.discard();
+    this.failed(name, 'it does not get ready');
   }
 
   /** The standby of a program, if it is ready and has loaded what is in the program's file now. */
@@ -81,7 +90,7 @@ export class Standbys {
     this.standbys.clear();
   }
 
-  private add({ name, entry }: Manifest): void {
+  private add({ name, entry }: Manifest): Standby {
     const version = versionOf(entry);
     const idle: IdleProcess = this.obtain({
       waits: () => this.waits(name, entry),
@@ -91,8 +100,10 @@ export class Standbys {
         this.failed(name, reason);
       },
     });
-    this.standbys.set(name, { idle, version, told: false });
+    const standby = { idle, version, told: false };
+    this.standbys.set(name, standby);
     if (idle.waiting !== null) this.waits(name, entry);
+    return standby;
   }
 
   private waits(name: string, entry: string): void {

@@ -30,6 +30,9 @@ const REFILL_MILLISECONDS = 25;
 const FIRST_STANDBY_MILLISECONDS = 3000;
 const NEXT_STANDBY_MILLISECONDS = 50;
 
+/** A standby that is not ready after this time is ended, in milliseconds. */
+const STANDBY_LIMIT_MILLISECONDS = 10_000;
+
 /** How often a task under the debugger is woken, in milliseconds. */
 const DEBUGGER_MILLISECONDS = 50;
 
@@ -139,13 +142,19 @@ export class TaskTable {
 
     log.debug(`${task.title} incarnation ${task.incarnation}: ${started.from}`);
     this.parts.timers.set(REFILL_MILLISECONDS, () => spawner.refill());
-    if (program.manifest.standby) {
-      const wait = task.incarnation === 1 ? FIRST_STANDBY_MILLISECONDS : NEXT_STANDBY_MILLISECONDS;
-      this.parts.timers.set(wait, () => {
-        if (program.task === task && !this.closed) spawner.prepare(program.manifest);
-      });
-    }
+    if (program.manifest.standby) this.planStandby(task);
     return task;
+  }
+
+  /** The program of a task is to have a standby, if the task is still there then. */
+  private planStandby(task: Task): void {
+    const { timers, spawner } = this.parts;
+    const wait = task.incarnation === 1 ? FIRST_STANDBY_MILLISECONDS : NEXT_STANDBY_MILLISECONDS;
+    timers.set(wait, () => {
+      if (task.program.task !== task || this.closed) return;
+      const expire = spawner.prepare(task.manifest);
+      if (expire !== null) timers.set(STANDBY_LIMIT_MILLISECONDS, expire);
+    });
   }
 
   /**

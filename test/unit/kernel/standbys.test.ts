@@ -117,6 +117,24 @@ describe('Standbys', () => {
     expect(processes).toHaveLength(3);
   });
 
+  it('that do not get ready are given up, and only those', () => {
+    const [first, second] = [0, 1].map(() => {
+      const expire = standbys.prepare(manifest);
+      last().says(PROTOCOL_VERSION);
+      expire?.();
+      return last();
+    });
+    expect([first?.discarded, second?.discarded]).toEqual([true, true]);
+    const expire = standbys.prepare(manifest);
+    last().says(PROTOCOL_VERSION);
+    last().says(PROTOCOL_VERSION);
+    expire?.();
+    expect(standbys.take(manifest)).not.toBeNull();
+    standbys.prepare(manifest);
+    expire?.();
+    expect(last().discarded, 'one that was made later').toBe(false);
+  });
+
   it('that fail now and then go on: one that was of use starts the count anew', () => {
     for (let round = 0; round < 4; round++) {
       for (let failure = 0; failure < 2; failure++) {

@@ -26,6 +26,7 @@ const manifests = parseConfiguration(
       { name: 'init', entry: 'init', serves: ['init'] },
       { name: 'parent', entry: 'x' },
       { name: 'service', entry: 'x' },
+      { name: 'driver', entry: 'x', standby: true },
       { name: 'disk@', entry: 'x', looksUp: ['service'] },
       ...programs,
     ],
@@ -38,6 +39,9 @@ let table: TaskTable;
 let owners: Map<number, ProcessOwner>;
 let killed: number[];
 let lost: string[];
+/** When a standby was prepared, and when it had to be ready. */
+let prepared: number[];
+let limits: number[];
 
 /** The process of a task ends. */
 function ends(task: Task, status = 0, signal = 0): void {
@@ -59,6 +63,8 @@ beforeEach(() => {
   owners = new Map();
   killed = [];
   lost = [];
+  prepared = [];
+  limits = [];
   let pid = 0;
   const { log, time, timers, execution, ipc } = world;
   const spawner = fake(Spawner, {
@@ -75,6 +81,10 @@ beforeEach(() => {
       return { process, startId: null, from: 'cold start', gathered: false };
     },
     refill: () => {},
+    prepare: () => {
+      prepared.push(time.now());
+      return () => void limits.push(time.now());
+    },
   });
   table = new TaskTable(manifests, {
     ...{ log, time, timers, execution, ipc, spawner },
@@ -210,6 +220,24 @@ describe('TaskTable', () => {
     }
     expect([lost.length, table.init]).toEqual([1, null]);
     expect(table.programs.get('init')?.incarnation).toBeLessThan(20);
+  });
+
+  it('has a standby made some time after the first start, and soon after each other one that lives', () => {
+    const init = table.spawn('init', [], null, null);
+    table.spawn('service', [], init, null);
+    const first = table.spawn('driver', [], init, null);
+    world.time.advance(5000);
+    ends(first, 137, 9);
+    const second = table.spawn('driver', [], init, null);
+    world.time.advance(20);
+    ends(second, 137, 9);
+    world.time.advance(980);
+    table.spawn('driver', [], init, null);
+    world.time.advance(20_000);
+    expect([prepared, limits]).toEqual([
+      [3000, 6050],
+      [13_000, 16_050],
+    ]);
   });
 
   it('starts nothing any more once it is closed', () => {
