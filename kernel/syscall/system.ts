@@ -80,7 +80,10 @@ export const systemWideCalls = {
     const program = supervised(kernel, task, name);
     program.lost = program.task === null;
     program.debugNext = false;
-    if (program.lost) kernel.ipc.programLost(program);
+    if (program.lost) {
+      kernel.ipc.programLost(program);
+      kernel.tasks.dropStandby(program);
+    }
     kernel.execution.answer(task, frame.id, 0);
   }),
   service_debug: valued('service_debug', (kernel, task, { name }) => {

@@ -91,6 +91,11 @@ export class HostProcess {
     }
   }
 
+  /** It ends, though nobody has been told yet. */
+  get ending(): boolean {
+    return this.pipeClosed || this.reaped !== null;
+  }
+
   /** The process id on the host: of the task itself, not of what wraps it. 0 when it could not be started. */
   get pid(): number {
     if (this.realPid === 0) this.realPid = this.wrapped ? onlyChild(this.child.pid ?? 0) : (this.child.pid ?? 0);

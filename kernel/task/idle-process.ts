@@ -67,6 +67,11 @@ export class IdleProcess {
     });
   }
 
+  /** Whether it can be made a task now. */
+  get ready(): boolean {
+    return this.waiting !== null && !this.process.ending;
+  }
+
   /** Answers its `task_start`; it has to say it again. */
   answer(frame: Buffer): void {
     this.waiting = null;

@@ -87,21 +87,23 @@ export class Placement {
   private move(how: string, cpus: string, pids: readonly number[]): void {
     if (this.tool === null || pids.length === 0) return;
     this.mover ??= this.startMover(this.tool);
-    this.mover.stdin?.write(`${how} ${cpus} ${pids.join(' ')}\n`);
+    this.mover?.stdin?.write(`${how} ${cpus} ${pids.join(' ')}\n`);
   }
 
   /** A process that has ended meanwhile is not moved, and one that is not moved works all the same: so nothing is made of errors, and one more shell is started when there is none. */
-  private startMover(tool: string): ChildProcess {
+  private startMover(tool: string): ChildProcess | null {
     const [program = SHELL, ...words] = [...this.startWords, SHELL, '-c', MOVE, tool];
-    const mover = spawn(program, words, { stdio: ['pipe', 'ignore', 'ignore'], env: {} });
+    const mover = spawn(program, words, { stdio: ['pipe', 'ignore', 'ignore'], env: {}, detached: true });
     const gone = (): void => {
       if (this.mover === mover) this.mover = null;
     };
     mover.on('error', gone);
     mover.on('exit', gone);
-    mover.stdin.on('error', gone);
     mover.unref();
-    if ('unref' in mover.stdin) (mover.stdin as net.Socket).unref();
-    return mover;
+    // Without descriptors left, Node gives no stream and reports the error later.
+    const stdin = mover.stdin as net.Socket | undefined;
+    stdin?.on('error', gone);
+    stdin?.unref();
+    return stdin === undefined ? null : mover;
   }
 }

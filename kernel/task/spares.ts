@@ -24,7 +24,7 @@ export class SparePool {
 
   /** Spares that have started and wait. */
   get ready(): number {
-    return this.spares.filter(({ waiting }) => waiting !== null).length;
+    return this.spares.filter(({ ready }) => ready).length;
   }
 
   /** Starts spares until there are as many as wanted. */
@@ -40,7 +40,7 @@ export class SparePool {
 
   /** Takes a spare: one that waits if there is one, else the one that was started first. */
   take(): IdleProcess | null {
-    const index = this.spares.findIndex(({ waiting }) => waiting !== null);
+    const index = this.spares.findIndex(({ ready }) => ready);
     return this.spares.splice(Math.max(0, index), 1)[0] ?? null;
   }
 

@@ -102,6 +102,11 @@ export class Spawner {
     return manifest.standby && !fromSources ? this.standbys.prepare(manifest) : null;
   }
 
+  /** A program has been stopped, and needs no standby. */
+  drop({ name }: Manifest): void {
+    this.standbys.drop(name);
+  }
+
   /** Ends all spares and standbys. */
   close(): void {
     this.spares.close();
@@ -151,6 +156,7 @@ const isOrdinary = ({ command, memory }: Manifest): boolean =>
 
 function takenOver({ process, waiting, gathered }: IdleProcess, from: Started['from'], owner: ProcessOwner): Started {
   process.owner = owner;
+  process.output.length = 0;
   return { process, startId: waiting?.startId ?? null, from, gathered };
 }
 

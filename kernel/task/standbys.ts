@@ -37,7 +37,8 @@ export class Standbys {
   private readonly log: KernelLog;
   private readonly place: Places;
   private readonly standbys = new Map<string, Standby>();
-  private readonly failures = new Map<string, number>();
+  /** How often the standbys of a program have failed, with the version of its file. */
+  private readonly failures = new Map<string, { readonly version: string; readonly count: number }>();
   private closed = false;
 
   /** `obtain` answers a process, which may wait in `task_start` already. */
@@ -54,13 +55,14 @@ export class Standbys {
 
   /** Sees to it that a program has a standby. Answers what ends one that was made now, if it is not ready by then: it may never be. */
   prepare(manifest: Manifest): (() => void) | null {
-    const { name } = manifest;
-    if (this.closed || this.standbys.has(name) || (this.failures.get(name) ?? 0) >= MAX_FAILURES) return null;
+    const { name, entry } = manifest;
+    const version = versionOf(entry);
+    if (this.closed || this.standbys.has(name) || this.failuresOf(name, version) >= MAX_FAILURES) return null;
     try {
-      const standby = this.add(manifest);
+      const standby = this.add(manifest, version);
       return () => this.expire(name, standby);
     } catch (error) {
-      this.failed(name, error instanceof Error ? error.message : String(error));
+      this.failed(name, version, error instanceof Error ? error.message : String(error));
       return null;
     }
   }
@@ -69,7 +71,13 @@ export class Standbys {
     if (this.standbys.get(name) !== standby || isReady(standby)) return;
     this.standbys.delete(name);
     standby.idle.discard();
-    this.failed(name, 'it does not get ready');
+    this.failed(name, standby.version, 'it does not get ready');
+  }
+
+  /** Ends the standby of a program that has been stopped. */
+  drop(name: string): void {
+    this.standbys.get(name)?.idle.discard();
+    this.standbys.delete(name);
   }
 
   /** The standby of a program, if it is ready and has loaded what is in the program's file now. */
@@ -90,14 +98,13 @@ export class Standbys {
     this.standbys.clear();
   }
 
-  private add({ name, entry }: Manifest): Standby {
-    const version = versionOf(entry);
+  private add({ name, entry }: Manifest, version: string): Standby {
     const idle: IdleProcess = this.obtain({
       waits: () => this.waits(name, entry),
       gone: (reason) => {
         if (this.standbys.get(name)?.idle !== idle) return;
         this.standbys.delete(name);
-        this.failed(name, reason);
+        this.failed(name, version, reason);
       },
     });
     const standby = { idle, version, told: false };
@@ -119,7 +126,7 @@ export class Standbys {
     if (waiting.protocolVersion !== PROTOCOL_VERSION) {
       this.standbys.delete(name);
       standby.idle.discard();
-      this.failed(name, 'it speaks another version of the protocol');
+      this.failed(name, standby.version, 'it speaks another version of the protocol');
       return;
     }
     this.place.prepares(standby.idle);
@@ -127,15 +134,20 @@ export class Standbys {
     standby.idle.answer(encodeFrame(RESULT, 0, waiting.startId, 0, content));
   }
 
-  private failed(name: string, reason: string): void {
-    const count = (this.failures.get(name) ?? 0) + 1;
-    this.failures.set(name, count);
+  private failuresOf(name: string, version: string): number {
+    const failures = this.failures.get(name);
+    return failures?.version === version ? failures.count : 0;
+  }
+
+  private failed(name: string, version: string, reason: string): void {
+    const count = this.failuresOf(name, version) + 1;
+    this.failures.set(name, { version, count });
     const end = count < MAX_FAILURES ? '' : `; no more are tried`;
     this.log.warn(`the standby of ${name} has ended: ${reason}${end}`);
   }
 }
 
-const isReady = ({ idle, told }: Standby): boolean => told && idle.waiting !== null;
+const isReady = ({ idle, told }: Standby): boolean => told && idle.ready;
 
 /** What tells two states of a file apart. */
 function versionOf(file: string): string {

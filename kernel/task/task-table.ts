@@ -146,10 +146,17 @@ export class TaskTable {
     return task;
   }
 
+  /** Nobody is going to start this program by itself: it needs no standby. */
+  dropStandby(program: Program): void {
+    this.parts.spawner.drop(program.manifest);
+  }
+
   /** The program of a task is to have a standby, if the task is still there then. */
   private planStandby(task: Task): void {
     const { timers, spawner } = this.parts;
-    const wait = task.incarnation === 1 ? FIRST_STANDBY_MILLISECONDS : NEXT_STANDBY_MILLISECONDS;
+    // On the kernel's own CPU it would be in the way of what the task has to catch up with.
+    const soon = task.incarnation > 1 && spawner.placement.possible;
+    const wait = soon ? NEXT_STANDBY_MILLISECONDS : FIRST_STANDBY_MILLISECONDS;
     timers.set(wait, () => {
       if (task.program.task !== task || this.closed) return;
       const expire = spawner.prepare(task.manifest);

@@ -22,6 +22,9 @@ export const MAX_ASYNCHRONOUS_CALLS = MAX_OUTSTANDING_CALLS - 64;
 /** By number of the call: hands its outcome on, if it is there. */
 const underWay = new Map<number, () => boolean>();
 
+/** Forgets calls that are under way: they were made in a rehearsal, and will not be answered. */
+export const forgetCalls = (): void => underWay.clear();
+
 /**
  * A client of `definition` on a send right. `own` is the port of the program that `run` serves; every call ends after `timeout` milliseconds at the latest. With too many
  * calls under way the outcome is EAGAIN, at once.

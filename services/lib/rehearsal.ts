@@ -5,7 +5,7 @@
  * The played kernel grants every right, keeps nothing, and answers only what a driver asks for in its daily work.
  */
 import { HEADER_BYTES } from '../../protocol/bounds.ts';
-import { decodeInPlace, encodeFrame, encodeMessage } from '../../protocol/codec.ts';
+import { decode, encodeFrame, encodeMessage } from '../../protocol/codec.ts';
 import { errno } from '../../protocol/errno.ts';
 import { emptyFrame, FrameCutter, OFFSET_FLAGS, OFFSET_ID, OFFSET_TYPE, RESULT } from '../../protocol/frame.ts';
 import {
@@ -17,6 +17,7 @@ import {
   MESSAGE_NOTICE,
 } from '../../protocol/message.ts';
 import { systemCalls } from '../../protocol/syscall.ts';
+import { forgetCalls } from './asynchronous.ts';
 import { forgetPorts } from './ipc.ts';
 import { type Wire, withWire } from './pipe.ts';
 
@@ -53,6 +54,7 @@ export function rehearse(rehearsal: Rehearsal, program: () => never): void {
     if (!(error instanceof Over)) throw error;
   } finally {
     forgetPorts();
+    forgetCalls();
   }
 }
 
@@ -70,6 +72,8 @@ class PlayedKernel implements Wire {
   private handles = 0;
   private port = 0;
   private sequence = 0;
+  /** A clock that is looked at goes on. */
+  private milliseconds = 0;
 
   constructor(rehearsal: Rehearsal) {
     this.rehearsal = rehearsal;
@@ -103,7 +107,7 @@ class PlayedKernel implements Wire {
     else if (type === io_vector.number)
       this.result(id, this.rehearsal.vector(argument(buffer, start, end) as unknown[]));
     else if (type === store_get.number) this.load(id, argument(buffer, start, end) as [string]);
-    else if (type === uptime.number || type === time.number) this.result(id, 0);
+    else if (type === uptime.number || type === time.number) this.result(id, ++this.milliseconds);
     else if (type === ipc_try_recv.number) this.keep(emptyFrame(RESULT, errno.EAGAIN, id, 0));
     else this.grant(id, type);
   }
@@ -146,5 +150,5 @@ class PlayedKernel implements Wire {
   }
 }
 
-const argument = (buffer: Buffer, start: number, end: number): unknown =>
-  decodeInPlace(buffer, start + HEADER_BYTES, end);
+/** A copy: a vector for an interrupt is carried out later. */
+const argument = (buffer: Buffer, start: number, end: number): unknown => decode(buffer, start + HEADER_BYTES, end);

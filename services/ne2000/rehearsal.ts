@@ -110,7 +110,10 @@ class PlayedCard {
       if (code === operation.READ8) results.push(this.read(port));
       else if (code === operation.WRITE8) this.write(port, first);
       else if (code === operation.READ_BLOCK16) results.push(this.readMemory());
-      else if (code === operation.CHECK8 && !this.check(port, first, second, results)) return index;
+      else if (code === operation.CHECK8) {
+        if (!this.check(port, first, second, results)) return index;
+      } else if (code !== operation.WRITE_BLOCK16 && code !== operation.AWAIT8)
+        throw new Error(`operation ${code} is not played`);
       at += PACKED_HEAD_BYTES + (packedOperandBytes[code] ?? 0);
     }
     return -1;

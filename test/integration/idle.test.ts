@@ -24,6 +24,7 @@ describe('idle', () => {
   it('the standard system uses less than one percent of a core', async () => {
     const machine = startMachine({ options: [], network: true });
     await machine.logged(/shell.*incarnation 1/);
+    for (const name of ['ata', 'ne2000']) await machine.logged(new RegExp(`kernel: ${name} has a standby`));
     // Spares are made, and programs start, until nothing changes any more.
     let processes = processesOf(machine);
     for (let calm = 0; calm < 10; calm++) {

@@ -22,6 +22,15 @@ async function kill(machine: TestMachine, name: string, before = 0): Promise<num
   return found;
 }
 
+/** The command line of a process of the host; '' when it is gone. */
+function commandOf(pid: number): string {
+  try {
+    return fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
 /** Writes a program and answers its manifest. */
 function written(text: string): { manifest: TestManifest; write: (text: string) => void } {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vros-standby-'));
@@ -60,6 +69,17 @@ describe('standbys', () => {
     await kill(machine, 'driver');
     await machine.logged(/driver\[\d+\]: version number two, incarnation 2/);
     expect(machine.logText).toMatch(/driver\[\d+\] incarnation 2: warm spare/);
+  });
+
+  it('ends with its service', async () => {
+    const machine = startMachine({ services: [...standard('init', 'tty', 'shell', 'ata'), reporter] });
+    await machine.logged(/kernel: ata has a standby/);
+    const processes = (): number => machine.descendants().filter((pid) => commandOf(pid).includes('start.cjs')).length;
+    await eventually(() => processes() > 0, 'its processes');
+    const before = processes();
+    await machine.shell('service stop ata');
+    // Its own process and that of the standby; the spares stay.
+    await eventually(() => processes() <= before - 2, 'two processes less', 20_000);
   });
 
   it.each([

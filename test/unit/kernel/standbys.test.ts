@@ -28,7 +28,7 @@ class Process {
 
   get host(): HostProcess {
     const write = (frame: Buffer): void => void this.told.push(decode(frame, 16, frame.length));
-    const parts = { pipe: { write }, pid: 7, identify: () => {}, output: ['an error'] };
+    const parts = { pipe: { write }, pid: 7, ending: false, identify: () => {}, output: ['an error'] };
     return { ...parts, discard: () => (this.discarded = true) } as unknown as HostProcess;
   }
 }
@@ -153,6 +153,23 @@ describe('Standbys', () => {
       process.owner.ended(137, 9);
     }
     expect(processes).toHaveLength(5);
+  });
+
+  it('end with a service that is stopped', () => {
+    const process = prepared();
+    standbys.drop('driver');
+    expect([process.discarded, standbys.take(manifest)]).toEqual([true, null]);
+  });
+
+  it('are tried again with another version of the program', () => {
+    for (let count = 0; count < 4; count++) {
+      standbys.prepare(manifest);
+      last().says(null);
+    }
+    expect(processes).toHaveLength(3);
+    fs.writeFileSync(manifest.entry, 'number two');
+    prepared();
+    expect(standbys.take(manifest)).not.toBeNull();
   });
 
   it('end with the kernel', () => {

@@ -5,6 +5,7 @@ import { Interrupts } from '../../../kernel/irq/interrupts.ts';
 import type { Task } from '../../../kernel/objects.ts';
 import { createPolicy, Scheduler } from '../../../kernel/sched/index.ts';
 import { HostProcess, type ProcessOwner } from '../../../kernel/task/host-process.ts';
+import { Placement } from '../../../kernel/task/placement.ts';
 import { Spawner } from '../../../kernel/task/spawner.ts';
 import { TaskTable } from '../../../kernel/task/task-table.ts';
 import { MAX_INSTANCES, MAX_TASKS, MAX_TASKS_PER_PROGRAM } from '../../../protocol/bounds.ts';
@@ -81,6 +82,7 @@ beforeEach(() => {
       return { process, startId: null, from: 'cold start', gathered: false };
     },
     refill: () => {},
+    placement: fake(Placement, { possible: true }),
     prepare: () => {
       prepared.push(time.now());
       return () => void limits.push(time.now());
