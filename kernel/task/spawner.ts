@@ -95,11 +95,11 @@ export class Spawner {
   }
 
   /**
-   * Sees to it that a program whose manifest asks for it has a standby. Answers what ends one that was made now, if it is not ready by then. Sources are compiled when they are loaded, which
+   * Sees to it that a program has a standby. Answers what ends one that was made now, if it is not ready by then. Sources are compiled when they are loaded, which
    * a standby is not worth.
    */
   prepare(manifest: Manifest): (() => void) | null {
-    return manifest.standby && !fromSources ? this.standbys.prepare(manifest) : null;
+    return fromSources ? null : this.standbys.prepare(manifest);
   }
 
   /** A program has been stopped, and needs no standby. */

@@ -22,10 +22,10 @@ async function kill(machine: TestMachine, name: string, before = 0): Promise<num
   return found;
 }
 
-/** The command line of a process of the host; '' when it is gone. */
-function commandOf(pid: number): string {
+/** The program that a process of the host runs; '' when it is gone. */
+function programOf(pid: number): string {
   try {
-    return fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+    return path.basename(fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0')[0] ?? '');
   } catch {
     return '';
   }
@@ -74,12 +74,12 @@ describe('standbys', () => {
   it('ends with its service', async () => {
     const machine = startMachine({ services: [...standard('init', 'tty', 'shell', 'ata'), reporter] });
     await machine.logged(/kernel: ata has a standby/);
-    const processes = (): number => machine.descendants().filter((pid) => commandOf(pid).includes('start.cjs')).length;
-    await eventually(() => processes() > 0, 'its processes');
-    const before = processes();
+    const engine = path.basename(process.execPath);
+    const processes = (): number => machine.descendants().filter((pid) => programOf(pid) === engine).length;
+    // Five tasks, two spares, and the standby.
+    await eventually(() => processes() === 8, 'all its processes', 20_000);
     await machine.shell('service stop ata');
-    // Its own process and that of the standby; the spares stay.
-    await eventually(() => processes() <= before - 2, 'two processes less', 20_000);
+    await eventually(() => processes() === 6, 'the processes without those of ata', 20_000);
   });
 
   it.each([
