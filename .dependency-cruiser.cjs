@@ -1,7 +1,7 @@
 /**
  * The import rules of the house, checked by `npm run imports` and by the tests.
  *
- * Who may import whom: protocol and wire nothing of ours; hw wire; kernel protocol and hw; services/NAME protocol and
+ * Who may import whom: protocol, wire and loader nothing of ours; hw wire; kernel protocol, hw and loader; services/NAME protocol and
  * services/lib, never the kernel, the hardware or one another. Type-only imports count like any other.
  *
  * @type {import('dependency-cruiser').IConfiguration}
@@ -44,6 +44,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^wire/' },
       to: { pathNot: ['^wire/', '^(node:)?buffer$'] },
+    },
+    {
+      name: 'loader-imports-nothing-of-ours',
+      comment: 'It is what everything else is loaded with.',
+      severity: 'error',
+      from: { path: '^loader/' },
+      to: { path: '^(protocol|hw|wire|kernel|services|filesystems|host|test|bench|examples)/' },
     },
     {
       name: 'filesystems-import-the-errors-only',
@@ -100,7 +107,7 @@ module.exports = {
       name: 'run-time-packages-only',
       comment: 'Code that ships uses only what an installation without the development packages has.',
       severity: 'error',
-      from: { path: '^(protocol|hw|wire|kernel|services|filesystems|host|examples)/' },
+      from: { path: '^(protocol|hw|wire|loader|kernel|services|filesystems|host|examples)/' },
       to: { dependencyTypes: ['npm-dev', 'npm-optional', 'npm-no-pkg', 'npm-unknown'] },
     },
     {

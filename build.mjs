@@ -2,15 +2,18 @@
  * Builds dist/ from the sources: one CommonJS file per program, because a process that reads a single bundled file
  * starts several times faster than one that resolves its modules or compiles TypeScript.
  *
- *   dist/kernel.cjs               the machine and the kernel      (kernel/main.ts)
+ *   dist/kernel.main.cjs          the machine and the kernel      (kernel/main.ts)
  *   dist/qtest.cjs                the machine behind qtest        (hw/qtest/main.ts)
  *   dist/vros.cjs                 the command for disk images    (host/main.ts)
- *   dist/services/start.cjs       loader and service library      (services/lib/start.ts)
+ *   dist/services/start.main.cjs  loader and service library      (services/lib/start.ts)
  *   dist/services/NAME.cjs        a service                       (services/NAME/main.ts)
  *   dist/services/shell/NAME.cjs  what jobs of the shell run besides (services/shell/NAME/main.ts)
  *   dist/examples/NAME.cjs        a service shown in the docs     (examples/NAME/main.ts)
  *   dist/test-services/NAME.cjs   a service the tests need        (test/services/NAME/main.ts)
  *   dist/bench/NAME.cjs           a service the bench measures    (bench/services/NAME/main.ts)
+ *   dist/NAME.cjs                 runs NAME.main.cjs              (loader/main.ts)
+ *   dist/record.cjs               makes the code caches           (loader/record.ts)
+ *   dist/NAME.cache               what the engine compiled of NAME.cjs, so that it need not when that is loaded (loader/compiled.ts)
  *
  * A service's bundle does not contain the service library: `services/lib/index.ts` stays outside as `require('vros')`,
  * which the loader answers. So a warm spare can hold the library before it knows which service it is to become.
@@ -21,6 +24,8 @@
  * Files are replaced in one step and only when they changed: a system that is running meanwhile never loads half of one.
  */
 
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -30,14 +35,20 @@ const root = import.meta.dirname;
 const output = path.join(root, 'dist');
 const libraryIndex = path.join(root, 'services', 'lib', 'index.ts');
 
-/** @typedef {{ source: string, target: string, service: boolean, banner?: object }} Program paths relative to root and to dist/ */
+/**
+ * @typedef {{ source: string, target: string, service: boolean, banner?: object, cached?: 'kernel' | 'task' }} Program
+ * paths relative to root and to dist/; whose flags of the engine it has a code cache for
+ */
 
 /** Programs with a fixed place. One whose folder does not exist is left out; a folder without its entry is an error. */
 const fixedPrograms = [
-  { source: 'kernel/main.ts', target: 'kernel.cjs', service: false },
+  { source: 'loader/main.ts', target: 'kernel.cjs', service: false },
+  { source: 'kernel/main.ts', target: 'kernel.main.cjs', service: false, cached: 'kernel' },
   { source: 'hw/qtest/main.ts', target: 'qtest.cjs', service: false },
   { source: 'host/main.ts', target: 'vros.cjs', service: false, banner: { js: '#!/usr/bin/env node' } },
-  { source: 'services/lib/start.ts', target: 'services/start.cjs', service: false },
+  { source: 'loader/main.ts', target: 'services/start.cjs', service: false },
+  { source: 'services/lib/start.ts', target: 'services/start.main.cjs', service: false, cached: 'task' },
+  { source: 'loader/record.ts', target: 'record.cjs', service: false },
 ].filter((program) => existsSync(path.join(root, path.dirname(program.source))));
 
 /** Programs of which there is one per folder: every `FOLDER/NAME/main.ts`. */
@@ -46,7 +57,12 @@ async function programsIn(folder, target) {
   if (!existsSync(directory)) return [];
   const names = (await readdir(directory)).sort();
   return names
-    .map((name) => ({ source: `${folder}/${name}/main.ts`, target: `${target}/${name}.cjs`, service: true }))
+    .map((name) => ({
+      source: `${folder}/${name}/main.ts`,
+      target: `${target}/${name}.cjs`,
+      service: true,
+      cached: 'task',
+    }))
     .filter((program) => existsSync(path.join(root, program.source)));
 }
 
@@ -79,8 +95,16 @@ async function bundle(program) {
     logLevel: 'warning',
     write: false,
   });
-  await Promise.all(result.outputFiles.map((file) => replaceFile(file.path, file.contents)));
+  await Promise.all(result.outputFiles.map((file) => replaceFile(file.path, marked(file))));
   return result.outputFiles.map((file) => file.path);
+}
+
+/** A program is ASCII, which esbuild leaves to do in comments, and ends with a mark made of its text, by which it knows its code cache. */
+function marked({ path: file, contents, text }) {
+  if (!file.endsWith('.cjs')) return contents;
+  const ascii = text.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const mark = createHash('sha256').update(ascii).digest('hex').slice(0, 16);
+  return Buffer.from(`${ascii}//# ${mark}\n`, 'latin1');
 }
 
 async function replaceFile(file, contents) {
@@ -97,10 +121,20 @@ async function replaceFile(file, contents) {
 async function removeAllBut(kept) {
   const entries = existsSync(output) ? await readdir(output, { recursive: true, withFileTypes: true }) : [];
   const stale = entries
-    .filter((entry) => entry.isFile() && /\.cjs(\.map)?$/.test(entry.name))
+    .filter((entry) => entry.isFile() && /\.(cjs(\.map)?|cache)$/.test(entry.name))
     .map((entry) => path.join(entry.parentPath, entry.name))
     .filter((file) => !kept.has(file));
   await Promise.all(stale.map((file) => rm(file, { force: true })));
+}
+
+/** Makes the code caches of programs; returns the absolute paths of the files. Without them everything works, more slowly. */
+function record(kind) {
+  const files = programs.filter(({ cached }) => cached === kind).map(({ target }) => path.join(output, target));
+  const { status } = spawnSync(process.execPath, [path.join(output, 'record.cjs'), kind, ...files], {
+    stdio: 'inherit',
+  });
+  if (status !== 0) console.error(`no code caches for programs of the ${kind}: they will start more slowly`);
+  return files.map((file) => file.replace(/\.cjs$/, '.cache'));
 }
 
 const programs = [
@@ -114,7 +148,8 @@ const programs = [
 const results = await Promise.allSettled(programs.map(bundle));
 const failed = programs.filter((_, index) => results[index].status === 'rejected');
 if (failed.length === 0) {
-  await removeAllBut(new Set(results.flatMap((result) => result.value)));
+  const caches = ['kernel', 'task'].flatMap(record);
+  await removeAllBut(new Set([...results.flatMap((result) => result.value), ...caches]));
   console.log(`built ${programs.length} programs in dist/`);
 } else {
   // esbuild has printed the reasons.

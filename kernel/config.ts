@@ -4,6 +4,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import { DEFAULT_MEMORY_MEBIBYTES } from '../loader/engine.ts';
 import { MAX_NAME_BYTES } from '../protocol/bounds.ts';
 import { isTemplate, TEMPLATE_SIGN } from '../protocol/template.ts';
 import { programFile } from './paths.ts';
@@ -11,9 +12,6 @@ import { programFile } from './paths.ts';
 /** Things only some programs may do. */
 export const privileges = ['supervise', 'power', 'scheduler', 'signal'] as const;
 export type Privilege = (typeof privileges)[number];
-
-/** Default memory limit of a program in MiB; warm spares are started with it. */
-export const DEFAULT_MEMORY_MEBIBYTES = 128;
 
 /** What a program is and may do. */
 export interface Manifest {

@@ -16,6 +16,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { taskFlags } from '../../loader/engine.ts';
 
 export const sandboxLayers = ['permission', 'namespaces', 'lock-down'] as const;
 export type SandboxLayer = (typeof sandboxLayers)[number];
@@ -141,14 +142,11 @@ export function commandLine(request: SandboxRequest): string[] {
     if (layers.includes('namespaces')) words.push(...unshareWords(tools));
   }
   if (request.command.length > 0) return [...words, ...resolveCommand(request.command)];
-  words.push(process.execPath, '--no-warnings', `--max-old-space-size=${request.memory}`);
-  // The young generation would grow to three times 16 MiB; nothing becomes slower without that.
-  words.push('--max-semi-space-size=4');
+  words.push(process.execPath, '--no-warnings', ...taskFlags(request.memory, layers.includes('lock-down')));
   if (request.inspected) words.push('--inspect=127.0.0.1:0');
   if (layers.includes('permission')) {
     words.push(permissionFlag(), ...request.readable.map((folder) => `--allow-fs-read=${path.join(folder, '*')}`));
   }
-  if (layers.includes('lock-down')) words.push('--disallow-code-generation-from-strings');
   if (request.fromSources) words.push('--import', createRequire(import.meta.filename).resolve('tsx'));
   words.push(request.loader);
   if (layers.includes('lock-down')) words.push('--lock-down');

@@ -2,10 +2,11 @@
  * Starts processes for tasks: from the standby of the program, or a warm spare when it can run in one, else cold.
  */
 import path from 'node:path';
+import { DEFAULT_MEMORY_MEBIBYTES } from '../../loader/engine.ts';
 import { PROTOCOL_VERSION } from '../../protocol/bounds.ts';
 import { OFFSET_HANDLE, OFFSET_ID, OFFSET_TYPE } from '../../protocol/frame.ts';
 import { systemCalls } from '../../protocol/syscall.ts';
-import { DEFAULT_MEMORY_MEBIBYTES, type Manifest } from '../config.ts';
+import type { Manifest } from '../config.ts';
 import type { KernelLog } from '../log.ts';
 import { fromSources, loaderFile } from '../paths.ts';
 import { HostProcess, type ProcessOwner } from './host-process.ts';

@@ -4,9 +4,8 @@
  *
  * Arguments: `--lock-down` puts the innermost layer of the sandbox in force before the program's code is loaded.
  */
-import fs from 'node:fs';
-import { createRequire } from 'node:module';
-import vm from 'node:vm';
+import process from 'node:process';
+import { compiled } from '../../loader/compiled.ts';
 import * as library from './index.ts';
 import { lockDown } from './lockdown.ts';
 import { startInformation } from './start-information.ts';
@@ -19,15 +18,8 @@ function requireLibrary(name: string): unknown {
 
 /** `require` as a program outside of the sandbox sees it. */
 function requireBeside(file: string): (name: string) => unknown {
-  const hostRequire = createRequire(file);
+  const hostRequire = process.getBuiltinModule('node:module').createRequire(file);
   return (name) => (name === 'vros' ? library : hostRequire(name));
-}
-
-function compile(file: string): (...parameters: unknown[]) => void {
-  const source = fs.readFileSync(file, 'utf8');
-  return vm.compileFunction(source, ['exports', 'require', 'module', '__filename', '__dirname'], {
-    filename: file,
-  }) as (...parameters: unknown[]) => void;
 }
 
 const lockedDown = process.argv.includes('--lock-down');
@@ -39,7 +31,7 @@ else load(entry);
 
 function load(file: string): void {
   try {
-    const program = compile(file);
+    const program = compiled(file);
     const requireProgram = lockedDown ? requireLibrary : requireBeside(file);
     program({}, requireProgram, { exports: {} }, file, '/');
   } catch (error) {
