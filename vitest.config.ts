@@ -31,6 +31,7 @@ const UNHURRIED = [
   'sandbox',
   'shell',
   'shutdown',
+  'standby',
   'terminal',
 ];
 

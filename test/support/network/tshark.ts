@@ -43,6 +43,30 @@ export async function framesOf(file: string, filter: string, most = 1_000_000): 
 }
 
 /**
+ * Segments with data of a sender: how many there are, and those that repeat something, but for probes of a shut window, each as its number and time. One reading for both: a recording may have some
+ * hundred megabytes.
+ */
+export async function repetitionsOf(file: string, sender: string): Promise<{ segments: number; repeated: string[] }> {
+  const fields = [
+    'frame.number',
+    'frame.time_relative',
+    'tcp.analysis.retransmission',
+    'tcp.analysis.zero_window_probe',
+  ];
+  const words = ['-T', 'fields', ...fields.flatMap((field) => ['-e', field])];
+  const filter = `eth.src == ${sender} && tcp.len > 0`;
+  const { stdout } = await run('tshark', ['-n', '-r', file, ...options, '-Y', filter, ...words], {
+    maxBuffer: OUTPUT_LIMIT,
+  });
+  const lines = stdout.split('\n').filter((line) => line !== '');
+  const repeated = lines.filter((line) => {
+    const [, , again = '', probe = ''] = line.split('\t');
+    return again !== '' && probe === '';
+  });
+  return { segments: lines.length, repeated };
+}
+
+/**
  * Frames that a sender should not have sent, by Wireshark's dissectors and by the rules of tcp-rules.ts. What the cable was: `clean`, it has lost, repeated and reordered nothing, and
  * every segment belongs to a connection; `rough`; or `disturbed`, when besides the sender may have forgotten whom it has asked by ARP.
  */
