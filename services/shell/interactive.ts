@@ -3,6 +3,7 @@ import { log, SystemError, storeGet, storePut } from '../lib/index.ts';
 import { complete } from './completion.ts';
 import { CommandError } from './errors.ts';
 import { History } from './history.ts';
+import { warningOfLoss } from './lasting.ts';
 import { type Completion, LineEditor } from './line-editor.ts';
 import { pathsFor } from './name-source.ts';
 import { parse } from './parser.ts';
@@ -61,6 +62,7 @@ export class Prompt {
   private readonly session: Session;
   private readonly history: KeptHistory;
   private readonly editor: LineEditor;
+  private warned = false;
 
   constructor(terminal: Terminal, session: Session, history: KeptHistory) {
     this.terminal = terminal;
@@ -106,6 +108,7 @@ export class Prompt {
       }
       this.history.enter(source);
       if (parsed.kind === 'program') {
+        this.warn();
         // A ^C typed since the line was taken is for its command, even if that has not begun.
         if (this.session.wasInterrupted()) this.terminal.print('\n');
         else this.session.run(parsed.program);
@@ -115,6 +118,14 @@ export class Prompt {
       }
       return true;
     }
+  }
+
+  /** Before the first command, when the system has come up. */
+  private warn(): void {
+    if (this.warned) return;
+    this.warned = true;
+    const warning = warningOfLoss();
+    if (warning !== null) this.session.complain(warning);
   }
 
   private readLine(prompt: string): Line {

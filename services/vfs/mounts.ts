@@ -12,7 +12,7 @@ import { type DiskMount, Gate, type Mount, rowOf } from './mount.ts';
 import { type MountRecord, type MountRecords, serviceName } from './mount-records.ts';
 import type { MountTable } from './mount-table.ts';
 import { probe, type SlowDevice } from './probe.ts';
-import { start, type Work } from './work.ts';
+import { start, type Work, wait } from './work.ts';
 
 type Attach = Request<typeof filesystem.methods.attach>;
 type Attached = Reply<typeof filesystem.methods.attach>;
@@ -214,6 +214,10 @@ export class Mounts {
 
   private *mountAt(path: string): Work<Mount> {
     const { mount, inner } = this.table.locate(path);
+    if (mount.kind === 'held') {
+      yield* wait<void>((done) => mount.gate.wait(() => done({ ok: true, value: undefined })));
+      return yield* this.mountAt(path);
+    }
     if (/^[./]*$/.test(inner) && !inner.includes('..')) return mount;
     const resolved = yield* this.world.resolve(path);
     const found = this.table.at(resolved);

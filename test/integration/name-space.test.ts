@@ -25,6 +25,14 @@ function blankImage(name: string, mebibytes = 8): string {
 }
 
 describe('the name space', () => {
+  it('can be asked to give up at once what is being mounted at the boot', async () => {
+    const image = blankImage('early.img');
+    const { status, stderr, stdout } = await runCommands('umount /mnt && df', ['--hda', image]);
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(stdout).not.toContain('/mnt');
+  });
+
   it('has files in memory, figures of the system, and devices', async () => {
     const { status, stdout, stderr } = await runCommands(
       [

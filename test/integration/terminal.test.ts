@@ -1,5 +1,8 @@
 /** The shell in front of a user: a machine in a pseudo-terminal. */
-import { describe, expect, it } from 'vitest';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { killProcess } from '../support/machine.ts';
 import { nodePty, startInTerminal, TerminalMachine, whyNoTerminal } from '../support/terminal.ts';
 
@@ -24,6 +27,18 @@ describe.skipIf(nodePty === null)(`the shell in a terminal${whyNoTerminal}`, () 
     await machine.run('exit 300');
     machine.type(CTRL('d'));
     expect(await machine.end()).toBe(2);
+  });
+
+  it('warns, once, whoever has a disk and could lose what is written to /mnt', async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vros-warned-'));
+    onTestFinished(() => fs.rmSync(folder, { recursive: true, force: true }));
+    const garbage = path.join(folder, 'garbage.img');
+    fs.writeFileSync(garbage, Buffer.alloc(1 << 20, 'neither a partition nor a file system '));
+    const warned = await startInTerminal({ options: ['--hda', garbage] });
+    expect(await warned.run('echo one')).toMatch(/^no disk is mounted on \/mnt: .* lost .*\none\n$/);
+    expect(await warned.run('echo two')).toBe('two\n');
+    const kept = await startInTerminal({ options: [] });
+    expect(await kept.run('echo one')).toBe('one\n');
   });
 
   it('edits lines, remembers them, and completes words', async () => {

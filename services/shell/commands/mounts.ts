@@ -46,8 +46,9 @@ const umount: Command = {
   complete: (_words, services) => services.files.mounts().flatMap(({ device, path }) => (device === '' ? [] : [path])),
   run: ({ words, files }) => {
     const [word = ''] = expectWords(words, 1, 1);
-    const mounts = files.mounts();
+    // A path that is being mounted is not resolved before that is done.
     const path = unlessRefused(word, () => files.resolve(word));
+    const mounts = files.mounts();
     const found =
       mounts.find((row) => row.path === path) ??
       mounts.find(({ device }) => device !== '' && device === deviceName(word));
