@@ -53,13 +53,16 @@ export class Standbys {
     return [...this.standbys].filter(([, standby]) => isReady(standby)).map(([name]) => name);
   }
 
-  /** Sees to it that a program has a standby. Answers what ends one that was made now, if it is not ready by then: it may never be. */
-  prepare(manifest: Manifest): (() => void) | null {
+  /**
+   * Sees to it that a program has a standby. Answers what ends one that was made now, if it is not ready by then: it may never be. `lost`: it was ready, and has been ended from outside; another
+   * one may be made.
+   */
+  prepare(manifest: Manifest, lost: () => void = () => {}): (() => void) | null {
     const { name, entry } = manifest;
     const version = versionOf(entry);
     if (this.closed || this.standbys.has(name) || this.failuresOf(name, version) >= MAX_FAILURES) return null;
     try {
-      const standby = this.add(manifest, version);
+      const standby = this.add(manifest, version, lost);
       return () => this.expire(name, standby);
     } catch (error) {
       this.failed(name, version, error instanceof Error ? error.message : String(error));
@@ -98,13 +101,15 @@ export class Standbys {
     this.standbys.clear();
   }
 
-  private add({ name, entry }: Manifest, version: string): Standby {
+  private add({ name, entry }: Manifest, version: string, lost: () => void): Standby {
     const idle: IdleProcess = this.obtain({
       waits: () => this.waits(name, entry),
       gone: (reason) => {
-        if (this.standbys.get(name)?.idle !== idle) return;
+        const standby = this.standbys.get(name);
+        if (standby?.idle !== idle) return;
         this.standbys.delete(name);
         this.failed(name, version, reason);
+        if (standby.told && idle.waiting !== null) lost();
       },
     });
     const standby = { idle, version, told: false };

@@ -159,7 +159,7 @@ export class TaskTable {
     const wait = soon ? NEXT_STANDBY_MILLISECONDS : FIRST_STANDBY_MILLISECONDS;
     timers.set(wait, () => {
       if (task.program.task !== task || this.closed) return;
-      const expire = spawner.prepare(task.manifest);
+      const expire = spawner.prepare(task.manifest, () => this.planStandby(task));
       if (expire !== null) timers.set(STANDBY_LIMIT_MILLISECONDS, expire);
     });
   }

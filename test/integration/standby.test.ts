@@ -10,12 +10,15 @@ const { services: all } = JSON.parse(fs.readFileSync(file, 'utf8')) as { service
 const standard = (...names: string[]): TestManifest[] => all.filter(({ name }) => names.includes(name));
 const reporter = { name: 'task-reporter', entry: 'test/services/task-reporter', restart: 'always' };
 
+/** Host processes by name of task, as last reported. */
+function hosts(machine: TestMachine): Readonly<Record<string, number>> {
+  const line = machine.log.findLast(({ msg }) => msg.startsWith('TASKS '));
+  return JSON.parse(line?.msg.slice(6) ?? '{}') as Record<string, number>;
+}
+
 /** Kills the process of a task as soon as it is another one than `before`; answers which. */
 async function kill(machine: TestMachine, name: string, before = 0): Promise<number> {
-  const host = (): number => {
-    const line = machine.log.findLast(({ msg }) => msg.startsWith('TASKS '));
-    return (JSON.parse(line?.msg.slice(6) ?? '{}') as Record<string, number>)[name] ?? 0;
-  };
+  const host = (): number => hosts(machine)[name] ?? 0;
   await eventually(() => ![0, before].includes(host()), `the process of ${name}`);
   const found = host();
   killProcess(found);
@@ -69,6 +72,25 @@ describe('standbys', () => {
     await kill(machine, 'driver');
     await machine.logged(/driver\[\d+\]: version number two, incarnation 2/);
     expect(machine.logText).toMatch(/driver\[\d+\] incarnation 2: warm spare/);
+  });
+
+  it('is made again when it is ended from outside', async () => {
+    const { manifest } = written(program('one'));
+    const machine = startMachine({ services: [...standard('init'), manifest, reporter] });
+    await machine.logged(/kernel: driver has a standby/);
+    // Nothing tells it from the spares.
+    const engine = path.basename(process.execPath);
+    const tasks = Object.values(hosts(machine));
+    const idle = machine.descendants().filter((pid) => programOf(pid) === engine && !tasks.includes(pid));
+    expect(idle).toHaveLength(3);
+    idle.forEach(killProcess);
+    await machine.logged(/the standby of driver has ended/);
+    await eventually(
+      () => machine.log.filter(({ msg }) => msg === 'driver has a standby').length === 2,
+      'the next standby',
+    );
+    await kill(machine, 'driver');
+    await machine.logged(/driver\[\d+\] incarnation 2: standby/);
   });
 
   it('ends with its service', async () => {

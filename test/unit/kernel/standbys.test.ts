@@ -117,6 +117,26 @@ describe('Standbys', () => {
     expect(processes).toHaveLength(3);
   });
 
+  it('that are ready and end are made again, three times in a row', () => {
+    let lost = 0;
+    for (let count = 0; count < 3; count++) {
+      standbys.prepare(manifest, () => lost++);
+      expect(lost, 'while it prepares').toBe(count);
+      last().says(PROTOCOL_VERSION);
+      last().says(PROTOCOL_VERSION);
+      last().owner.ended(137, 9);
+      expect(lost).toBe(count + 1);
+    }
+    expect(standbys.prepare(manifest, () => lost++)).toBeNull();
+    expect(processes).toHaveLength(3);
+  });
+
+  it('that end before they are ready are not', () => {
+    standbys.prepare(manifest, () => expect.unreachable());
+    last().says(PROTOCOL_VERSION);
+    last().owner.ended(70, 0);
+  });
+
   it('that do not get ready are given up, and only those', () => {
     const [first, second] = [0, 1].map(() => {
       const expire = standbys.prepare(manifest);
