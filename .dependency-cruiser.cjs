@@ -35,7 +35,7 @@ module.exports = {
       comment: 'The machine knows nothing of the system running on it.',
       severity: 'error',
       from: { path: '^hw/' },
-      to: { path: '^(protocol|kernel|services|filesystems|host|test|bench|examples)/' },
+      to: { path: '^(protocol|loader|kernel|services|filesystems|host|test|bench|examples)/' },
     },
     {
       name: 'wire-imports-nothing',
@@ -72,6 +72,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^(services|examples|test/services|bench/services)/' },
       to: { path: '^(kernel|hw|host|bench/(?!services/)|test/(?!services/))' },
+    },
+    {
+      name: 'programs-are-loaded-by-the-library',
+      comment: 'How a program is loaded is known to the kernel, which starts the engine, and to the start of a task.',
+      severity: 'error',
+      from: { path: '^(services|examples|filesystems|host|test/services|bench)/', pathNot: '^services/lib/' },
+      to: { path: '^loader/' },
     },
     {
       name: 'services-never-import-one-another',

@@ -25,7 +25,6 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -95,16 +94,15 @@ async function bundle(program) {
     logLevel: 'warning',
     write: false,
   });
-  await Promise.all(result.outputFiles.map((file) => replaceFile(file.path, marked(file))));
+  await Promise.all(result.outputFiles.map((file) => replaceFile(file.path, inAscii(file))));
   return result.outputFiles.map((file) => file.path);
 }
 
-/** A program is ASCII, which esbuild leaves to do in comments, and ends with a mark made of its text, by which it knows its code cache. */
-function marked({ path: file, contents, text }) {
+/** A program is ASCII, which esbuild leaves to do in comments: so its code cache can be used with the text as it is (loader/compiled.ts). */
+function inAscii({ path: file, contents, text }) {
   if (!file.endsWith('.cjs')) return contents;
-  const ascii = text.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
-  const mark = createHash('sha256').update(ascii).digest('hex').slice(0, 16);
-  return Buffer.from(`${ascii}//# ${mark}\n`, 'latin1');
+  const escaped = text.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return Buffer.from(escaped, 'latin1');
 }
 
 async function replaceFile(file, contents) {

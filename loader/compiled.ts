@@ -2,11 +2,13 @@
  * Programs of dist/ as functions, with their code cache: what the engine has compiled when they were built. To compile a program when it is loaded takes longer than
  * anything else it does until it is ready. Read: "vm.Script" in the Node.js documentation, cachedData.
  *
- * A cache belongs to one text of the program, one version of the engine and one set of its flags; with any other, or without a cache, the program is
- * compiled. The engine tells the latter two itself but knows the text by its length only. So the build ends each program with a mark made of its text, and
- * begins the cache with the same.
+ * A cache is code that the engine runs without a look at it. So only those are used that lie beside a program in the loader's own folder, and each is good for one state of the file of its
+ * program, one version of Node and one processor, which its head names, and for one set of the engine's flags, which the engine compares itself. With any other, or without a cache, the
+ * program is compiled.
  */
 import fs from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
 import vm from 'node:vm';
 
 /** A program as CommonJS has it: exports, require, module, file, folder. */
@@ -18,34 +20,53 @@ export type ModuleFunction = (
   dirname: string,
 ) => void;
 
-/** Characters of a mark; after it the program has one more, the end of the line. */
-export const MARK_CHARACTERS = 16;
+const PARAMETERS = ['exports', 'require', 'module', '__filename', '__dirname'];
+
+/** Bytes of the head of a cache: text in ASCII, filled up with spaces. What follows has to be aligned for the engine. */
+const HEAD_BYTES = 128;
+
+const engine = `${process.version} ${process.arch}`;
 
 /** Where the cache of a program is. */
-export const cacheFile = (file: string): string => `${file.slice(0, -'.cjs'.length)}.cache`;
+export const cacheFile = (file: string): string => `${file.slice(0, -path.extname(file).length)}.cache`;
 
 /** The script that makes a program of its text. */
-export const scriptText = (source: string): string =>
-  `(function (exports, require, module, __filename, __dirname) {${source}\n})`;
+export const scriptText = (source: string): string => `(function (${PARAMETERS.join(', ')}) {${source}\n})`;
 
-/** The mark at the end of a program; of one the build has not made, whatever is there. */
-export const markOf = (program: Buffer): string =>
-  program.toString('latin1', Math.max(0, program.length - MARK_CHARACTERS - 1), Math.max(0, program.length - 1));
-
-/** Reads a program. Throws when it cannot be read or is no JavaScript. */
-export function compiled(file: string): ModuleFunction {
-  const program = fs.readFileSync(file);
-  const cachedData = readCache(file, markOf(program));
-  // The build writes ASCII, and the engine reads that fastest.
-  const text = scriptText(program.toString(cachedData === null ? 'utf8' : 'latin1'));
-  const script = new vm.Script(text, cachedData === null ? { filename: file } : { filename: file, cachedData });
-  return script.runInThisContext() as ModuleFunction;
+/** The head of the cache for a program in this state of its file. */
+function headOf({ ino, size, mtimeMs }: fs.Stats): string {
+  return `${engine} ${ino} ${size} ${mtimeMs}`.padEnd(HEAD_BYTES);
 }
 
-function readCache(file: string, mark: string): Buffer | null {
+/** A cache as it is kept: what the engine has made, behind its head. */
+export function cacheOf(program: fs.Stats, data: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(headOf(program), 'latin1'), data]);
+}
+
+/** What the engine has made; null: it is for another state of the program, or another engine. */
+export function cachedDataOf(program: fs.Stats, cache: Buffer): Buffer | null {
+  return cache.toString('latin1', 0, HEAD_BYTES) === headOf(program) ? cache.subarray(HEAD_BYTES) : null;
+}
+
+/** Reads a program. `own`: the folder in and below which caches may be used. Throws when it cannot be read or is no JavaScript. */
+export function compiled(file: string, own: string): ModuleFunction {
+  const descriptor = fs.openSync(file, 'r');
   try {
-    const cache = fs.readFileSync(cacheFile(file));
-    return cache.toString('latin1', 0, MARK_CHARACTERS) === mark ? cache.subarray(MARK_CHARACTERS) : null;
+    const cachedData = path.resolve(file).startsWith(own + path.sep) ? readCache(file, fs.fstatSync(descriptor)) : null;
+    const program = fs.readFileSync(descriptor);
+    if (cachedData === null)
+      return vm.compileFunction(program.toString(), PARAMETERS, { filename: file }) as ModuleFunction;
+    // The build writes ASCII, and the engine reads that fastest.
+    const script = new vm.Script(scriptText(program.toString('latin1')), { filename: file, cachedData });
+    return script.runInThisContext() as ModuleFunction;
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+function readCache(file: string, program: fs.Stats): Buffer | null {
+  try {
+    return cachedDataOf(program, fs.readFileSync(cacheFile(file)));
   } catch {
     return null;
   }

@@ -6,5 +6,6 @@ import path from 'node:path';
 import { compiled } from './compiled.ts';
 
 const here = import.meta.filename;
-const program = path.join(path.dirname(here), `${path.basename(here, '.cjs')}.main.cjs`);
-compiled(program)(exports, require, module, program, path.dirname(program));
+const folder = path.dirname(here);
+const program = path.join(folder, `${path.basename(here, '.cjs')}.main.cjs`);
+compiled(program, folder)(exports, require, module, program, folder);

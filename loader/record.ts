@@ -9,7 +9,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import v8 from 'node:v8';
 import vm from 'node:vm';
-import { cacheFile, markOf, scriptText } from './compiled.ts';
+import { cacheFile, cacheOf, scriptText } from './compiled.ts';
 import { DEFAULT_MEMORY_MEBIBYTES, KERNEL_FLAGS, taskFlags } from './engine.ts';
 
 const flagsOf = new Map<string | undefined, readonly string[]>([
@@ -20,13 +20,12 @@ const flagsOf = new Map<string | undefined, readonly string[]>([
 const RECORD = 'record';
 
 function record(file: string): void {
-  const program = fs.readFileSync(file);
   v8.setFlagsFromString('--no-lazy');
-  const script = new vm.Script(scriptText(program.toString('latin1')), { filename: file });
+  const script = new vm.Script(scriptText(fs.readFileSync(file, 'latin1')), { filename: file });
   v8.setFlagsFromString('--lazy');
-  const cache = Buffer.concat([Buffer.from(markOf(program), 'latin1'), script.createCachedData()]);
   const temporary = `${cacheFile(file)}.${process.pid}.tmp`;
-  fs.writeFileSync(temporary, cache);
+  // On its medium before it has its name: the engine would not notice that half of it is missing.
+  fs.writeFileSync(temporary, cacheOf(fs.statSync(file), script.createCachedData()), { flush: true });
   fs.renameSync(temporary, cacheFile(file));
 }
 

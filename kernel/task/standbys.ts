@@ -54,8 +54,8 @@ export class Standbys {
   }
 
   /**
-   * Sees to it that a program has a standby. Answers what ends one that was made now, if it is not ready by then: it may never be. `lost`: it was ready, and has been ended from outside; another
-   * one may be made.
+   * Sees to it that a program has a standby. Answers what ends one that was made now, if it is not ready by then: it may never be. `lost`: it was ready, and has been ended from
+   * outside; that is no failure of its own.
    */
   prepare(manifest: Manifest, lost: () => void = () => {}): (() => void) | null {
     const { name, entry } = manifest;
@@ -108,8 +108,12 @@ export class Standbys {
         const standby = this.standbys.get(name);
         if (standby?.idle !== idle) return;
         this.standbys.delete(name);
-        this.failed(name, version, reason);
-        if (standby.told && idle.waiting !== null) lost();
+        if (!standby.told || idle.waiting === null) {
+          this.failed(name, version, reason);
+          return;
+        }
+        this.log.warn(`the standby of ${name} has ended: ${reason}`);
+        lost();
       },
     });
     const standby = { idle, version, told: false };

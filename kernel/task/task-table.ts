@@ -33,6 +33,9 @@ const NEXT_STANDBY_MILLISECONDS = 50;
 /** A standby that is not ready after this time is ended, in milliseconds. */
 const STANDBY_LIMIT_MILLISECONDS = 10_000;
 
+/** Standbys that may be ended from outside before the program has started again. */
+const MAX_LOST_STANDBYS = 3;
+
 /** How often a task under the debugger is woken, in milliseconds. */
 const DEBUGGER_MILLISECONDS = 50;
 
@@ -151,15 +154,19 @@ export class TaskTable {
     this.parts.spawner.drop(program.manifest);
   }
 
-  /** The program of a task is to have a standby, if the task is still there then. */
-  private planStandby(task: Task): void {
+  /** The program of a task is to have a standby, if the task is still there then. `lost`: how many have been ended from outside since it started. */
+  private planStandby(task: Task, lost = 0): void {
     const { timers, spawner } = this.parts;
     // On the kernel's own CPU it would be in the way of what the task has to catch up with.
     const soon = task.incarnation > 1 && spawner.placement.possible;
     const wait = soon ? NEXT_STANDBY_MILLISECONDS : FIRST_STANDBY_MILLISECONDS;
     timers.set(wait, () => {
       if (task.program.task !== task || this.closed) return;
-      const expire = spawner.prepare(task.manifest, () => this.planStandby(task));
+      const expire = spawner.prepare(task.manifest, () => {
+        // The task may be another one by now.
+        const { task: current } = task.program;
+        if (current !== null && lost + 1 < MAX_LOST_STANDBYS) this.planStandby(current, lost + 1);
+      });
       if (expire !== null) timers.set(STANDBY_LIMIT_MILLISECONDS, expire);
     });
   }

@@ -4,6 +4,7 @@
  *
  * Arguments: `--lock-down` puts the innermost layer of the sandbox in force before the program's code is loaded.
  */
+import path from 'node:path';
 import process from 'node:process';
 import { compiled } from '../../loader/compiled.ts';
 import * as library from './index.ts';
@@ -22,6 +23,9 @@ function requireBeside(file: string): (name: string) => unknown {
   return (name) => (name === 'vros' ? library : hostRequire(name));
 }
 
+/** The folder of all built programs: this one lies in `services/` of it. */
+const builtPrograms = path.dirname(import.meta.dirname);
+
 const lockedDown = process.argv.includes('--lock-down');
 if (lockedDown) lockDown(library.log);
 Object.assign(startInformation, library.taskStart());
@@ -31,7 +35,7 @@ else load(entry);
 
 function load(file: string): void {
   try {
-    const program = compiled(file);
+    const program = compiled(file, builtPrograms);
     const requireProgram = lockedDown ? requireLibrary : requireBeside(file);
     program({}, requireProgram, { exports: {} }, file, '/');
   } catch (error) {

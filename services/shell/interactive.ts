@@ -3,7 +3,7 @@ import { log, SystemError, storeGet, storePut } from '../lib/index.ts';
 import { complete } from './completion.ts';
 import { CommandError } from './errors.ts';
 import { History } from './history.ts';
-import { warningOfLoss } from './lasting.ts';
+import { lastingOfFiles, WARNING } from './lasting.ts';
 import { type Completion, LineEditor } from './line-editor.ts';
 import { pathsFor } from './name-source.ts';
 import { parse } from './parser.ts';
@@ -19,6 +19,9 @@ function promptOf({ directory }: Session): string {
 
 const CONTINUATION = '> ';
 const HISTORY_KEY = 'history';
+
+/** Commands before which it is asked whether files last, until that is known. */
+const MAX_QUESTIONS = 20;
 
 /** The lines entered before, kept over a restart of the shell. */
 export class KeptHistory extends History {
@@ -62,7 +65,8 @@ export class Prompt {
   private readonly session: Session;
   private readonly history: KeptHistory;
   private readonly editor: LineEditor;
-  private warned = false;
+  /** How often it is still to be asked whether files last. */
+  private questions = MAX_QUESTIONS;
 
   constructor(terminal: Terminal, session: Session, history: KeptHistory) {
     this.terminal = terminal;
@@ -120,12 +124,13 @@ export class Prompt {
     }
   }
 
-  /** Before the first command, when the system has come up. */
+  /** Before the first command; or, when nobody can tell then, before one of the next. */
   private warn(): void {
-    if (this.warned) return;
-    this.warned = true;
-    const warning = warningOfLoss();
-    if (warning !== null) this.session.complain(warning);
+    if (this.questions === 0) return;
+    this.questions -= 1;
+    const lasting = lastingOfFiles();
+    if (lasting !== 'unknown') this.questions = 0;
+    if (lasting === 'lost') this.session.complain(WARNING);
   }
 
   private readLine(prompt: string): Line {

@@ -81,9 +81,10 @@ describe('standbys', () => {
     // Nothing tells it from the spares.
     const engine = path.basename(process.execPath);
     const tasks = Object.values(hosts(machine));
-    const idle = machine.descendants().filter((pid) => programOf(pid) === engine && !tasks.includes(pid));
-    expect(idle).toHaveLength(3);
-    idle.forEach(killProcess);
+    const idle = (): number[] =>
+      machine.descendants().filter((pid) => programOf(pid) === engine && !tasks.includes(pid));
+    await eventually(() => idle().length === 3, 'two spares and the standby');
+    idle().forEach(killProcess);
     await machine.logged(/the standby of driver has ended/);
     await eventually(
       () => machine.log.filter(({ msg }) => msg === 'driver has a standby').length === 2,
