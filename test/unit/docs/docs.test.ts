@@ -7,7 +7,7 @@ import { page, pages, sections } from '../../../docs/generate.ts';
 import { parseConfiguration } from '../../../kernel/config.ts';
 import { usage } from '../../../kernel/options.ts';
 import packageDescription from '../../../package.json' with { type: 'json' };
-import { HEADER_BYTES } from '../../../protocol/bounds.ts';
+import { HEADER_BYTES, MAX_OUTSTANDING_CALLS } from '../../../protocol/bounds.ts';
 import { FrameCutter } from '../../../protocol/frame.ts';
 import { systemCalls } from '../../../protocol/syscall.ts';
 import { commands } from '../../../services/shell/commands/index.ts';
@@ -144,6 +144,11 @@ describe('the page on the configuration', () => {
       );
       expect(manifest?.privileges).toEqual([privilege]);
     }
+  });
+
+  it('has the bound on calls of a task', () => {
+    const bound = `${MAX_OUTSTANDING_CALLS.toLocaleString('en')} calls of this task`;
+    expect(read('docs/system-calls.md')).toContain(bound);
   });
 
   it('has the defaults of a manifest', () => {
