@@ -2,6 +2,7 @@
  * The kernel: builds its parts, wires them, and runs until the machine is to end.
  */
 import fs from 'node:fs';
+import os from 'node:os';
 import type { Machine } from '../hw/machine.ts';
 import { ConfigurationError, type Manifest, readConfiguration } from './config.ts';
 import { MachineClock } from './io/machine-clock.ts';
@@ -23,6 +24,9 @@ import { Execution } from './task/execution.ts';
 import type { Spawner } from './task/spawner.ts';
 import { TaskTable } from './task/task-table.ts';
 import { Timers, type TimeSource } from './time/timers.ts';
+
+/** Programs that may be starting from scratch at the same time, on a host with few CPUs; on others one for each. */
+const LEAST_STARTS = 2;
 
 /** How a machine ended. */
 export interface Outcome {
@@ -106,6 +110,7 @@ export class Kernel {
     });
     const tasks = new TaskTable(manifests, {
       ...{ log, time, timers, execution, scheduler, ipc, interrupts, spawner },
+      startsAtOnce: Math.max(LEAST_STARTS, os.availableParallelism()),
       onFrame: (task, buffer, start, end) => {
         affinity.called();
         audit.called();

@@ -20,6 +20,7 @@ import { CrashRecords } from './crashes.ts';
 import type { Execution } from './execution.ts';
 import type { ProcessOwner } from './host-process.ts';
 import type { Spawner, Started } from './spawner.ts';
+import { StartQueue } from './start-queue.ts';
 
 /** How long after a start the pool of spares is filled up again, so that the task that just started goes first, in milliseconds. */
 const REFILL_MILLISECONDS = 25;
@@ -45,6 +46,10 @@ const INIT_SHORT_LIFE_MILLISECONDS = 100;
 /** Failed starts of init in a row after which the machine gives up. */
 const INIT_FAILED_STARTS = 10;
 
+/** The end of a task that has never had a process: by KILL, and because the host could not start one, as in sh(1). */
+const KILLED: ExitStatus = { status: 128 + signals.KILL, signal: signals.KILL };
+const NOT_STARTED = 127;
+
 /** The end of a task that did what it must not. */
 const VIOLATION: ExitStatus = { status: 128 + signals.SYS, signal: signals.SYS };
 
@@ -58,6 +63,8 @@ export interface TaskTableParts {
   readonly ipc: Ipc;
   readonly interrupts: Interrupts;
   readonly spawner: Spawner;
+  /** Programs that may be starting from scratch at the same time. */
+  readonly startsAtOnce: number;
   /** Handles a frame of a task. */
   readonly onFrame: (task: Task, buffer: Buffer, start: number, end: number) => void;
   /** Init cannot be kept alive. */
@@ -72,12 +79,14 @@ export class TaskTable {
   readonly tasks = new Map<number, Task>();
   readonly crashes = new CrashRecords();
   private readonly parts: TaskTableParts;
+  private readonly starts: StartQueue<Task>;
   private nextPid = 1;
   private initFailedStarts = 0;
   private closed = false;
 
   constructor(manifests: readonly Manifest[], parts: TaskTableParts) {
     this.parts = parts;
+    this.starts = new StartQueue(parts.startsAtOnce, parts.timers, (task) => this.startLate(task));
     for (const manifest of manifests) {
       if (isTemplate(manifest.name)) this.templates.set(manifest.name, manifest);
       else this.programs.set(manifest.name, new Program(manifest));
@@ -118,6 +127,18 @@ export class TaskTable {
     const task = new Task(this.nextPid++, program, parent?.pid ?? 0, notify, args, this.parts.time.now());
     task.inspected = program.debugNext;
     program.debugNext = false;
+    // Services do not wait: others wait for them.
+    const late = program.manifest.program && this.starts.full && this.parts.spawner.warm === 0;
+    if (late) this.starts.wait(task);
+    else this.launch(task);
+    program.task = task;
+    this.tasks.set(task.pid, task);
+    if (program.manifest.standby) this.planStandby(task);
+    return task;
+  }
+
+  /** Gives a task its process. Throws SystemError EIO. */
+  private launch(task: Task): void {
     const { spawner, log } = this.parts;
     const owner: ProcessOwner = {
       frame: (buffer, start, end) => this.parts.onFrame(task, buffer, start, end),
@@ -128,25 +149,31 @@ export class TaskTable {
     };
     let started: Started;
     try {
-      started = spawner.start(program.manifest, task.inspected, owner);
+      started = spawner.start(task.manifest, task.inspected, owner);
     } catch (error) {
-      log.error(`${name} cannot be started: ${error instanceof Error ? error.message : String(error)}`);
+      log.error(`${task.name} cannot be started: ${error instanceof Error ? error.message : String(error)}`);
       throw new SystemError('EIO', 'the host cannot start a process');
     }
     task.process = started.process;
     task.gathered = started.gathered;
-    program.task = task;
-    this.tasks.set(task.pid, task);
     if (task.inspected) {
       this.parts.scheduler.exempt(task, true);
       this.keepAwake(task);
     }
-    if (started.startId !== null) this.begin(task, started.startId);
-
+    if (started.startId === null) this.starts.began(task);
+    else this.begin(task, started.startId);
     log.debug(`${task.title} incarnation ${task.incarnation}: ${started.from}`);
     this.parts.timers.set(REFILL_MILLISECONDS, () => spawner.refill());
-    if (program.manifest.standby) this.planStandby(task);
-    return task;
+  }
+
+  /** A task that has waited for its process. */
+  private startLate(task: Task): void {
+    try {
+      this.launch(task);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      this.gone(task, NOT_STARTED, 0);
+    }
   }
 
   /** Nobody is going to start this program by itself: it needs no standby. */
@@ -194,6 +221,7 @@ export class TaskTable {
   begin(task: Task, id: number): void {
     task.process?.identify();
     task.started = true;
+    this.starts.over(task);
     const { execution } = this.parts;
     task.waits++;
     execution.wakeValue(
@@ -219,7 +247,12 @@ export class TaskTable {
     task.killReason = reason;
     task.violated = severe;
     if (reason !== '') this.parts.log.write(severe ? 'error' : 'info', `${task.title} is ended: ${reason}`);
-    task.process?.kill();
+    this.kill(task);
+  }
+
+  private kill(task: Task): void {
+    if (this.starts.drop(task)) this.gone(task, KILLED.status, KILLED.signal);
+    else task.process?.kill();
   }
 
   /** The call `exit`: the task has ended with a status. */
@@ -272,6 +305,7 @@ export class TaskTable {
   private gone(task: Task, status: number, signal: number): void {
     if (task.exit !== null) return;
     const { log, scheduler, interrupts, ipc } = this.parts;
+    this.starts.over(task);
     task.exit = task.violated ? VIOLATION : (task.decided ?? { status, signal });
     scheduler.remove(task);
     for (const timer of [...task.alarms.values(), ...task.sleeps]) timer.cancel();
@@ -395,6 +429,6 @@ export class TaskTable {
   /** Ends all tasks; no new ones can be started. */
   close(): void {
     this.closed = true;
-    for (const task of this.tasks.values()) task.process?.kill();
+    for (const task of [...this.tasks.values()]) this.kill(task);
   }
 }

@@ -43,6 +43,8 @@ let lost: string[];
 /** When a standby was prepared, and when it had to be ready. */
 let prepared: number[];
 let limits: number[];
+/** The host starts no process. */
+let broken: boolean;
 
 /** The process of a task ends. */
 function ends(task: Task, status = 0, signal = 0): void {
@@ -59,17 +61,20 @@ function code(action: () => unknown): string {
   return '';
 }
 
-beforeEach(() => {
+/** A table in a new world. `startsAtOnce`: how many programs may be starting at the same time. */
+function build(startsAtOnce: number): void {
   world = new World();
   owners = new Map();
   killed = [];
   lost = [];
   prepared = [];
   limits = [];
+  broken = false;
   let pid = 0;
   const { log, time, timers, execution, ipc } = world;
   const spawner = fake(Spawner, {
     start: (_manifest, _inspected, owner) => {
+      if (broken) throw new Error('no more processes');
       const number = ++pid;
       owners.set(number, owner);
       const process = fake(HostProcess, {
@@ -82,6 +87,7 @@ beforeEach(() => {
       return { process, startId: null, from: 'cold start', gathered: false };
     },
     refill: () => {},
+    warm: 0,
     placement: fake(Placement, { possible: true }),
     prepare: () => {
       prepared.push(time.now());
@@ -90,6 +96,7 @@ beforeEach(() => {
   });
   table = new TaskTable(manifests, {
     ...{ log, time, timers, execution, ipc, spawner },
+    startsAtOnce,
     scheduler: new Scheduler<Task>({
       cpus: 1,
       policy: createPolicy('rr'),
@@ -102,7 +109,9 @@ beforeEach(() => {
     onFrame: () => {},
     onInitLost: (reason) => lost.push(reason),
   });
-});
+}
+
+beforeEach(() => build(MAX_TASKS));
 
 describe('TaskTable', () => {
   it('starts what the configuration has, within the bounds', () => {
@@ -120,6 +129,35 @@ describe('TaskTable', () => {
     const job = [...table.tasks.values()].at(-1);
     if (job !== undefined) ends(job);
     expect(table.tasks.size, 'a zombie counts').toBe(MAX_TASKS);
+  });
+
+  it('starts a few programs at a time, and services at once', () => {
+    build(2);
+    const init = table.spawn('init', [], null, null);
+    table.begin(init, 1);
+    const jobs = [1, 2, 3, 4, 5].map(() => table.spawn('job0', [], init, null));
+    const running = (): number[] => jobs.flatMap(({ process }, index) => (process === null ? [] : [index]));
+    expect(running()).toEqual([0, 1]);
+    expect(table.spawn('service', [], init, null).process).not.toBeNull();
+    // One begins to work; one is killed while it waits, and is gone at once; one takes too long.
+    table.begin(jobs[0] as Task, 1);
+    expect(running(), 'the service is starting, too').toEqual([0, 1]);
+    table.signal(jobs[2] as Task, signals.KILL, 'a test');
+    expect(jobs[2]?.exit).toEqual({ status: 137, signal: 9 });
+    expect(code(() => table.spawn('job0', [], init, null))).toBe('');
+    world.time.advance(1001);
+    expect(running()).toEqual([0, 1, 3, 4]);
+  });
+
+  it('ends one that the host cannot start when its turn has come', () => {
+    build(1);
+    const init = table.spawn('init', [], null, null);
+    const job = table.spawn('job0', [], init, null);
+    expect(job.process).toBeNull();
+    broken = true;
+    table.begin(init, 1);
+    expect(job.exit).toEqual({ status: 127, signal: 0 });
+    expect(code(() => table.spawn('job0', [], init, null))).toBe('EIO');
   });
 
   it('makes instances of a template, so many and no more', () => {
