@@ -38,10 +38,11 @@ export class SparePool {
     return this.ready > 0 ? this.take() : null;
   }
 
-  /** Takes a spare: one that waits if there is one, else the one that was started first. */
+  /** Takes a spare: one that waits if there is one, else the one that was started first. One that is ending is of no use. */
   take(): IdleProcess | null {
-    const index = this.spares.findIndex(({ ready }) => ready);
-    return this.spares.splice(Math.max(0, index), 1)[0] ?? null;
+    const spare = this.spares.find(({ ready }) => ready) ?? this.spares.find(({ process }) => !process.ending);
+    if (spare !== undefined) this.spares.splice(this.spares.indexOf(spare), 1);
+    return spare ?? null;
   }
 
   /** Ends all spares and starts no more. */
