@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { netemCables, roughCables } from '../support/network/faults.ts';
 import { ask, MACHINE, MACHINE_HARDWARE, NetworkLab, peerCommand, trafficServices } from '../support/network/lab.ts';
 import { missingForNetwork } from '../support/network/namespace.ts';
-import { framesOf, violationsOf } from '../support/network/tshark.ts';
+import { framesOf, repetitionsOf, violationsOf } from '../support/network/tshark.ts';
 
 const missing = missingForNetwork('ping', 'tshark', 'python3', 'tc');
 const BYTES = 400_000;
@@ -62,5 +62,6 @@ describe.skipIf(missing !== '')(`a rough cable between Linux and the machine ${m
     await lab.endMachine();
     expect(await violationsOf(lab.recording, MACHINE_HARDWARE, 'rough')).toEqual([]);
     expect((await framesOf(lab.recording, 'tcp.analysis.retransmission')).length).toBeGreaterThan(10);
+    expect((await repetitionsOf(lab.recording, MACHINE_HARDWARE)).repeated.length).toBeGreaterThan(10);
   });
 });

@@ -43,6 +43,8 @@ let lost: string[];
 /** When a standby was prepared, and when it had to be ready. */
 let prepared: number[];
 let limits: number[];
+/** What to call when that standby has been lost. */
+let losses: (() => void)[];
 /** The host starts no process. */
 let broken: boolean;
 
@@ -69,6 +71,7 @@ function build(startsAtOnce: number): void {
   lost = [];
   prepared = [];
   limits = [];
+  losses = [];
   broken = false;
   let pid = 0;
   const { log, time, timers, execution, ipc } = world;
@@ -89,8 +92,9 @@ function build(startsAtOnce: number): void {
     refill: () => {},
     warm: 0,
     placement: fake(Placement, { possible: true }),
-    prepare: () => {
+    prepare: (_manifest, lost) => {
       prepared.push(time.now());
+      losses.push(lost);
       return () => void limits.push(time.now());
     },
   });
@@ -278,6 +282,24 @@ describe('TaskTable', () => {
       [3000, 6050],
       [13_000, 16_050],
     ]);
+  });
+
+  it('has a standby that is lost made again, for the task that is there then, three in a row', () => {
+    const init = table.spawn('init', [], null, null);
+    const first = table.spawn('driver', [], init, null);
+    world.time.advance(4000);
+    ends(first, 137, 9);
+    table.spawn('driver', [], init, null);
+    world.time.advance(100);
+    expect(prepared).toHaveLength(2);
+    const lose = (standby: number): number => {
+      losses[standby]?.();
+      world.time.advance(100);
+      return prepared.length;
+    };
+    expect(lose(0), 'one that was made for the task before').toBe(3);
+    expect(lose(2)).toBe(4);
+    expect(lose(3), 'the third in a row').toBe(4);
   });
 
   it('starts nothing any more once it is closed', () => {
