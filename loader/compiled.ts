@@ -28,7 +28,7 @@ const HEAD_BYTES = 128;
 const engine = `${process.version} ${process.arch}`;
 
 /** Where the cache of a program is. */
-export const cacheFile = (file: string): string => `${file.slice(0, -path.extname(file).length)}.cache`;
+export const cacheFile = (file: string): string => path.join(path.dirname(file), `${path.parse(file).name}.cache`);
 
 /** The script that makes a program of its text. */
 export const scriptText = (source: string): string => `(function (${PARAMETERS.join(', ')}) {${source}\n})`;

@@ -24,7 +24,7 @@ function record(file: string): void {
   const script = new vm.Script(scriptText(fs.readFileSync(file, 'latin1')), { filename: file });
   v8.setFlagsFromString('--lazy');
   const temporary = `${cacheFile(file)}.${process.pid}.tmp`;
-  // On its medium before it has its name: the engine would not notice that half of it is missing.
+  // On its medium before it has its name: the engine notices that a cache is too short, but not that a part of it has never been written.
   fs.writeFileSync(temporary, cacheOf(fs.statSync(file), script.createCachedData()), { flush: true });
   fs.renameSync(temporary, cacheFile(file));
 }
