@@ -90,6 +90,8 @@ export class Prompt {
 
   /** Reads a command of one or more lines and runs it. False at the end of the input. */
   private command(): boolean {
+    // In this order: a ^C that the terminal has seen before it changed its mode was meant for what ran until now.
+    this.terminal.mode = 'edit';
     this.session.jobs?.forgetInterrupt();
     let source = '';
     for (let prompt = promptOf(this.session); ; prompt = CONTINUATION) {

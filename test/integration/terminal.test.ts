@@ -102,6 +102,23 @@ describe.skipIf(nodePty === null)(`the shell in a terminal${whyNoTerminal}`, () 
     await machine.prompt();
   });
 
+  it('takes a ^C typed behind a command that has ended for nobody, not for the command typed after it', async () => {
+    const machine = await startInTerminal();
+    const host = await machine.hostOf('tty');
+    machine.type('sleep 1\r');
+    await machine.see(/2004l/);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    // The shell learns of the end and wants its prompt, but the terminal driver first gets what was typed meanwhile.
+    process.kill(host, 'SIGSTOP');
+    machine.type(CTRL('c'));
+    machine.type('echo spared\r');
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    process.kill(host, 'SIGCONT');
+    await machine.see(/\nspared|lspared/);
+    await machine.prompt();
+    expect(await machine.run('echo $?')).toBe('0\n');
+  });
+
   it('follows the size of the window while a line is edited', async () => {
     const machine = await startInTerminal();
     const word = 'x'.repeat(60);
