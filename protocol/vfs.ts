@@ -141,7 +141,7 @@ export const vfs = defineInterface('vfs', 10, {
   /** Takes it away again. EBUSY: the message says who uses it. EINVAL: nothing is mounted there. */
   unmount: method(18, record({ path }), nothing),
   mounts: method(19, nothing, list(mountRow, 256)),
-  /** Returns when everything written to any file system is on its medium. EIO. */
+  /** Returns when everything written to any file system, and to disks past them, is on its medium. EIO. */
   sync: method(20, nothing, nothing),
 
   /**

@@ -62,6 +62,33 @@ export class Outside {
     };
   }
 
+  /** What was written to disks by whatever way is on their media. While there is no driver nobody can be asked. Throws SystemError: the first error, after all have been tried. */
+  *flushDisks(): Work<void> {
+    if (this.findServiceNow('ata') === null) return;
+    let failure: SystemError | undefined;
+    for (const { name, kind, readOnly } of yield* this.disks()) {
+      if (kind !== 'disk' || readOnly) continue;
+      try {
+        yield* this.flushDisk(name);
+      } catch (error) {
+        if (!(error instanceof SystemError)) throw error;
+        failure ??= error;
+      }
+    }
+    if (failure !== undefined) throw failure;
+  }
+
+  private *flushDisk(name: string): Work<void> {
+    const ata = yield* this.peer(block, 'ata');
+    const { device } = yield* wait<Reply<(typeof block.methods)['open']>>((done) => ata.open(name, done));
+    try {
+      const opened = asynchronousClient(block, device, this.own, CALL_MS);
+      yield* wait<void>((done) => opened.flush(undefined, done));
+    } finally {
+      ipcRelease(device);
+    }
+  }
+
   /** Opens a disk or partition as a file. Throws SystemError: ENODEV, EROFS, EIO. */
   *diskFile(name: string, flags: number): Work<{ file: Handle; size: number }> {
     const ata = yield* this.peer(block, 'ata');

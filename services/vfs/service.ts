@@ -197,21 +197,26 @@ export class NameSpaceService {
     return absolutePath(path, this.sessions.directoryOf(badge));
   }
 
-  /** Everything written to any file system is on its medium. Throws SystemError: the first error, after all have been tried. */
+  /** Everything written is on its medium: file systems first, for they write to disks. Throws SystemError: the first error, after all have been tried. */
   private *sync(): Work<void> {
     let failure: SystemError | undefined;
-    for (const mount of this.table.all) {
-      if (mount.kind !== 'disk' || mount.gate.closed) continue;
-      const server = this.mounts.rightOf(mount);
+    const mounts = this.table.all.map((mount) => this.syncMount(mount));
+    for (const step of [...mounts, this.outside.flushDisks()]) {
       try {
-        if (server === null) throw new SystemError('EIO', `${mount.service} is not running`);
-        yield* this.outside.sync(server);
+        yield* step;
       } catch (error) {
         if (!(error instanceof SystemError)) throw error;
         failure ??= error;
       }
     }
     if (failure !== undefined) throw failure;
+  }
+
+  private *syncMount(mount: Mount): Work<void> {
+    if (mount.kind !== 'disk' || mount.gate.closed) return;
+    const server = this.mounts.rightOf(mount);
+    if (server === null) throw new SystemError('EIO', `${mount.service} is not running`);
+    yield* this.outside.sync(server);
   }
 }
 

@@ -42,6 +42,24 @@ function disks(name: string): string[] {
 /** Every run tries the own format and one of the others; test/conformance has both. */
 const types = ['vrfs', new Random().pick(['fat', 'ext2'])];
 
+describe('sync', () => {
+  it('flushes what was written to a disk itself, to each disk that is there', async () => {
+    const { stdout, stderr } = await runCommands(
+      ['seq 500 | dd of=/dev/hdb', 'atadrv', 'sync; echo "synced: $?"', 'atadrv'].join('\n'),
+      disks('raw'),
+    );
+    const [before, after] = [...stdout.matchAll(/^flushes +(\d+)$/gm)].map(([, number]) => Number(number));
+    expect(stdout, stderr).toContain('synced: 0');
+    // Both disks, and the one with the file system perhaps once more by its service.
+    expect((after ?? 0) - (before ?? 0)).toBeGreaterThanOrEqual(2);
+  });
+
+  it('has nothing to flush where the driver of the disks has been stopped', async () => {
+    const { stdout } = await runCommands('service stop ata; sync; echo "synced: $?"', ['--no-disk']);
+    expect(stdout).toMatch(/^synced: 0$/m);
+  });
+});
+
 describe.each(types)('a second disk with %s', (type) => {
   it('is made, checked, mounted, filled, unmounted, and there again at the next boot', async () => {
     const options = disks(type);
