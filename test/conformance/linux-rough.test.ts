@@ -19,6 +19,16 @@ async function transferBothWays(lab: NetworkLab, bytes: number): Promise<void> {
   expect(await ask(lab, peerCommand('pour', MACHINE, 9, bytes)), `from Linux, ${cable}`).toMatchObject(right);
 }
 
+/** Linux's counters of TCP, from `TcpExt` in /proc/net/netstat: a line of names, then one of numbers. */
+async function tcpCounters(lab: NetworkLab): Promise<Partial<Record<string, number>>> {
+  const text = await lab.linux.run('cat /proc/net/netstat');
+  const [names = [], values = []] = text
+    .split('\n')
+    .filter((line) => line.startsWith('TcpExt:'))
+    .map((line) => line.split(' ').slice(1));
+  return Object.fromEntries(names.map((name, index) => [name, Number(values[index])]));
+}
+
 describe.skipIf(missing !== '')(`a rough cable between Linux and the machine ${missing}`, () => {
   let lab: NetworkLab;
   beforeAll(async () => {
@@ -33,6 +43,20 @@ describe.skipIf(missing !== '')(`a rough cable between Linux and the machine ${m
     rough.faults = roughCables[name] ?? {};
     await transferBothWays(lab, BYTES);
     rough.faults = {};
+  });
+
+  it('that doubles frames: Linux hears what has come twice (RFC 2883)', async () => {
+    const { rough } = lab;
+    if (rough === null) throw new Error('no rough cable');
+    const before = await tcpCounters(lab);
+    rough.faults = { duplicates: 0.2 };
+    expect(await ask(lab, peerCommand('pour', MACHINE, 9, BYTES))).toMatchObject({ bytes: BYTES, wrong: 0 });
+    rough.faults = {};
+    const after = await tcpCounters(lab);
+    const gain = (name: string): number => (after[name] ?? 0) - (before[name] ?? 0);
+    expect(gain('TCPDSACKRecv')).toBeGreaterThan(0);
+    // It makes nothing of those that it has not sent twice itself, and then counts the block as one it cannot use; there are no others.
+    expect(gain('TCPSACKDiscard')).toBeLessThanOrEqual(gain('TCPDSACKIgnoredDubious'));
   });
 
   it('with a small MTU carries connections whose segments fit', async () => {

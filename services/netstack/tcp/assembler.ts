@@ -56,6 +56,17 @@ export class Assembler {
     return joined;
   }
 
+  /** The first stretch between two positions that has come already; null: none. */
+  firstIn(start: number, end: number): Range | null {
+    if (start < this.next) return { start, end: Math.min(end, this.next) };
+    let first: Range | null = null;
+    for (const range of this.ranges) {
+      const overlaps = range.start < end && start < range.end;
+      if (overlaps && (first === null || range.start < first.start)) first = range;
+    }
+    return first && { start: Math.max(start, first.start), end: Math.min(end, first.end) };
+  }
+
   private write(position: number, data: Uint8Array): void {
     const offset = position - this.base;
     this.reserve(offset + data.length);

@@ -113,6 +113,7 @@ export abstract class Machine extends ControlBlock {
     if (this.ended) return;
     if (verdict === 'acknowledge') {
       receiver.mustAcknowledge = true;
+      receiver.compare(start, segment.data.length);
       // The peer repeats its SYN: our answer echoes the last one (RFC 7323, 4.3), or it would take the time since the first one for a round trip.
       if (this.state === 'syn-received' && start === -1 && segment.timestamp !== undefined)
         transmitter.timestamps.accept(segment.timestamp, now);
@@ -332,7 +333,7 @@ export abstract class Machine extends ControlBlock {
     if (this.stored && (acknowledged !== this.storedAcknowledged || receiver.edge !== this.storedEdge)) {
       this.keepPositions();
     }
-    const ranges = receiver.hasGaps ? receiver.ranges(MAX_BLOCKS) : [];
+    const ranges = receiver.report(MAX_BLOCKS);
     transmitter.send({ flags, position, data, acknowledged, window, ranges }, now);
     this.context.counters.segmentsSent++;
   }

@@ -1,5 +1,6 @@
 /**
- * The receiving half of a connection: what has come, what may be acknowledged, and the window. Read RFC 9293, 3.8.6 (windows), RFC 1122, 4.2.3.2 (delayed acknowledgements).
+ * The receiving half of a connection: what has come, what may be acknowledged, and the window. Read RFC 9293, 3.8.6 (windows), RFC 1122, 4.2.3.2 (delayed acknowledgements), RFC 2018 and RFC 2883
+ * (what is reported beside the acknowledgement).
  *
  * The rule that makes the death of this process harmless: a byte is acknowledged only when it was handed out to the reader, or is in the recovery store. In the hope that a reader takes it soon it is
  * neither for DELAYED_ACKNOWLEDGEMENT_MS; then it is kept. Positions are those of the stream; the FIN counts as a byte behind the last one.
@@ -20,6 +21,8 @@ const MAX_WINDOW_FIELD = 0xffff;
 /** The ring is given back when it has been empty for so long. */
 const RELEASE_MS = 1000;
 
+const NOTHING: readonly Range[] = [];
+
 /** See the head of this file. */
 export class Receiver {
   private readonly assembler = new Assembler();
@@ -33,6 +36,8 @@ export class Receiver {
   edge = 0;
   /** Position of the FIN, once it is known. */
   private finPosition: number | null = null;
+  /** Bytes of the last segment that had come before, until they have been reported. */
+  private repeated: Range | null = null;
   /** An acknowledgement has to go out now, or at a time. */
   mustAcknowledge = false;
   private acknowledgeAt = Number.POSITIVE_INFINITY;
@@ -77,9 +82,22 @@ export class Receiver {
     return Math.min(this.acknowledgeAt, this.releaseAt);
   }
 
-  /** Ranges behind gaps, for SACK. */
-  ranges(most: number): readonly Range[] {
-    return this.assembler.ranges.slice(0, most);
+  /** What a segment of ours reports beside its acknowledgement: bytes that have come again, once and in front (RFC 2883, 4), and the ranges behind gaps. */
+  report(most: number): readonly Range[] {
+    const { repeated } = this;
+    this.repeated = null;
+    if (repeated === null) return this.hasGaps ? this.assembler.ranges.slice(0, most) : NOTHING;
+    return [repeated, ...this.assembler.ranges].slice(0, most);
+  }
+
+  /** A segment with data has come. Notes what of it is here already: the first stretch of it, as RFC 2883 wants it. */
+  compare(start: number, length: number): void {
+    const end = start + length;
+    if (length === 0 || start < 0) return;
+    const before = this.assembler.firstIn(start, end);
+    if (before === null) return;
+    this.repeated = before;
+    this.mustAcknowledge = true;
   }
 
   /** Takes what a segment carries, from `start` on. Answers whether something new came in order. */
@@ -89,6 +107,7 @@ export class Receiver {
     if (fin && end <= this.edge && end >= this.assembler.next) this.finPosition ??= end;
     const limit = this.finPosition === null ? this.edge : Math.min(this.edge, this.finPosition);
     const gaps = this.hasGaps;
+    this.compare(start, data.length);
     this.assembler.insert(start, data, limit);
     if (data.length > this.segmentBytes) this.segmentBytes = data.length;
     if (this.discarding) this.discard();

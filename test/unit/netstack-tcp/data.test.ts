@@ -68,8 +68,39 @@ describe('receiving', () => {
       ],
     ]);
     script.peer({ at: 0, data: 350 });
-    expect(script.seen()).toMatchObject([{ ack: 400, blocks: [[500, 600]] }]);
+    const [again, newest] = [
+      [100, 200],
+      [500, 600],
+    ];
+    expect(script.seen()).toMatchObject([{ ack: 400, blocks: [again, newest] }]);
     expect(script.read(0)).toHaveLength(400);
+  });
+
+  it('reports what has come again, once, in front of the range that it lies in (RFC 2883)', () => {
+    const script = Script.established(MODERN);
+    script.peer({ at: 0, data: 100 });
+    expect(script.read(0)).toHaveLength(100);
+    script.wait(500);
+    script.peer({ at: 300, data: 200 }).seen();
+    // All of it, already acknowledged; a part of a segment with news; behind a gap; what lies across a gap, of which the first stretch is named.
+    script.peer({ at: 20, data: 50 });
+    script.peer({ at: 350, data: 100 });
+    script.peer({ at: 90, data: 20 });
+    script.peer({ at: 100, data: 250 });
+    script.peer({ at: 600, data: 10 });
+    expect(script.seen().map((seen) => [seen.ack, ...seen.blocks.map((block) => block.join('-'))])).toEqual([
+      [100, '20-70', '300-500'],
+      [100, '350-450', '300-500'],
+      [110, '90-100', '300-500'],
+      [500, '100-110'],
+      [500, '600-610'],
+    ]);
+  });
+
+  it('reports nothing that has come again to a peer that has not agreed to it', () => {
+    const script = Script.established();
+    script.peer({ at: 0, data: 100 }).peer({ at: 0, data: 100 });
+    expect(script.seen().flatMap(({ blocks }) => blocks)).toEqual([]);
   });
 
   it('takes overlapping segments once, and the first copy of each byte that is in order', () => {
