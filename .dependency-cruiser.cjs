@@ -1,8 +1,9 @@
 /**
  * The import rules of the house, checked by `npm run imports` and by the tests.
  *
- * Who may import whom: protocol, wire and loader nothing of ours; hw wire; kernel protocol, hw and loader; services/NAME protocol and
- * services/lib, never the kernel, the hardware or one another. Type-only imports count like any other.
+ * Who may import whom: protocol, wire and loader nothing of ours; hw wire; kernel protocol, hw and loader;
+ * services/NAME protocol and services/lib, never the kernel, the hardware or one another. Type-only imports count like
+ * any other.
  *
  * @type {import('dependency-cruiser').IConfiguration}
  */

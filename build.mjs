@@ -13,15 +13,16 @@
  *   dist/bench/NAME.cjs           a service the bench measures    (bench/services/NAME/main.ts)
  *   dist/NAME.cjs                 runs NAME.main.cjs              (loader/main.ts)
  *   dist/record.cjs               makes the code caches           (loader/record.ts)
- *   dist/NAME.cache               what the engine compiled of NAME.cjs, so that it need not when that is loaded (loader/compiled.ts)
+ *   dist/NAME.cache               what the engine compiled of NAME.cjs, for when that is loaded (loader/compiled.ts)
  *
  * A service's bundle does not contain the service library: `services/lib/index.ts` stays outside as `require('vros')`,
  * which the loader answers. So a warm spare can hold the library before it knows which service it is to become.
  *
- * Packages are bundled too: pino with its own destinations only (its transports would look for their worker's file), and
- * msgpackr from `msgpackr/pack` and `msgpackr/unpack`, which never look for its native add-on.
+ * Packages are bundled too: pino with its own destinations only (its transports would look for their worker's file),
+ * and msgpackr from `msgpackr/pack` and `msgpackr/unpack`, which never look for its native add-on.
  *
- * Files are replaced in one step and only when they changed: a system that is running meanwhile never loads half of one.
+ * Files are replaced in one step and only when they changed: a system that is running meanwhile never loads half of
+ * one.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -98,7 +99,10 @@ async function bundle(program) {
   return result.outputFiles.map((file) => file.path);
 }
 
-/** A program is ASCII, which esbuild leaves to do in comments: so its code cache can be used with the text as it is (loader/compiled.ts). */
+/**
+ * A program is ASCII, which esbuild leaves to do in comments: so its code cache can be used with the text as it is
+ * (loader/compiled.ts).
+ */
 function inAscii({ path: file, contents, text }) {
   if (!file.endsWith('.cjs')) return contents;
   const escaped = text.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
@@ -125,7 +129,10 @@ async function removeAllBut(kept) {
   await Promise.all(stale.map((file) => rm(file, { force: true })));
 }
 
-/** Makes the code caches of programs; returns the absolute paths of the files. Without them everything works, more slowly. */
+/**
+ * Makes the code caches of programs; returns the absolute paths of the files. Without them everything works, more
+ * slowly.
+ */
 function record(kind) {
   const files = programs.filter(({ cached }) => cached === kind).map(({ target }) => path.join(output, target));
   const { status } = spawnSync(process.execPath, [path.join(output, 'record.cjs'), kind, ...files], {

@@ -1,7 +1,7 @@
 /**
- * How the tests run: `unit` tests are pure and run side by side; the others start whole systems. Those that measure times or load run one file after another,
- * the rest a few files at a time. `long` tests take part only when VROS_TEST_LONG is set
- * (`npm run test:long`).
+ * How the tests run: `unit` tests are pure and run side by side; the others start whole systems. Those that measure
+ * times or load run one file after another, the rest a few files at a time. `long` tests take part only when
+ * VROS_TEST_LONG is set (`npm run test:long`).
  */
 
 import { defineConfig } from 'vitest/config';
@@ -72,7 +72,10 @@ const ownProcess = [
   'test/unit/vrfs-crash/proof.test.ts',
 ];
 
-/** Pure tests: in threads, which start in less time than processes, and keep the modules that they have loaded from file to file. */
+/**
+ * Pure tests: in threads, which start in less time than processes, and keep the modules that they have loaded from file
+ * to file.
+ */
 function unitTests(
   name: string,
   pool: 'threads' | 'forks',

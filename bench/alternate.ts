@@ -1,10 +1,12 @@
 /**
- * Measuring side by side on a machine that others use too: contenders take turns (A B C A B C …), so that what disturbs one disturbs all, and a figure
- * is the median over the rounds.
+ * Measuring side by side on a machine that others use too: contenders take turns (A B C A B C …), so that what disturbs
+ * one disturbs all, and a figure is the median over the rounds.
  */
 import { median } from './statistics.ts';
 
-/** Something that is measured: its name in the table and one measurement, a list of figures of which the median counts. */
+/**
+ * Something that is measured: its name in the table and one measurement, a list of figures of which the median counts.
+ */
 export interface Contender {
   readonly name: string;
   /** Figures by kind, as many as the contender has. */

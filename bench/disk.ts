@@ -54,7 +54,10 @@ class FileDevice implements BlockDevice {
 const fixed = { now: () => 1.7e12, random: (count: number) => new Uint8Array(count).fill(7) };
 const mountOptions = { ...fixed, readOnly: false, keeper: null, log: () => {} };
 
-/** Makes files in directories of a hundred; stops after `files`, or when the journal has been emptied, which takes a flush. Answers how many it made and the bytes written meanwhile. */
+/**
+ * Makes files in directories of a hundred; stops after `files`, or when the journal has been emptied, which takes a
+ * flush. Answers how many it made and the bytes written meanwhile.
+ */
 function makeFiles(device: FileDevice, fileSystem: FileSystem, files: number): { made: number; bytes: number } {
   // The first change of a mounted file system takes a flush of its own.
   fileSystem.makeDirectory(fileSystem.root, 'before', 0o755);
@@ -73,7 +76,10 @@ function makeFiles(device: FileDevice, fileSystem: FileSystem, files: number): {
   return { made, bytes: device.bytesWritten - before };
 }
 
-/** An image whose machine lost its power with a full journal. Answers how many directories its root has, and the bytes that were written since the last checkpoint. */
+/**
+ * An image whose machine lost its power with a full journal. Answers how many directories its root has, and the bytes
+ * that were written since the last checkpoint.
+ */
 export function makeCrashedImage(file: string): { directories: number; bytes: number } {
   const work = (most: number): { made: number; bytes: number } => {
     const device = new FileDevice(file, 256 * 1024 * 1024);

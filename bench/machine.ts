@@ -1,7 +1,7 @@
 /**
- * A whole machine as users run it (the built kernel, every layer of the sandbox), with a configuration made for a measurement. A scenario is a service of
- * bench/services: it measures from inside and writes `RESULT {…}` to the kernel log. What it is to do stands as JSON in the words of `--exec`, which any
- * service can read.
+ * A whole machine as users run it (the built kernel, every layer of the sandbox), with a configuration made for a
+ * measurement. A scenario is a service of bench/services: it measures from inside and writes `RESULT {…}` to the kernel
+ * log. What it is to do stands as JSON in the words of `--exec`, which any service can read.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -73,7 +73,10 @@ export class BenchMachine {
       .map((text) => JSON.parse(text.slice('RESULT '.length)) as T);
   }
 
-  /** Waits until the log has a matching line, and answers the match. Fails when the machine ends first, or after the time. */
+  /**
+   * Waits until the log has a matching line, and answers the match. Fails when the machine ends first, or after the
+   * time.
+   */
   async logged(pattern: RegExp, milliseconds = 20_000): Promise<RegExpExecArray> {
     const deadline = performance.now() + milliseconds;
     for (;;) {

@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: measures the built system beside what a user could take instead (Node's own means) and beside the floor (C), in the same run and in
- * alternation. The exit status is 0 only when every bound is met.
+ * `npm run bench`: measures the built system beside what a user could take instead (Node's own means) and beside the
+ * floor (C), in the same run and in alternation. The exit status is 0 only when every bound is met.
  *
  *     npm run bench -- --only rpc,recovery     these rows only
  *     npm run bench -- --rounds 3              so many rounds instead of each row's own number

@@ -31,7 +31,10 @@ export interface BenchNetwork {
   hosts(): Readonly<Record<string, number>>;
 }
 
-/** Runs something with a machine on a TAP device, which is gone afterwards. `watch`: whether `hosts` is to know the processes that come later. */
+/**
+ * Runs something with a machine on a TAP device, which is gone afterwards. `watch`: whether `hosts` is to know the
+ * processes that come later.
+ */
 export async function withNetwork<T>(
   bench: Bench,
   use: (network: BenchNetwork) => Promise<T>,

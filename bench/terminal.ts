@@ -1,5 +1,6 @@
 /**
- * A program in a terminal of its own: through node-pty where that is installed (it is optional), else through script(1).
+ * A program in a terminal of its own: through node-pty where that is installed (it is optional), else through
+ * script(1).
  */
 import { spawn } from 'node:child_process';
 

@@ -1,7 +1,9 @@
 /**
- * Fills the generated sections of the documentation from the code: `npm run docs` writes them, a test checks that they are up to date.
+ * Fills the generated sections of the documentation from the code: `npm run docs` writes them, a test checks that they
+ * are up to date.
  *
- * A section stands between `<!-- generated: NAME -->` and `<!-- end of NAME -->`; everything else on a page is written by people.
+ * A section stands between `<!-- generated: NAME -->` and `<!-- end of NAME -->`; everything else on a page is written
+ * by people.
  */
 import fs from 'node:fs';
 import path from 'node:path';

@@ -1,13 +1,15 @@
 /**
- * A bounded cache of blocks with transactions, shared by the formats. Look-up, insertion and eviction take constant time: a map finds a block, a linked list keeps
- * the order of last use.
+ * A bounded cache of blocks with transactions, shared by the formats. Look-up, insertion and eviction take constant
+ * time: a map finds a block, a linked list keeps the order of last use.
  *
- * A block is clean (equal to the disk, and may be evicted) or pinned: changed since it was written back last. `operation` runs one operation of a file system; if
- * it throws, every block it changed, and everything it told `undo` about, is as before. `changed` lists what operations have changed since `taken`, for whoever
- * makes it permanent: a journal, or a log in the recovery store.
+ * A block is clean (equal to the disk, and may be evicted) or pinned: changed since it was written back last.
+ * `operation` runs one operation of a file system; if it throws, every block it changed, and everything it told `undo`
+ * about, is as before. `changed` lists what operations have changed since `taken`, for whoever makes it permanent: a
+ * journal, or a log in the recovery store.
  *
- * A block that was read with a check is remembered with it: asked for with another check it is checked again, and what was checked as one thing cannot be
- * changed as another. So a damaged file system in which one block serves two purposes is noticed.
+ * A block that was read with a check is remembered with it: asked for with another check it is checked again, and what
+ * was checked as one thing cannot be changed as another. So a damaged file system in which one block serves two
+ * purposes is noticed.
  */
 import { SystemError } from '../protocol/errno.ts';
 import { type BlockDevice, SECTOR_BYTES } from './block-device.ts';
@@ -92,7 +94,10 @@ export class BlockCache {
     return this.operationBefore?.size ?? 0;
   }
 
-  /** The content of a block, which must not be changed; it is valid until the next change. `verify` sees it when it comes from the disk. */
+  /**
+   * The content of a block, which must not be changed; it is valid until the next change. `verify` sees it when it
+   * comes from the disk.
+   */
   read(block: number, verify?: Verify): Buffer {
     return this.entry(block, verify).bytes;
   }
@@ -121,7 +126,10 @@ export class BlockCache {
     return entry.bytes;
   }
 
-  /** Keeps content that has just been read from or written to the disk. The cache takes the buffer. A pinned block stays as it is. */
+  /**
+   * Keeps content that has just been read from or written to the disk. The cache takes the buffer. A pinned block stays
+   * as it is.
+   */
   keep(block: number, bytes: Buffer): void {
     if (this.pins.has(block)) return;
     this.remove(block);
@@ -134,7 +142,10 @@ export class BlockCache {
     this.addPinned(block, bytes, verify);
   }
 
-  /** The content of a block, to be changed, within an operation. Throws SystemError EUCLEAN: it has been read as something else. */
+  /**
+   * The content of a block, to be changed, within an operation. Throws SystemError EUCLEAN: it has been read as
+   * something else.
+   */
   change(block: number, verify?: Verify): Buffer {
     const changes = this.operationChanges;
     const entry = this.entry(block, verify);
@@ -154,7 +165,10 @@ export class BlockCache {
     return bytes;
   }
 
-  /** The content of a block whatever is on the disk, within an operation. The cache takes the buffer, which may still be changed within this operation. */
+  /**
+   * The content of a block whatever is on the disk, within an operation. The cache takes the buffer, which may still be
+   * changed within this operation.
+   */
   replace(block: number, bytes: Buffer, verify?: Verify): void {
     this.discard(block);
     this.addPinned(block, bytes, verify);
@@ -176,7 +190,10 @@ export class BlockCache {
     return this.operationBefore;
   }
 
-  /** Runs an operation: what it changes stays when it returns, and is taken back when it throws. One within another is part of it. */
+  /**
+   * Runs an operation: what it changes stays when it returns, and is taken back when it throws. One within another is
+   * part of it.
+   */
   operation<T>(work: () => T): T {
     if (this.operationBefore !== null) return work();
     const changes = new Map<number, Before>();
@@ -210,7 +227,10 @@ export class BlockCache {
     for (const action of undos.reverse()) action();
   }
 
-  /** Blocks changed since `taken`, with their content, in the order of their first change. Those that were discarded are left out. */
+  /**
+   * Blocks changed since `taken`, with their content, in the order of their first change. Those that were discarded are
+   * left out.
+   */
   changed(): [block: number, bytes: Buffer][] {
     return this.changes().map(({ block, bytes }) => [block, bytes]);
   }
@@ -226,7 +246,10 @@ export class BlockCache {
     return changed;
   }
 
-  /** What a block changed since `taken` was before; null: it was not in the cache, and its content was of no interest (`zero`). */
+  /**
+   * What a block changed since `taken` was before; null: it was not in the cache, and its content was of no interest
+   * (`zero`).
+   */
   original(block: number): Buffer | null {
     return this.before.get(block)?.bytes ?? null;
   }

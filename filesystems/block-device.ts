@@ -1,6 +1,6 @@
 /**
- * What a file system stands on: sectors that can be read and written, one request after the other. Behind it are the disk driver (in a service), an image
- * file (in the tools of the host), or memory (in tests).
+ * What a file system stands on: sectors that can be read and written, one request after the other. Behind it are the
+ * disk driver (in a service), an image file (in the tools of the host), or memory (in tests).
  */
 
 /** Bytes of a sector. */
@@ -13,11 +13,14 @@ export interface BlockDevice {
   readonly readOnly: boolean;
   /** Reads whole sectors. Throws SystemError: EIO, ERANGE. The bytes belong to the caller. */
   read(sector: number, count: number): Uint8Array;
-  /** Writes whole sectors. Throws SystemError: EIO, ERANGE, EROFS. After an error any part of it may have been written. */
+  /**
+   * Writes whole sectors. Throws SystemError: EIO, ERANGE, EROFS. After an error any part of it may have been written.
+   */
   write(sector: number, data: Uint8Array): void;
   /**
-   * Begins a write, as `write` does, and may return before it is done. It is done when the next other request has returned, which throws its error as well; until
-   * then `data` must not change, and nothing else may be written to these sectors. Devices that cannot do that leave it out.
+   * Begins a write, as `write` does, and may return before it is done. It is done when the next other request has
+   * returned, which throws its error as well; until then `data` must not change, and nothing else may be written to
+   * these sectors. Devices that cannot do that leave it out.
    */
   beginWrite?(sector: number, data: Uint8Array): void;
   /** Returns when everything written before is on the medium. Throws SystemError: EIO. */
@@ -25,8 +28,8 @@ export interface BlockDevice {
 }
 
 /**
- * Values that outlive the process but not the machine: the recovery store of a service. `put` takes effect at once and whole, in the order of the calls.
- * Values are what msgpack can carry.
+ * Values that outlive the process but not the machine: the recovery store of a service. `put` takes effect at once and
+ * whole, in the order of the calls. Values are what msgpack can carry.
  */
 export interface Keeper {
   /** The value under a key, or undefined. */

@@ -1,6 +1,7 @@
 /**
- * A block device with a cache of bounded size in front of another one: writes go through at once, small reads are kept in pieces with their surroundings and read ahead,
- * large ones pass. So what is above need not care how small its requests are, and always sees what it has written.
+ * A block device with a cache of bounded size in front of another one: writes go through at once, small reads are kept
+ * in pieces with their surroundings and read ahead, large ones pass. So what is above need not care how small its
+ * requests are, and always sees what it has written.
  */
 import { SystemError } from '../protocol/errno.ts';
 import { type BlockDevice, SECTOR_BYTES } from './block-device.ts';

@@ -1,6 +1,7 @@
 /**
- * CRC-32C (Castagnoli), the check of iSCSI, ext4 and Btrfs: polynomial 0x1EDC6F41, reflected. Read RFC 3720, appendix B.4 (test vectors) and M. Kounavis, F.
- * Berry, "A Systematic Approach to Building High Performance, Software-based, CRC Generators" (slicing by 8, the method used here).
+ * CRC-32C (Castagnoli), the check of iSCSI, ext4 and Btrfs: polynomial 0x1EDC6F41, reflected. Read RFC 3720, appendix
+ * B.4 (test vectors) and M. Kounavis, F. Berry, "A Systematic Approach to Building High Performance, Software-based,
+ * CRC Generators" (slicing by 8, the method used here).
  */
 
 const POLYNOMIAL = 0x82f63b78;

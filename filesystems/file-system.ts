@@ -1,19 +1,24 @@
 /**
- * What every file system here is to the server in front of it (services/lib/filesystem) and to the tools of the host (host/): nodes by number, names in
- * directories, bytes in files. Paths, open files and rights are the server's business.
+ * What every file system here is to the server in front of it (services/lib/filesystem) and to the tools of the host
+ * (host/): nodes by number, names in directories, bytes in files. Paths, open files and rights are the server's
+ * business.
  *
- * Every method is one operation: it happens whole or, when it throws, not at all. Errors are SystemError with the errno that POSIX gives for the call of the
- * same purpose; what is damaged on the disk is EUCLEAN with a sentence that says where, and changes nothing.
+ * Every method is one operation: it happens whole or, when it throws, not at all. Errors are SystemError with the errno
+ * that POSIX gives for the call of the same purpose; what is damaged on the disk is EUCLEAN with a sentence that says
+ * where, and changes nothing.
  *
- * What operations change is in memory until `commit`, which makes everything since the last `commit` survive the death of this process, all of it or
- * nothing. Nothing may be answered before that. `sync` makes it survive the loss of power as well. When much has come together, an operation may begin with
- * a commit of those before it; if that fails, the next `commit` throws as well, for they are lost.
+ * What operations change is in memory until `commit`, which makes everything since the last `commit` survive the death
+ * of this process, all of it or nothing. Nothing may be answered before that. `sync` makes it survive the loss of power
+ * as well. When much has come together, an operation may begin with a commit of those before it; if that fails, the
+ * next `commit` throws as well, for they are lost.
  *
- * An operation that must not be done twice is noted with the number of the request that asked for it (`note`), in the same commit. A request that comes
- * again, because the process died between commit and answer, is looked up with `completed` first.
+ * An operation that must not be done twice is noted with the number of the request that asked for it (`note`), in the
+ * same commit. A request that comes again, because the process died between commit and answer, is looked up with
+ * `completed` first.
  *
- * Names are 1 to 255 bytes of UTF-8 without '/' and NUL; callers never pass '.' or '..' where a name is made or removed (the server answers EINVAL,
- * ENOTEMPTY or EEXIST itself, as POSIX wants). Times are milliseconds since 1970-01-01T00:00:00Z, with fractions.
+ * Names are 1 to 255 bytes of UTF-8 without '/' and NUL; callers never pass '.' or '..' where a name is made or removed
+ * (the server answers EINVAL, ENOTEMPTY or EEXIST itself, as POSIX wants). Times are milliseconds since
+ * 1970-01-01T00:00:00Z, with fractions.
  */
 import type { BlockDevice, Keeper } from './block-device.ts';
 
@@ -65,8 +70,9 @@ export interface DirectoryEntry {
 }
 
 /**
- * Part of a listing. `cursor` continues it and is null at the end; it stays good while the directory changes and over restarts: entries that are there from
- * the first part to the last are listed exactly once. '.' and '..' are not listed.
+ * Part of a listing. `cursor` continues it and is null at the end; it stays good while the directory changes and over
+ * restarts: entries that are there from the first part to the last are listed exactly once. '.' and '..' are not
+ * listed.
  */
 export interface DirectoryPart {
   readonly entries: readonly DirectoryEntry[];
@@ -116,7 +122,10 @@ export interface FileSystem {
   /** EINVAL: not a symbolic link. */
   readLink(node: NodeNumber): string;
 
-  /** Makes an empty file. EEXIST, ENOTDIR, ENOENT (the directory has been removed), ENOSPC, EROFS, ENAMETOOLONG, EINVAL (the format cannot have the name). */
+  /**
+   * Makes an empty file. EEXIST, ENOTDIR, ENOENT (the directory has been removed), ENOSPC, EROFS, ENAMETOOLONG, EINVAL
+   * (the format cannot have the name).
+   */
   create(directory: NodeNumber, name: string, mode: number): NodeNumber;
   /** Errors as `create`; EMLINK. */
   makeDirectory(directory: NodeNumber, name: string, mode: number): NodeNumber;
@@ -129,33 +138,45 @@ export interface FileSystem {
   /** ENOENT, ENOTDIR, ENOTEMPTY, EBUSY (the root), EROFS. */
   removeDirectory(directory: NodeNumber, name: string): void;
   /**
-   * Moves a name; what has the new one is replaced in the same step. ENOENT, EISDIR, ENOTDIR, ENOTEMPTY, EINVAL (a directory into itself), EMLINK, ENOSPC,
-   * EROFS. Two names of one file: nothing happens.
+   * Moves a name; what has the new one is replaced in the same step. ENOENT, EISDIR, ENOTDIR, ENOTEMPTY, EINVAL (a
+   * directory into itself), EMLINK, ENOSPC, EROFS. Two names of one file: nothing happens.
    */
   rename(directory: NodeNumber, name: string, newDirectory: NodeNumber, newName: string): void;
 
-  /** Up to `count` bytes from `offset` on; fewer at the end of the file, none behind it. EISDIR. The bytes must not be changed and are valid until the next call. */
+  /**
+   * Up to `count` bytes from `offset` on; fewer at the end of the file, none behind it. EISDIR. The bytes must not be
+   * changed and are valid until the next call.
+   */
   read(node: NodeNumber, offset: number, count: number): Uint8Array;
-  /** Writes all of `data`, which can always be 256 KiB; a gap before it reads as zeros. EINVAL: more than one operation can hold; EISDIR, ENOSPC, EFBIG, EROFS. */
+  /**
+   * Writes all of `data`, which can always be 256 KiB; a gap before it reads as zeros. EINVAL: more than one operation
+   * can hold; EISDIR, ENOSPC, EFBIG, EROFS.
+   */
   write(node: NodeNumber, offset: number, data: Uint8Array): void;
   /** Sets the length. EISDIR, EFBIG, ENOSPC, EROFS. */
   truncate(node: NodeNumber, size: number): void;
 
-  /** Keeps a node alive, and its number the same, without a name; counts. Also over the death of this process, until `release` or `forgetRetained`. */
+  /**
+   * Keeps a node alive, and its number the same, without a name; counts. Also over the death of this process, until
+   * `release` or `forgetRetained`.
+   */
   retain(node: NodeNumber): void;
   release(node: NodeNumber): void;
   /**
-   * Called once after mounting: these nodes (each as often as it is listed) are retained by an earlier incarnation's open files, all others by nobody, so that those
-   * without a name are freed.
+   * Called once after mounting: these nodes (each as often as it is listed) are retained by an earlier incarnation's
+   * open files, all others by nobody, so that those without a name are freed.
    */
   restoreRetained(nodes: readonly NodeNumber[]): void;
 
   /** Notes that a request has been carried out, with what the operations since the last commit did for it. */
   note(request: RequestNumber, result: RequestResult): void;
-  /** The result of a request that was committed and may not have been answered; undefined: it has not been carried out. */
+  /**
+   * The result of a request that was committed and may not have been answered; undefined: it has not been carried out.
+   */
   completed(request: RequestNumber): RequestResult | undefined;
   /**
-   * Makes what was done survive the death of this process. EIO: the disk refuses; then nothing of it has been done, and the file system is read-only from now on.
+   * Makes what was done survive the death of this process. EIO: the disk refuses; then nothing of it has been done, and
+   * the file system is read-only from now on.
    */
   commit(): void;
   /** Commits, and returns when everything is on the medium. EIO. */
@@ -209,7 +230,10 @@ export interface Format {
   readonly name: string;
   /** Whether the device looks like holding this format; never throws for what it reads. Throws SystemError EIO. */
   probe(device: BlockDevice): boolean;
-  /** Throws SystemError: EUCLEAN with the reason: damaged; EOPNOTSUPP: a feature that is not known; EINVAL: not this format; EIO; EROFS. */
+  /**
+   * Throws SystemError: EUCLEAN with the reason: damaged; EOPNOTSUPP: a feature that is not known; EINVAL: not this
+   * format; EIO; EROFS.
+   */
   mount(device: BlockDevice, options: MountOptions): FileSystem;
   /** Makes an empty file system. EINVAL: an option, or a size that cannot be; EIO, EROFS. */
   format(device: BlockDevice, options: FormatOptions): void;

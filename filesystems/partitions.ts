@@ -1,9 +1,11 @@
 /**
- * Partition tables in the master boot record, with logical partitions in an extended one. The sectors come from whoever wrote the disk: entries that
- * make no sense are left out with a line in the log, and chains that loop or run off are cut.
+ * Partition tables in the master boot record, with logical partitions in an extended one. The sectors come from whoever
+ * wrote the disk: entries that make no sense are left out with a line in the log, and chains that loop or run off are
+ * cut.
  *
- * Read: the layout of the master boot record, UEFI Specification 2.10, clause 5.2.1; of extended boot records, the de facto format of DOS 3.3: each
- * has one logical partition, relative to itself, and a link to the next, relative to the extended partition.
+ * Read: the layout of the master boot record, UEFI Specification 2.10, clause 5.2.1; of extended boot records, the de
+ * facto format of DOS 3.3: each has one logical partition, relative to itself, and a link to the next, relative to the
+ * extended partition.
  */
 import { SECTOR_BYTES } from './block-device.ts';
 
@@ -76,8 +78,8 @@ function fits(inner: Extent, outer: Extent): boolean {
 }
 
 /**
- * Reads the partition table of a disk of `sectors` sectors. `readSector` answers a sector of the disk or undefined when it cannot be read; at most
- * 64 are asked for. `warn` gets a line for each entry that is left out.
+ * Reads the partition table of a disk of `sectors` sectors. `readSector` answers a sector of the disk or undefined when
+ * it cannot be read; at most 64 are asked for. `warn` gets a line for each entry that is left out.
  */
 export function readPartitionTable(
   sectors: number,

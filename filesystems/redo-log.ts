@@ -1,12 +1,15 @@
 /**
- * How a format without a journal (FAT, ext2) survives the death of its process: a commit puts a redo record into the recovery store with ONE put: the blocks it
- * changes, the requests it carried out, and values that have to last as long as the record. From then on it counts. The blocks are then written in place,
- * and the record is reduced to what has to be remembered. A record that is found with blocks is written again when the next incarnation opens it; writing twice does no harm.
+ * How a format without a journal (FAT, ext2) survives the death of its process: a commit puts a redo record into the
+ * recovery store with ONE put: the blocks it changes, the requests it carried out, and values that have to last as long
+ * as the record. From then on it counts. The blocks are then written in place, and the record is reduced to what has to
+ * be remembered. A record that is found with blocks is written again when the next incarnation opens it; writing twice
+ * does no harm.
  *
- * The blocks come from a BlockCache: what has changed since `taken`. Without a store (a tool of the host) a commit only writes them, in their order.
+ * The blocks come from a BlockCache: what has changed since `taken`. Without a store (a tool of the host) a commit only
+ * writes them, in their order.
  *
- * Bytes of files need not go through the log: write them straight to blocks that no committed structure uses. So blocks that were freed since the last commit must not be used
- * again before it (see `commit`).
+ * Bytes of files need not go through the log: write them straight to blocks that no committed structure uses. So blocks
+ * that were freed since the last commit must not be used again before it (see `commit`).
  */
 import { SystemError } from '../protocol/errno.ts';
 import type { BlockCache } from './block-cache.ts';
@@ -24,7 +27,10 @@ const VERSION = 1;
 /** Requests that are remembered: at most so many can be unanswered. */
 const MAX_NOTED = 64;
 
-/** Bytes of blocks in one value, so that it fits into a frame; further ones go into parts, which are put before the record. */
+/**
+ * Bytes of blocks in one value, so that it fits into a frame; further ones go into parts, which are put before the
+ * record.
+ */
 const PART_BYTES = 256 * 1024;
 
 /** Bytes written to the device in one request at most. */
@@ -83,7 +89,9 @@ export class RedoLog {
   private readonly sectorsPerBlock: number;
   private noted: Noted[] = [];
   private readonly values: Values = new Map();
-  /** Committed, but not under keys of their own yet: the store was full. They go into each record until there is room. */
+  /**
+   * Committed, but not under keys of their own yet: the store was full. They go into each record until there is room.
+   */
   private unapplied: Values = new Map();
   // Since the last commit.
   private pendingNotes: Noted[] = [];
@@ -94,7 +102,10 @@ export class RedoLog {
   /** Keys of parts, of this record and of earlier ones. */
   private parts: string[] = [];
 
-  /** Takes up what an earlier incarnation left, and writes its record again. Throws SystemError: EIO. Has to be called before anything is read through the cache. */
+  /**
+   * Takes up what an earlier incarnation left, and writes its record again. Throws SystemError: EIO. Has to be called
+   * before anything is read through the cache.
+   */
   constructor({ device, cache, keeper, volume }: RedoLogOptions) {
     this.device = device;
     this.cache = cache;
@@ -140,8 +151,8 @@ export class RedoLog {
   }
 
   /**
-   * Keeps a small value (what msgpack can carry) under a key of at most 40 characters, or forgets it (undefined), with the next commit. Only within an operation of
-   * the cache: when that is taken back, so is this.
+   * Keeps a small value (what msgpack can carry) under a key of at most 40 characters, or forgets it (undefined), with
+   * the next commit. Only within an operation of the cache: when that is taken back, so is this.
    */
   keep(key: string, value: unknown): void {
     const had = this.pendingValues.has(key);
@@ -163,16 +174,21 @@ export class RedoLog {
     return this.noted.find(({ request }) => request.sender === sender && request.sequence === sequence)?.result;
   }
 
-  /** Bytes of blocks that the next commit has to carry. Whoever changes a lot commits in between, wherever that leaves a sound file system. */
+  /**
+   * Bytes of blocks that the next commit has to carry. Whoever changes a lot commits in between, wherever that leaves a
+   * sound file system.
+   */
   get pendingBytes(): number {
     return this.cache.changedCount * this.cache.blockBytes;
   }
 
   /**
-   * Makes everything since the last commit permanent. `order` says what to write, and in which order, given the changed blocks in the order in which they were
-   * changed first: a block may be written several times, the last time as it is in the cache.
+   * Makes everything since the last commit permanent. `order` says what to write, and in which order, given the changed
+   * blocks in the order in which they were changed first: a block may be written several times, the last time as it is
+   * in the cache.
    *
-   * Throws SystemError, and then everything since the last commit is taken back, in the cache, too: EIO: the disk refuses, and `failed` is set; ENOSPC: the recovery store is full.
+   * Throws SystemError, and then everything since the last commit is taken back, in the cache, too: EIO: the disk
+   * refuses, and `failed` is set; ENOSPC: the recovery store is full.
    */
   commit(order: (changed: readonly BlockWrite[]) => readonly BlockWrite[] = (changed) => changed): void {
     const changed = this.cache.changed();
@@ -239,7 +255,10 @@ export class RedoLog {
     }
   }
 
-  /** Brings back what was on the disk. Should that fail too, the next incarnation tries again, and the cache keeps the true content. */
+  /**
+   * Brings back what was on the disk. Should that fail too, the next incarnation tries again, and the cache keeps the
+   * true content.
+   */
   private restore(originals: readonly BlockWrite[]): void {
     const runs = inRuns(originals, this.cache.blockBytes);
     try {

@@ -1,9 +1,10 @@
 /**
- * Path resolution inside of one file system. Read POSIX (IEEE Std 1003.1), Base Definitions, 4.16 (Pathname Resolution): a trailing slash wants a directory, a symbolic link is
- * followed where more of the path stands behind it, and the parent of the root is the root.
+ * Path resolution inside of one file system. Read POSIX (IEEE Std 1003.1), Base Definitions, 4.16 (Pathname
+ * Resolution): a trailing slash wants a directory, a symbolic link is followed where more of the path stands behind it,
+ * and the parent of the root is the root.
  *
- * A path that leads out (an absolute symbolic link, `..` at the root, a directory on which another file system is mounted) ends the walk with the absolute path that is left;
- * whoever knows the mounts goes on from there.
+ * A path that leads out (an absolute symbolic link, `..` at the root, a directory on which another file system is
+ * mounted) ends the walk with the absolute path that is left; whoever knows the mounts goes on from there.
  */
 import { SystemError } from '../protocol/errno.ts';
 import { type FileSystem, MAX_LINKS, MAX_NAME_BYTES, MAX_PATH_BYTES, type NodeNumber } from './file-system.ts';
@@ -16,7 +17,10 @@ export interface Surroundings {
   readonly covered: ReadonlyMap<NodeNumber, string>;
 }
 
-/** A node, and its path from the root of the file system (no slash in front, '' is the root) without symbolic links and dots. */
+/**
+ * A node, and its path from the root of the file system (no slash in front, '' is the root) without symbolic links and
+ * dots.
+ */
 export interface Found {
   readonly kind: 'node';
   readonly node: NodeNumber;
@@ -92,7 +96,9 @@ class Walk {
     return { kind: 'node', ...this.at };
   }
 
-  /** The directory and the last name. A path without one (the root, or one that ends in `.` or `..`) ends in its node. */
+  /**
+   * The directory and the last name. A path without one (the root, or one that ends in `.` or `..`) ends in its node.
+   */
   name(follow: boolean): Named | Found | Outside {
     const end = this.towards(follow, () => this.left.length === 1 && !this.endsInDot);
     if (end !== undefined) return end;
@@ -122,7 +128,10 @@ class Walk {
     this.left.push(...components.reverse());
   }
 
-  /** Goes on until nothing is left (undefined), the path leads out, or `stop` says that the last component is not to be looked up. */
+  /**
+   * Goes on until nothing is left (undefined), the path leads out, or `stop` says that the last component is not to be
+   * looked up.
+   */
   private towards(follow: boolean, stop: () => boolean): Named | Outside | undefined {
     for (let component = this.left.at(-1); component !== undefined; component = this.left.at(-1)) {
       if (component === '..') {
@@ -131,7 +140,8 @@ class Walk {
         if (outside !== undefined) return outside;
         continue;
       }
-      // Whether a name that is to be made or removed is too long is for the operation to say: on Linux other errors come first.
+      // Whether a name that is to be made or removed is too long is for the operation to say: on Linux other errors
+      // come first.
       const child = isTooLong(component) && stop() ? undefined : this.child(component);
       const last = this.left.length === 1;
       const isLink = child !== undefined && this.fileSystem.attributes(child).type === 'symlink';
@@ -189,7 +199,10 @@ class Walk {
     return this.rest(mountedOn.slice(0, mountedOn.lastIndexOf('/')));
   }
 
-  /** Counts a symbolic link; ways out by `..` and into covered directories count, too, so that no request can circle between file systems for ever. */
+  /**
+   * Counts a symbolic link; ways out by `..` and into covered directories count, too, so that no request can circle
+   * between file systems for ever.
+   */
   private count(): void {
     this.links++;
     if (this.links > MAX_LINKS)
@@ -223,8 +236,8 @@ class Walk {
 }
 
 /**
- * Finds the node of a path (without a slash in front). `links`: symbolic links followed on the way here. Throws SystemError: ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EILSEQ,
- * EINVAL, EIO, EUCLEAN.
+ * Finds the node of a path (without a slash in front). `links`: symbolic links followed on the way here. Throws
+ * SystemError: ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EILSEQ, EINVAL, EIO, EUCLEAN.
  */
 export function findNode(
   fileSystem: FileSystem,
@@ -235,7 +248,10 @@ export function findNode(
   return new Walk(fileSystem, surroundings, path, links).node(follow);
 }
 
-/** Finds the directory and the last name of a path; `follow`: a symbolic link under that name leads on. Errors as `findNode`. */
+/**
+ * Finds the directory and the last name of a path; `follow`: a symbolic link under that name leads on. Errors as
+ * `findNode`.
+ */
 export function findName(
   fileSystem: FileSystem,
   surroundings: Surroundings,

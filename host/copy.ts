@@ -59,7 +59,10 @@ class Copy {
     this.progress.end();
   }
 
-  /** Copies what is at one place to another. Links named by the user are followed; those found in trees are copied as links. */
+  /**
+   * Copies what is at one place to another. Links named by the user are followed; those found in trees are copied as
+   * links.
+   */
   copy(from: Tree, at: string, to: Tree, target: string, shown: string, follow: boolean): void {
     try {
       const item = from.item(at, follow);
@@ -110,7 +113,10 @@ function isInside(inner: string, outer: string): boolean {
   return relative === '' || !(relative === '..' || relative.startsWith('../'));
 }
 
-/** Copies `sources` to `target`, a directory if there are several. Throws CommandError, at the end if something could not be copied. */
+/**
+ * Copies `sources` to `target`, a directory if there are several. Throws CommandError, at the end if something could
+ * not be copied.
+ */
 export async function copy(sources: readonly string[], target: string, recursive: boolean): Promise<void> {
   const [from, to] = [sources.map(parsePlace), parsePlace(target)];
   const images = [...new Set([to, ...from].map(({ image }) => image))].filter((image) => image !== '');

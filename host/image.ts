@@ -1,6 +1,6 @@
 /**
- * Disk images and the partitions in them, as the commands name them: `disk.img` is the file system of the image, or that of its first partition with one; `disk.img@2` is
- * its second partition; `disk.img@0` is the image as a whole.
+ * Disk images and the partitions in them, as the commands name them: `disk.img` is the file system of the image, or
+ * that of its first partition with one; `disk.img@2` is its second partition; `disk.img@0` is the image as a whole.
  *
  * An image is locked as the machine locks it: one that a machine uses is refused.
  */
@@ -85,8 +85,8 @@ export function parseImageName(name: string): { file: string; partition: number 
 }
 
 /**
- * Opens an image, or a partition of it. `choose` picks the part where the name does not say: that which holds a file system, or the whole image, which must have no
- * partitions then. Throws CommandError.
+ * Opens an image, or a partition of it. `choose` picks the part where the name does not say: that which holds a file
+ * system, or the whole image, which must have no partitions then. Throws CommandError.
  */
 export async function openImage(name: string, readOnly: boolean, choose: 'file-system' | 'whole'): Promise<OpenImage> {
   const { file, partition } = parseImageName(name);

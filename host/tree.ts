@@ -1,6 +1,6 @@
 /**
- * Trees of files to copy from and to: one in an image, and the host's. Paths in an image begin at its root; symbolic links in it lead to places in it, whatever the
- * host has under that name.
+ * Trees of files to copy from and to: one in an image, and the host's. Paths in an image begin at its root; symbolic
+ * links in it lead to places in it, whatever the host has under that name.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -61,7 +61,10 @@ export class ImageTree implements Tree {
     throw new SystemError('ELOOP');
   }
 
-  /** Directory and name of a path under which something is to be made or removed. Throws SystemError as findName; EEXIST: it has no name. */
+  /**
+   * Directory and name of a path under which something is to be made or removed. Throws SystemError as findName;
+   * EEXIST: it has no name.
+   */
   name(at: string): { directory: NodeNumber; name: string } {
     let place = { path: at, links: 0 };
     for (let round = 0; round < MAX_ROUNDS; round++) {

@@ -1,6 +1,7 @@
 /**
- * The one configuration file (services.json): a manifest per program. The kernel enforces every field; whatever a manifest does not list, the program may
- * not do. A mistake in the file is refused at boot with the place and the reason.
+ * The one configuration file (services.json): a manifest per program. The kernel enforces every field; whatever a
+ * manifest does not list, the program may not do. A mistake in the file is refused at boot with the place and the
+ * reason.
  */
 import fs from 'node:fs';
 import path from 'node:path';

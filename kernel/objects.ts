@@ -1,9 +1,10 @@
 /**
- * The kernel's objects: programs, tasks, ports, messages, capabilities. They refer to one another, so they stand in one file: this is the state of the
- * system, and what the rest of the kernel works on.
+ * The kernel's objects: programs, tasks, ports, messages, capabilities. They refer to one another, so they stand in one
+ * file: this is the state of the system, and what the rest of the kernel works on.
  *
- * A port outlives the process that receives from it: when that dies, a named port is orphaned, keeps its queue, and is taken over by the next incarnation of
- * its program. Waiting is a state that can be listed here, not a promise somewhere.
+ * A port outlives the process that receives from it: when that dies, a named port is orphaned, keeps its queue, and is
+ * taken over by the next incarnation of its program. Waiting is a state that can be listed here, not a promise
+ * somewhere.
  */
 import type { TaskState } from '../protocol/records.ts';
 import type { SystemCallName } from '../protocol/syscall.ts';
@@ -18,7 +19,8 @@ import { FrameTrace } from './task/trace.ts';
 import type { Timer } from './time/timers.ts';
 
 /**
- * One entry of the configuration, running or not, and what of it outlives its processes: the incarnation number, the named ports, the recovery store.
+ * One entry of the configuration, running or not, and what of it outlives its processes: the incarnation number, the
+ * named ports, the recovery store.
  */
 export class Program {
   readonly manifest: Manifest;
@@ -323,8 +325,8 @@ export class Port {
 }
 
 /**
- * `queued` in a port; `delivered` to a task that owes the answer (or, for a post, has not asked for the next message yet); `done`: answered, dropped,
- * or its caller gave up.
+ * `queued` in a port; `delivered` to a task that owes the answer (or, for a post, has not asked for the next message
+ * yet); `done`: answered, dropped, or its caller gave up.
  */
 export type MessageState = 'queued' | 'delivered' | 'done';
 

@@ -1,5 +1,6 @@
 /**
- * Where the programs of this package are: built (dist/NAME.cjs) when the kernel itself runs built, the sources (NAME/main.ts) when it runs from the sources.
+ * Where the programs of this package are: built (dist/NAME.cjs) when the kernel itself runs built, the sources
+ * (NAME/main.ts) when it runs from the sources.
  */
 import path from 'node:path';
 
@@ -12,8 +13,8 @@ export const fromSources = import.meta.filename.endsWith('.ts');
 export const packageRoot = path.dirname(here);
 
 /**
- * The file with the code of a program: `ata` is a service, `examples/rtc` an example, `test/services/NAME` a service of the tests, `bench/services/NAME` one of
- * the bench.
+ * The file with the code of a program: `ata` is a service, `examples/rtc` an example, `test/services/NAME` a service of
+ * the tests, `bench/services/NAME` one of the bench.
  */
 export function programFile(name: string): string {
   const folder = name.includes('/') ? name : `services/${name}`;

@@ -1,6 +1,7 @@
 /**
- * The ways a machine ends: `halt` from inside, a signal from the host, or the death of this process. In each case no process is left behind: the first two
- * end every task here; for the last, tasks die with the kernel (PR_SET_PDEATHSIG) and at the end of their pipe.
+ * The ways a machine ends: `halt` from inside, a signal from the host, or the death of this process. In each case no
+ * process is left behind: the first two end every task here; for the last, tasks die with the kernel (PR_SET_PDEATHSIG)
+ * and at the end of their pipe.
  */
 import type { Kernel } from './kernel.ts';
 import type { KernelLog } from './log.ts';
@@ -12,8 +13,9 @@ const ORDERLY_MILLISECONDS = 4000;
 const OUTPUT_MILLISECONDS = 1000;
 
 /**
- * SIGTERM, SIGINT and SIGHUP end the machine in order: init is told and stops the services. A second signal, or no answer from init in time, ends it at
- * once. Answers a function that takes the handlers off; from then on a signal ends this process in the host's own way.
+ * SIGTERM, SIGINT and SIGHUP end the machine in order: init is told and stops the services. A second signal, or no
+ * answer from init in time, ends it at once. Answers a function that takes the handlers off; from then on a signal ends
+ * this process in the host's own way.
  */
 export function handleHostSignals(kernel: Kernel, log: KernelLog): () => void {
   let asked = false;

@@ -1,10 +1,12 @@
 /**
- * Programs of dist/ as functions, with their code cache: what the engine has compiled when they were built. To compile a program when it is loaded takes longer than
- * anything else it does until it is ready. Read: "vm.Script" in the Node.js documentation, cachedData.
+ * Programs of dist/ as functions, with their code cache: what the engine has compiled when they were built. To compile
+ * a program when it is loaded takes longer than anything else it does until it is ready. Read: "vm.Script" in the
+ * Node.js documentation, cachedData.
  *
- * A cache is code that the engine runs without a look at it. So only those are used that lie beside a program in the loader's own folder, and each is good for one state of the file of its
- * program, one version of Node and one processor, which its head names, and for one set of the engine's flags, which the engine compares itself. With any other, or without a cache, the
- * program is compiled.
+ * A cache is code that the engine runs without a look at it. So only those are used that lie beside a program in the
+ * loader's own folder, and each is good for one state of the file of its program, one version of Node and one
+ * processor, which its head names, and for one set of the engine's flags, which the engine compares itself. With any
+ * other, or without a cache, the program is compiled.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -22,7 +24,9 @@ export type ModuleFunction = (
 
 const PARAMETERS = ['exports', 'require', 'module', '__filename', '__dirname'];
 
-/** Bytes of the head of a cache: text in ASCII, filled up with spaces. What follows has to be aligned for the engine. */
+/**
+ * Bytes of the head of a cache: text in ASCII, filled up with spaces. What follows has to be aligned for the engine.
+ */
 const HEAD_BYTES = 128;
 
 const engine = `${process.version} ${process.arch}`;
@@ -48,7 +52,10 @@ export function cachedDataOf(program: fs.Stats, cache: Buffer): Buffer | null {
   return cache.toString('latin1', 0, HEAD_BYTES) === headOf(program) ? cache.subarray(HEAD_BYTES) : null;
 }
 
-/** Reads a program. `own`: the folder in and below which caches may be used. Throws when it cannot be read or is no JavaScript. */
+/**
+ * Reads a program. `own`: the folder in and below which caches may be used. Throws when it cannot be read or is no
+ * JavaScript.
+ */
 export function compiled(file: string, own: string): ModuleFunction {
   const descriptor = fs.openSync(file, 'r');
   try {

@@ -5,7 +5,10 @@
 /** Memory for a program's data unless its manifest says otherwise, in MiB. */
 export const DEFAULT_MEMORY_MEBIBYTES = 128;
 
-/** For the kernel, as `npm start` has them. Its memory is not to be collected whenever everything has become quiet; docs/architecture.md says why. */
+/**
+ * For the kernel, as `npm start` has them. Its memory is not to be collected whenever everything has become quiet;
+ * docs/architecture.md says why.
+ */
 export const KERNEL_FLAGS: readonly string[] = ['--no-memory-reducer'];
 
 /** For a task with so much memory for its data, in MiB, and locked down (services/lib/lockdown.ts) or not. */

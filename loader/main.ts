@@ -1,6 +1,6 @@
 /**
- * What the engine is started with where a program is too large to be compiled each time: `NAME.cjs` runs `NAME.main.cjs` beside it with its code cache
- * (compiled.ts). Built only.
+ * What the engine is started with where a program is too large to be compiled each time: `NAME.cjs` runs
+ * `NAME.main.cjs` beside it with its code cache (compiled.ts). Built only.
  */
 import path from 'node:path';
 import { compiled } from './compiled.ts';

@@ -3,7 +3,8 @@
  *
  *     node dist/record.cjs kernel|task FILE…
  *
- * The whole of each program is compiled, not only what runs when it is loaded: what a driver needs after the death of its predecessor is there at once, too.
+ * The whole of each program is compiled, not only what runs when it is loaded: what a driver needs after the death of
+ * its predecessor is there at once, too.
  */
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -24,7 +25,8 @@ function record(file: string): void {
   const script = new vm.Script(scriptText(fs.readFileSync(file, 'latin1')), { filename: file });
   v8.setFlagsFromString('--lazy');
   const temporary = `${cacheFile(file)}.${process.pid}.tmp`;
-  // On its medium before it has its name: the engine notices that a cache is too short, but not that a part of it has never been written.
+  // On its medium before it has its name: the engine notices that a cache is too short, but not that a part of it has
+  // never been written.
   fs.writeFileSync(temporary, cacheOf(fs.statSync(file), script.createCachedData()), { flush: true });
   fs.renameSync(temporary, cacheFile(file));
 }

@@ -1,8 +1,9 @@
 /**
  * Interface `block` (4): disks and their partitions, in sectors of 512 bytes.
  *
- * `open` answers a badged right; `information`, `read`, `write` and `flush` go through it and mean that device. `open_file` answers one on which the interface `file` is
- * answered. The badge names the device, so rights outlive the driver. All requests may simply be repeated: reading and writing the same sectors twice does no harm.
+ * `open` answers a badged right; `information`, `read`, `write` and `flush` go through it and mean that device.
+ * `open_file` answers one on which the interface `file` is answered. The badge names the device, so rights outlive the
+ * driver. All requests may simply be repeated: reading and writing the same sectors twice does no harm.
  */
 import { defineInterface, method } from './interface.ts';
 import { bool, bytes, list, nameText, nothing, record, right, text, u16, u32, u53 } from './schema.ts';
@@ -13,7 +14,9 @@ export const SECTOR_BYTES = 512;
 /** Sectors that one request may move (128 KiB). */
 export const MAX_REQUEST_SECTORS = 256;
 
-/** A disk (`hda`) or one of its partitions (`hda1`). `kind`: `disk`, or the partition's type as two hexadecimal digits. */
+/**
+ * A disk (`hda`) or one of its partitions (`hda1`). `kind`: `disk`, or the partition's type as two hexadecimal digits.
+ */
 export const blockDevice = record({
   name: nameText,
   kind: text(16),
@@ -55,8 +58,8 @@ export const block = defineInterface('block', 4, {
   /** Counters of the driver. */
   statistics: method(7, nothing, blockStatistics),
   /**
-   * A right to one device as a file (interface `file`): byte offsets, any length. `flags`: READ and WRITE of protocol/vfs.ts. ENODEV; EINVAL: other flags or none; EROFS: to
-   * write to a disk that is known to be read-only.
+   * A right to one device as a file (interface `file`): byte offsets, any length. `flags`: READ and WRITE of
+   * protocol/vfs.ts. ENODEV; EINVAL: other flags or none; EROFS: to write to a disk that is known to be read-only.
    */
   open_file: method(8, record({ name: nameText, flags: u16 }), record({ file: right, size: u53 })),
 });

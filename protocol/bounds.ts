@@ -1,6 +1,7 @@
 /**
- * Every bound of the protocol, by name. A peer that goes over one gets an error (EMSGSIZE, EINVAL, EAGAIN, ENAMETOOLONG …) and
- * nothing else happens; where the byte stream itself can no longer be followed the task is killed and the log says why.
+ * Every bound of the protocol, by name. A peer that goes over one gets an error (EMSGSIZE, EINVAL, EAGAIN, ENAMETOOLONG
+ * …) and nothing else happens; where the byte stream itself can no longer be followed the task is killed and the log
+ * says why.
  */
 
 /** Version of the frame format and the system calls; a task announces the one it speaks in `task_start`. */
@@ -27,7 +28,9 @@ export const PORT_WAITING_CALLS = 1024;
 /** Bytes of queued and owed messages that one port may hold before further ones get EAGAIN (8 MiB). */
 export const PORT_QUEUE_BYTES = 8 * 1024 * 1024;
 
-/** Bytes of messages that one task may have queued or owed, over all ports, before its further ones get EAGAIN (32 MiB). */
+/**
+ * Bytes of messages that one task may have queued or owed, over all ports, before its further ones get EAGAIN (32 MiB).
+ */
 export const MAX_TASK_MESSAGE_BYTES = 32 * 1024 * 1024;
 
 /** Notices of the kernel that wait in one port; further ones are lost. */
@@ -49,12 +52,15 @@ export const MAX_OUTSTANDING_CALLS = 1024;
 export const MAX_ALARMS = 64;
 
 /**
- * Deaths of a server for which one request is to blame: the one it received last, when it had not asked for another at that port. One that has killed its server this many times is
- * answered EIO.
+ * Deaths of a server for which one request is to blame: the one it received last, when it had not asked for another at
+ * that port. One that has killed its server this many times is answered EIO.
  */
 export const MAX_DELIVERIES = 3;
 
-/** Deliveries of one request, also of one that only waited in servers that died over something else; then it is answered EIO. */
+/**
+ * Deliveries of one request, also of one that only waited in servers that died over something else; then it is answered
+ * EIO.
+ */
 export const MAX_WAITING_DELIVERIES = 100;
 
 /** Keys in the recovery store of one service for each MiB of its size. */
@@ -72,7 +78,10 @@ export const MAX_INSTANCES = 64;
 /** Tasks that exist at the same time, zombies included. */
 export const MAX_TASKS = 512;
 
-/** Tasks of one program that exist at the same time, zombies included: so many processes a program that starts itself can make. */
+/**
+ * Tasks of one program that exist at the same time, zombies included: so many processes a program that starts itself
+ * can make.
+ */
 export const MAX_TASKS_PER_PROGRAM = 64;
 
 /** Operations in one vector of port accesses. */

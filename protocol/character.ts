@@ -1,15 +1,15 @@
 /**
- * Characters on a terminal: UTF-8 one byte at a time, and the cells a character takes. The tty driver (erase) and its clients (line editing,
- * tables) have to agree on both, so the rule stands here. Read The Unicode Standard, section 3.9 (UTF-8, replacement of ill-formed
- * sequences) and UAX #11 (East Asian Width).
+ * Characters on a terminal: UTF-8 one byte at a time, and the cells a character takes. The tty driver (erase) and its
+ * clients (line editing, tables) have to agree on both, so the rule stands here. Read The Unicode Standard, section 3.9
+ * (UTF-8, replacement of ill-formed sequences) and UAX #11 (East Asian Width).
  */
 
 /** What an ill-formed sequence decodes to. */
 export const REPLACEMENT_CHARACTER = 0xfffd;
 
 /**
- * Decodes UTF-8 that arrives in pieces of any size. An ill-formed sequence becomes one U+FFFD per maximal subpart, and the byte that broke it is
- * looked at again, as the Unicode Standard recommends.
+ * Decodes UTF-8 that arrives in pieces of any size. An ill-formed sequence becomes one U+FFFD per maximal subpart, and
+ * the byte that broke it is looked at again, as the Unicode Standard recommends.
  */
 export class Utf8Decoder {
   private bytes: number[] = [];
@@ -82,7 +82,9 @@ export class Utf8Decoder {
   }
 }
 
-/** First and last code points of the ranges that are Wide or Fullwidth; unassigned gaps inside a script count with it. */
+/**
+ * First and last code points of the ranges that are Wide or Fullwidth; unassigned gaps inside a script count with it.
+ */
 const wideRanges: readonly number[] = (
   '1100-115f 231a-231b 2329-232a 23e9-23ec 23f0 23f3 25fd-25fe 2614-2615 2648-2653 267f 2693 26a1 26aa-26ab 26bd-26be 26c4-26c5 26ce ' +
   '26d4 26ea 26f2-26f3 26f5 26fa 26fd 2705 270a-270b 2728 274c 274e 2753-2755 2757 2795-2797 27b0 27bf 2b1b-2b1c 2b50 2b55 2e80-303e ' +
@@ -112,8 +114,8 @@ function isWide(codePoint: number): boolean {
 const zeroWidth = /[\p{Mn}\p{Me}\p{Cf}\p{Cc}\p{Zl}\p{Zp}\u{1160}-\u{11ff}]/u;
 
 /**
- * Cells that a code point takes: 0, 1 or 2. Control characters, combining marks and format characters take none; a soft hyphen is shown, and so
- * takes one.
+ * Cells that a code point takes: 0, 1 or 2. Control characters, combining marks and format characters take none; a soft
+ * hyphen is shown, and so takes one.
  */
 export function characterWidth(codePoint: number): 0 | 1 | 2 {
   if (codePoint < 0x7f) return codePoint < 0x20 ? 0 : 1;

@@ -1,7 +1,7 @@
 /**
- * msgpack in and out. Encoding leaves room in front of the value for the frame header and the envelope, so that a message is built in one
- * buffer; decoding checks the bytes first (protocol/msgpack-check.ts). msgpackr is used in its pure JavaScript form: its add-on costs each
- * process 15 ms and four threads at start.
+ * msgpack in and out. Encoding leaves room in front of the value for the frame header and the envelope, so that a
+ * message is built in one buffer; decoding checks the bytes first (protocol/msgpack-check.ts). msgpackr is used in its
+ * pure JavaScript form: its add-on costs each process 15 ms and four threads at start.
  */
 import { Packr } from 'msgpackr/pack';
 import { Unpackr } from 'msgpackr/unpack';
@@ -21,7 +21,10 @@ const unpackrOptions = { useRecords: false, mapsAsObjects: true, int64AsType: 'n
 const unpackr = new Unpackr({ ...unpackrOptions, copyBuffers: true });
 const unpackrInPlace = new Unpackr({ ...unpackrOptions, copyBuffers: false });
 
-/** msgpack of a value, with `reserved` (at most 255) free bytes in front. The bytes are valid until the next value is encoded. */
+/**
+ * msgpack of a value, with `reserved` (at most 255) free bytes in front. The bytes are valid until the next value is
+ * encoded.
+ */
 export function encodeAfter(reserved: number, value: unknown): Buffer {
   return packr.encode(value, RESET_BUFFER_MODE + RESERVE_START_SPACE + reserved);
 }
@@ -58,8 +61,8 @@ export function encodeMessage(
 }
 
 /**
- * Decodes the bytes `start` to `end` as one msgpack value. Byte strings in the result are copies. Throws SystemError EBADMSG when the bytes are not
- * well formed or nested too deep.
+ * Decodes the bytes `start` to `end` as one msgpack value. Byte strings in the result are copies. Throws SystemError
+ * EBADMSG when the bytes are not well formed or nested too deep.
  */
 export function decode(buffer: Buffer, start: number, end: number): unknown {
   const head = byteStringHead(buffer[start]);
@@ -88,7 +91,10 @@ function decodeWith(decoder: Unpackr, buffer: Buffer, start: number, end: number
   }
 }
 
-/** Bytes in front of the content when a value is a byte string (bin 8, 16, 32), else 0: most large messages are one, and need no decoder. */
+/**
+ * Bytes in front of the content when a value is a byte string (bin 8, 16, 32), else 0: most large messages are one, and
+ * need no decoder.
+ */
 function byteStringHead(mark: number | undefined): number {
   if (mark === 0xc4) return 2;
   if (mark === 0xc5) return 3;

@@ -1,6 +1,7 @@
 /**
- * Error numbers. Every system call and every reply ends with one of these; 0 is success. Names and meanings follow POSIX
- * (IEEE Std 1003.1, <errno.h>), the numbers are Linux's, so that a service in another language can use its own `errno` module.
+ * Error numbers. Every system call and every reply ends with one of these; 0 is success. Names and meanings follow
+ * POSIX (IEEE Std 1003.1, <errno.h>), the numbers are Linux's, so that a service in another language can use its own
+ * `errno` module.
  */
 
 const numbers = {
@@ -136,8 +137,8 @@ export function errorText(name: ErrorName): string {
 const brand = Symbol.for('vros.SystemError');
 
 /**
- * An error with a name from the closed set. Thrown by the service library where C would return -1, and by handlers to answer a request
- * with an error; anything else that is thrown is a bug and ends the service.
+ * An error with a name from the closed set. Thrown by the service library where C would return -1, and by handlers to
+ * answer a request with an error; anything else that is thrown is a bug and ends the service.
  */
 export class SystemError extends Error {
   readonly code: ErrorName;

@@ -1,7 +1,8 @@
 /**
- * Interface `filesystem` (11): what `vfs` asks of the service of a mounted disk. The methods up to `figures` are those of `vfs`, forwarded: the server answers the
- * client itself, or hands the request back to the port `vfs`, with absolute paths, when a path leads out. They and the methods before them are answered on the right without a badge
- * only: those with badges are open files.
+ * Interface `filesystem` (11): what `vfs` asks of the service of a mounted disk. The methods up to `figures` are those
+ * of `vfs`, forwarded: the server answers the client itself, or hands the request back to the port `vfs`, with absolute
+ * paths, when a path leads out. They and the methods before them are answered on the right without a badge only: those
+ * with badges are open files.
  */
 import { fileAttributes, fileType } from './file.ts';
 import { defineInterface, method } from './interface.ts';
@@ -15,18 +16,24 @@ const opened = record({ file: right, type: fileType, size: u53, stream: bool });
 
 export const filesystem = defineInterface('filesystem', 11, {
   /**
-   * Attaches the device; the same again changes nothing. `path`: where it is mounted, absolute; `number`: `fileSystem` of its files' attributes. Answers what is mounted. EINVAL: it
-   * holds none of this type; EUCLEAN, EOPNOTSUPP, ENODEV, EIO, EROFS; EBUSY: another device is attached. `format`: makes an empty file system first if the device begins with nothing but
-   * zeros.
+   * Attaches the device; the same again changes nothing. `path`: where it is mounted, absolute; `number`: `fileSystem`
+   * of its files' attributes. Answers what is mounted. EINVAL: it holds none of this type; EUCLEAN, EOPNOTSUPP, ENODEV,
+   * EIO, EROFS; EBUSY: another device is attached. `format`: makes an empty file system first if the device begins with
+   * nothing but zeros.
    */
   attach: method(
     1,
     record({ device: text(64), path, number: u32, readOnly: bool, format: bool }),
     record({ figures: fileSystemFigures, state: text(300) }),
   ),
-  /** Syncs and lets the device go; again, nothing is left to do. EBUSY: the message says who has which files open; EIO. */
+  /**
+   * Syncs and lets the device go; again, nothing is left to do. EBUSY: the message says who has which files open; EIO.
+   */
   detach: method(2, nothing, nothing),
-  /** A directory on which another file system is mounted from now on, or no more: paths that come to it go back to `vfs`. ENOTDIR, EBUSY. */
+  /**
+   * A directory on which another file system is mounted from now on, or no more: paths that come to it go back to
+   * `vfs`. ENOTDIR, EBUSY.
+   */
   cover: method(3, record({ place: innerPlace, covered: bool }), nothing),
   sync: method(4, nothing, nothing),
 

@@ -13,8 +13,9 @@
  *     12      u32   handle    a capability, or the call's only      a capability, or the call's only
  *                             number (see protocol/syscall.ts)      number
  *
- * All fields are little endian. The body is one msgpack value or empty. Only plain msgpack: no extension types. A task may have several calls
- * under way and gets each result when it is ready; the service library waits for each before it makes the next.
+ * All fields are little endian. The body is one msgpack value or empty. Only plain msgpack: no extension types. A task
+ * may have several calls under way and gets each result when it is ready; the service library waits for each before it
+ * makes the next.
  */
 import { HEADER_BYTES, MAX_FRAME_BYTES } from './bounds.ts';
 
@@ -22,12 +23,15 @@ import { HEADER_BYTES, MAX_FRAME_BYTES } from './bounds.ts';
 export const RESULT = 0x8000;
 
 /**
- * Flag of an ipc_call or ipc_find_port: the task goes on and takes the result from its pipe later. Without it the kernel counts the task as waiting until the
- * result is there.
+ * Flag of an ipc_call or ipc_find_port: the task goes on and takes the result from its pipe later. Without it the
+ * kernel counts the task as waiting until the result is there.
  */
 export const CALL_ASYNCHRONOUS = 1;
 
-/** Flag of an ipc_find_port: waits also while the service that has the port has been stopped or given up, for somebody to start it again. */
+/**
+ * Flag of an ipc_find_port: waits also while the service that has the port has been stopped or given up, for somebody
+ * to start it again.
+ */
 export const FIND_PATIENT = 2;
 
 /** Byte offsets of the header fields. */
@@ -65,9 +69,10 @@ export function emptyFrame(type: number, flags: number, id: number, handle: numb
 const KEPT_BYTES = 256 * 1024;
 
 /**
- * Cuts a byte stream into frames. `feed` calls `onFrame(buffer, start, end)` for each whole frame: `start` is the first byte of the header, `end`
- * the byte after the body; the bytes are valid only during the call. When it answers false, further frames are kept until `goOn`. A length over the bound
- * calls `onOverflow` once; the stream is lost then and everything further is dropped.
+ * Cuts a byte stream into frames. `feed` calls `onFrame(buffer, start, end)` for each whole frame: `start` is the first
+ * byte of the header, `end` the byte after the body; the bytes are valid only during the call. When it answers false,
+ * further frames are kept until `goOn`. A length over the bound calls `onOverflow` once; the stream is lost then and
+ * everything further is dropped.
  */
 export class FrameCutter {
   private readonly onFrame: (buffer: Buffer, start: number, end: number) => unknown;

@@ -1,6 +1,6 @@
 /**
- * Interfaces: what a server offers on a port. One definition gives the types of client and server, the numbers in the envelope, the names in
- * traces, and the checks on both sides.
+ * Interfaces: what a server offers on a port. One definition gives the types of client and server, the numbers in the
+ * envelope, the names in traces, and the checks on both sides.
  *
  * Interface numbers: 1 to 0x7fff are given out in this folder, 0x8000 to 0xffff are free for private use.
  */
@@ -75,7 +75,10 @@ export interface CallContext {
 /** A handler's result when it will answer later. */
 export const LATER: unique symbol = Symbol.for('vros.later');
 
-/** What a server of an interface has to provide. A handler answers with a value, throws SystemError to answer with an error, or answers later. */
+/**
+ * What a server of an interface has to provide. A handler answers with a value, throws SystemError to answer with an
+ * error, or answers later.
+ */
 export type Handlers<M, C = CallContext> = {
   readonly [K in keyof M]: (request: Request<M[K]>, context: C) => Reply<M[K]> | typeof LATER;
 };

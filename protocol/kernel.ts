@@ -1,7 +1,7 @@
 /**
- * Interface `kernel` (1): the notices the kernel posts to ports. A notice has sender 0 and wants no answer. It counts as handled when its
- * receiver asks for the next message; one whose receiver dies before that is delivered again to the next incarnation. `uptime`: when it was posted, in milliseconds
- * since power-on, so that its receiver need not ask.
+ * Interface `kernel` (1): the notices the kernel posts to ports. A notice has sender 0 and wants no answer. It counts
+ * as handled when its receiver asks for the next message; one whose receiver dies before that is delivered again to the
+ * next incarnation. `uptime`: when it was posted, in milliseconds since power-on, so that its receiver need not ask.
  */
 import { defineInterface, method } from './interface.ts';
 import { i32, nameText, nothing, nullable, real, record, u8, u32 } from './schema.ts';
@@ -9,8 +9,8 @@ import { vectorResult } from './vector.ts';
 
 export const kernelNotices = defineInterface('kernel', 1, {
   /**
-   * An interrupt line went up. It stays masked until `irq_acknowledge`. Several before the first is received are one message. `vector`: what the vector of ON_INTERRUPT (protocol/vector.ts)
-   * gave, null when there was none.
+   * An interrupt line went up. It stays masked until `irq_acknowledge`. Several before the first is received are one
+   * message. `vector`: what the vector of ON_INTERRUPT (protocol/vector.ts) gave, null when there was none.
    */
   irq: method(1, record({ irq: u8, vector: nullable(vectorResult) }), nothing),
   /** An alarm set with `alarm` is due. */

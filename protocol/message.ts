@@ -1,9 +1,10 @@
 /**
- * Messages: the bodies of ipc_send, ipc_call, ipc_reply, ipc_reply_recv and ipc_forward, and of what ipc_recv and ipc_call return.
+ * Messages: the bodies of ipc_send, ipc_call, ipc_reply, ipc_reply_recv and ipc_forward, and of what ipc_recv and
+ * ipc_call return.
  *
- * A message is the msgpack array [envelope, data]. The envelope is a msgpack `bin 8` of 32 bytes plus 4 bytes per right, at a fixed place, so
- * that the kernel reads and patches it without decoding anything; `data` is any msgpack value and passes the kernel untouched. With any msgpack
- * library it is packed as [bytes(32 + 4 * rights), data].
+ * A message is the msgpack array [envelope, data]. The envelope is a msgpack `bin 8` of 32 bytes plus 4 bytes per
+ * right, at a fixed place, so that the kernel reads and patches it without decoding anything; `data` is any msgpack
+ * value and passes the kernel untouched. With any msgpack library it is packed as [bytes(32 + 4 * rights), data].
  *
  *     body    0x92 0xc4 <32 + 4n> envelope[32] rights[n × u32] data
  *
@@ -23,7 +24,8 @@
  *     32      u32×n rights       handles of the sender, which loses      new handles of the receiver
  *                                them
  *
- * The header's `handle` is the port sent to, or the reply right answered; on delivery it is the reply right, 0 when no answer is expected.
+ * The header's `handle` is the port sent to, or the reply right answered; on delivery it is the reply right, 0 when no
+ * answer is expected.
  */
 import { HEADER_BYTES, MAX_FRAME_BYTES, MAX_RIGHTS } from './bounds.ts';
 
@@ -55,7 +57,10 @@ export const MESSAGE_RETRY = 1;
 /** Flag: a notice from the kernel (interface `kernel`). */
 export const MESSAGE_NOTICE = 2;
 
-/** Number of rights in the message frame at `start`, or -1 when it is not a well-formed message. `end` is the end of the frame. */
+/**
+ * Number of rights in the message frame at `start`, or -1 when it is not a well-formed message. `end` is the end of the
+ * frame.
+ */
 export function messageRights(frame: Buffer, start: number, end: number): number {
   if (end - start < MIN_MESSAGE_BYTES) return -1;
   const at = start + HEADER_BYTES;

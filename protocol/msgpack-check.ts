@@ -1,13 +1,15 @@
 /**
- * Checks msgpack from a peer before it is decoded: exactly one value, whole, no extension types, no deeper than the bound, no container that claims
- * more elements than there are bytes. Iterative, so that no input can exhaust the stack. Format: the msgpack specification (msgpack.org, "Formats").
+ * Checks msgpack from a peer before it is decoded: exactly one value, whole, no extension types, no deeper than the
+ * bound, no container that claims more elements than there are bytes. Iterative, so that no input can exhaust the
+ * stack. Format: the msgpack specification (msgpack.org, "Formats").
  */
 import { MAX_MSGPACK_DEPTH } from './bounds.ts';
 
 const remaining = new Float64Array(MAX_MSGPACK_DEPTH + 1);
 
 /**
- * Looks at the bytes `start` to `end` of `buffer`. Returns null when they are one well-formed value, else what is wrong in a few words.
+ * Looks at the bytes `start` to `end` of `buffer`. Returns null when they are one well-formed value, else what is wrong
+ * in a few words.
  */
 export function checkMsgpack(buffer: Uint8Array, start: number, end: number): string | null {
   const found = endOfMsgpack(buffer, start, end);

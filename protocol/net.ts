@@ -1,9 +1,9 @@
 /**
- * Interface `net` (12): a network card as its driver offers it. Frames are Ethernet frames from destination address to payload (IEEE 802.3, 3.1.1), without preamble and
- * frame check sequence.
+ * Interface `net` (12): a network card as its driver offers it. Frames are Ethernet frames from destination address to
+ * payload (IEEE 802.3, 3.1.1), without preamble and frame check sequence.
  *
- * `open` answers a right with a badge; `receive`, `transmit` and `set_filter` go through it. There is one user at a time. All requests may be repeated: a frame that is sent twice
- * is what Ethernet allows, and one that is lost, too.
+ * `open` answers a right with a badge; `receive`, `transmit` and `set_filter` go through it. There is one user at a
+ * time. All requests may be repeated: a frame that is sent twice is what Ethernet allows, and one that is lost, too.
  */
 
 import { SystemError } from './errno.ts';
@@ -28,7 +28,10 @@ export const MAX_RECEIVED_BYTES = 128 * 1024;
 /** Multicast addresses that a filter may have. */
 export const MAX_MULTICAST_ADDRESSES = 64;
 
-/** Frames one behind the other, and their lengths, each as two bytes, little endian: two values of msgpack, however many frames there are. */
+/**
+ * Frames one behind the other, and their lengths, each as two bytes, little endian: two values of msgpack, however many
+ * frames there are.
+ */
 export interface FrameBatch {
   readonly bytes: Uint8Array;
   readonly lengths: Uint8Array;
@@ -74,7 +77,10 @@ export function framesOf(batch: FrameBatch): Uint8Array[] {
   return frames;
 }
 
-/** Frames that lie in a longer byte string. For each frame, where it begins (four bytes) and its length (two bytes), little endian. */
+/**
+ * Frames that lie in a longer byte string. For each frame, where it begins (four bytes) and its length (two bytes),
+ * little endian.
+ */
 export interface PlacedFrames {
   readonly bytes: Uint8Array;
   readonly places: Uint8Array;
@@ -159,7 +165,10 @@ export const networkCard = record({
   link: bool,
 });
 
-/** What the driver has done since its incarnation started. The last five are the card's own counts and what the driver had to do about them. */
+/**
+ * What the driver has done since its incarnation started. The last five are the card's own counts and what the driver
+ * had to do about them.
+ */
 export const networkCardStatistics = record({
   framesReceived: u53,
   bytesReceived: u53,
@@ -178,11 +187,19 @@ export const net = defineInterface('net', 12, {
   /** A right to the card. EBUSY: somebody else has one. */
   open: method(1, nothing, record({ card: right, description: networkCard })),
   information: method(2, nothing, networkCard),
-  /** The frames that have come, as soon as there are some. A further request while one waits takes its place, which is answered with none. EBADF: no right to the card. */
+  /**
+   * The frames that have come, as soon as there are some. A further request while one waits takes its place, which is
+   * answered with none. EBADF: no right to the card.
+   */
   receive: method(3, nothing, receivedFrames),
-  /** Returns when the card has taken all frames. EBADF; EINVAL: one has less than 14 bytes; EIO: the card does not send. */
+  /**
+   * Returns when the card has taken all frames. EBADF; EINVAL: one has less than 14 bytes; EIO: the card does not send.
+   */
   transmit: method(4, frameBatch(MAX_FRAMES), nothing),
-  /** Which frames are wanted besides those to the card's address and to all: those to some multicast addresses, to all of these, or all frames. EBADF, EINVAL. */
+  /**
+   * Which frames are wanted besides those to the card's address and to all: those to some multicast addresses, to all
+   * of these, or all frames. EBADF, EINVAL.
+   */
   set_filter: method(
     5,
     record({ promiscuous: bool, allMulticast: bool, multicast: list(hardwareAddress, MAX_MULTICAST_ADDRESSES) }),

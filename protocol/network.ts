@@ -1,6 +1,6 @@
 /**
- * Interface `network` (14): the network stack, on the port `netstack`: sockets, names, and what `ifconfig`, `route`, `arp`, `netstat` and `tcpdump` show and set. IPv4 addresses are
- * numbers, as in protocol/socket.ts.
+ * Interface `network` (14): the network stack, on the port `netstack`: sockets, names, and what `ifconfig`, `route`,
+ * `arp`, `netstat` and `tcpdump` show and set. IPv4 addresses are numbers, as in protocol/socket.ts.
  */
 import { defineInterface, method } from './interface.ts';
 import { hardwareAddress } from './net.ts';
@@ -34,8 +34,8 @@ export const MAX_RESOLVED_ADDRESSES = 16;
 export const MAX_DOMAIN_NAME_BYTES = 253;
 
 /**
- * An interface: `lo`, `ne0`. `address` and `prefix` are null while it has none; `origin`: how it got it. `receiveErrors` and `receiveDrops` count what was malformed, and what found no
- * room or no taker.
+ * An interface: `lo`, `ne0`. `address` and `prefix` are null while it has none; `origin`: how it got it.
+ * `receiveErrors` and `receiveDrops` count what was malformed, and what found no room or no taker.
  */
 export const networkInterface = record({
   name: nameText,
@@ -99,7 +99,10 @@ export const networkConfiguration = record({
 });
 
 export const capture = defineInterface('capture', 15, {
-  /** The packets that have gone by, as soon as there are some. `time`: milliseconds since 1970. `dropped`: how many found no room since the last answer. */
+  /**
+   * The packets that have gone by, as soon as there are some. `time`: milliseconds since 1970. `dropped`: how many
+   * found no room since the last answer.
+   */
   receive: method(
     1,
     record({ timeout: u32 }),
@@ -114,10 +117,16 @@ export const capture = defineInterface('capture', 15, {
 });
 
 export const network = defineInterface('network', 14, {
-  /** A socket (interface `socket`). `protocol`: of IP, 0 for the usual one (6, 17); for `raw` it has to be given. EMFILE: too many. EOPNOTSUPP. */
+  /**
+   * A socket (interface `socket`). `protocol`: of IP, 0 for the usual one (6, 17); for `raw` it has to be given.
+   * EMFILE: too many. EOPNOTSUPP.
+   */
   socket: method(1, record({ type: socketType, protocol: u8 }), right),
   interfaces: method(2, nothing, list(networkInterface, 16)),
-  /** Sets what is not null. An address ends DHCP; `dhcp` begins it anew. Right after the boot it waits for the card. ENODEV: no such interface; EINVAL: no address for a host. */
+  /**
+   * Sets what is not null. An address ends DHCP; `dhcp` begins it anew. Right after the boot it waits for the card.
+   * ENODEV: no such interface; EINVAL: no address for a host.
+   */
   configure: method(
     3,
     record({
@@ -143,7 +152,11 @@ export const network = defineInterface('network', 14, {
   /** ESRCH. */
   remove_neighbour: method(9, u32, nothing),
   sockets: method(10, nothing, list(socketRow, 2048)),
-  /** Addresses of a name, from the cache or a name server. ENOENT: there is no such name, or it has no address; ETIMEDOUT: no server answers; ENETUNREACH: there is none; EAGAIN: those that answer cannot tell now, or too many names are being looked for; EINVAL. */
+  /**
+   * Addresses of a name, from the cache or a name server. ENOENT: there is no such name, or it has no address;
+   * ETIMEDOUT: no server answers; ENETUNREACH: there is none; EAGAIN: those that answer cannot tell now, or too many
+   * names are being looked for; EINVAL.
+   */
   resolve: method(
     11,
     record({ name: text(MAX_DOMAIN_NAME_BYTES + 1), timeout: u32 }),
@@ -152,7 +165,10 @@ export const network = defineInterface('network', 14, {
   /** Counters of the protocols, by names such as `tcp.segmentsSent`. */
   statistics: method(12, nothing, list(record({ name: text(64), value: u53 }), 256)),
   configuration: method(13, nothing, networkConfiguration),
-  /** A right to see what goes by (interface `capture`), up to `length` bytes of each packet. `interface` null: all. ENODEV; EMFILE: four at most. */
+  /**
+   * A right to see what goes by (interface `capture`), up to `length` bytes of each packet. `interface` null: all.
+   * ENODEV; EMFILE: four at most.
+   */
   capture: method(14, record({ interface: nullable(nameText), length: u16 }), right),
   /** Fixes the name servers; none: those of DHCP again. */
   set_name_servers: method(15, list(u32, 8), nothing),

@@ -1,5 +1,6 @@
 /**
- * The records that system calls answer with: rows of the task, port and capability tables, crash records, log lines, figures.
+ * The records that system calls answer with: rows of the task, port and capability tables, crash records, log lines,
+ * figures.
  */
 import { MAX_LOG_BYTES } from './bounds.ts';
 import { capabilityKinds } from './capability.ts';
@@ -80,12 +81,17 @@ export const crashRecord = record({
   frames: list(text(200), 32),
 });
 
-/** A line of the kernel log. `level` as pino's: 20 debug, 30 info, 40 warning, 50 error, 60 fatal. Time in milliseconds of uptime. */
+/**
+ * A line of the kernel log. `level` as pino's: 20 debug, 30 info, 40 warning, 50 error, 60 fatal. Time in milliseconds
+ * of uptime.
+ */
 export const logLine = record({ time: real, level: u8, source: text(64), text: text(MAX_LOG_BYTES) });
 
 /**
- * What a service's manifest says, as far as init needs it. A name that ends in `@` is that of a template: no service by itself, but what its instances are made from. `start`: `boot` services are started with the machine, `demand` ones when somebody asks
- * init to, or when a service that depends on them is started. A service that is not `enabled` is refused either way.
+ * What a service's manifest says, as far as init needs it. A name that ends in `@` is that of a template: no service by
+ * itself, but what its instances are made from. `start`: `boot` services are started with the machine, `demand` ones
+ * when somebody asks init to, or when a service that depends on them is started. A service that is not `enabled` is
+ * refused either way.
  */
 export const manifestRow = record({
   name: nameText,

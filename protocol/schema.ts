@@ -1,8 +1,10 @@
 /**
- * Schemas: one description of a value that gives its TypeScript type, its form on the wire and its check. Records travel as arrays in the order
- * of their fields, not as maps: shorter and faster. Rights travel in the envelope; in the data stands their index there.
+ * Schemas: one description of a value that gives its TypeScript type, its form on the wire and its check. Records
+ * travel as arrays in the order of their fields, not as maps: shorter and faster. Rights travel in the envelope; in the
+ * data stands their index there.
  *
- * `fromWire` treats the value as hostile: wrong type, range, length or count throws SystemError EINVAL naming the place.
+ * `fromWire` treats the value as hostile: wrong type, range, length or count throws SystemError EINVAL naming the
+ * place.
  */
 import { MAX_NAME_BYTES } from './bounds.ts';
 import { SystemError } from './errno.ts';
@@ -18,7 +20,10 @@ export interface Schema<T> {
   readonly name: string;
   /** The msgpack form of a value; rights are appended to `rights`. */
   toWire(value: T, rights: Handle[]): unknown;
-  /** The value of a msgpack form. Rights that become part of it are replaced by 0 in `rights`. Throws SystemError EINVAL. */
+  /**
+   * The value of a msgpack form. Rights that become part of it are replaced by 0 in `rights`. Throws SystemError
+   * EINVAL.
+   */
   fromWire(wire: unknown, rights: Handle[]): T;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Signals: POSIX names, Linux numbers. KILL, STOP and CONT act on the process; the others come as a notice to the task's signal port and end a task that
- * has none. A task that the kernel itself ends, because it did what it must not, has ended by SYS.
+ * Signals: POSIX names, Linux numbers. KILL, STOP and CONT act on the process; the others come as a notice to the
+ * task's signal port and end a task that has none. A task that the kernel itself ends, because it did what it must not,
+ * has ended by SYS.
  */
 export const signals = {
   HUP: 1,

@@ -1,9 +1,11 @@
 /**
- * Interface `socket` (13): what a socket answers on the right that `network.socket` or `accept` gave. It closes when the last copy of the right is gone. Semantics and errors
- * are those of POSIX sockets (IEEE Std 1003.1, System Interfaces, 2.10) unless said otherwise.
+ * Interface `socket` (13): what a socket answers on the right that `network.socket` or `accept` gave. It closes when
+ * the last copy of the right is gone. Semantics and errors are those of POSIX sockets (IEEE Std 1003.1, System
+ * Interfaces, 2.10) unless said otherwise.
  *
- * The positions in the two streams of a connection belong to its holder, as those in a file do: `send` and `receive` name them, counted in bytes from 0. So no server can lose
- * them, a request that comes again does no harm, and what has been asked for beyond a position need not be kept before it. Requests that wait carry their timeout in milliseconds
+ * The positions in the two streams of a connection belong to its holder, as those in a file do: `send` and `receive`
+ * name them, counted in bytes from 0. So no server can lose them, a request that comes again does no harm, and what has
+ * been asked for beyond a position need not be kept before it. Requests that wait carry their timeout in milliseconds
  * (FOREVER: none; 0: not at all, EAGAIN); when it is up they are answered ETIMEDOUT.
  */
 import { defineInterface, method } from './interface.ts';
@@ -40,10 +42,13 @@ export const socketState = oneOf(
 export const socketType = oneOf('stream', 'datagram', 'raw');
 
 /**
- * Options. `reuse-address`: bind also where connections of an earlier server linger. `no-delay`: no Nagle algorithm (RFC 9293, 3.7.4). `keep-alive`: seconds of silence after which
- * the peer is probed, 0 for never. `time-to-live`: of what is sent, 1 to 255. `type-of-service`. `dont-fragment`: 1, then what is too long is EMSGSIZE. `broadcast`: 1, to be allowed to.
- * `send-buffer`, `receive-buffer`: bytes. `linger`: seconds that the connection may take to send what is left after it was closed; 0 resets it. `user-timeout`: milliseconds that sent
- * data may stay unacknowledged (RFC 9293, 3.9.1), 0 for the usual ones. `error`: only to be read: the errno that is pending, which is cleared.
+ * Options. `reuse-address`: bind also where connections of an earlier server linger. `no-delay`: no Nagle algorithm
+ * (RFC 9293, 3.7.4). `keep-alive`: seconds of silence after which the peer is probed, 0 for never. `time-to-live`: of
+ * what is sent, 1 to 255. `type-of-service`. `dont-fragment`: 1, then what is too long is EMSGSIZE. `broadcast`: 1, to
+ * be allowed to.
+ * `send-buffer`, `receive-buffer`: bytes. `linger`: seconds that the connection may take to send what is left after it
+ * was closed; 0 resets it. `user-timeout`: milliseconds that sent data may stay unacknowledged (RFC 9293, 3.9.1), 0 for
+ * the usual ones. `error`: only to be read: the errno that is pending, which is cleared.
  */
 export const socketOption = oneOf(
   'reuse-address',
@@ -66,31 +71,39 @@ export const pollEvents = { READABLE: 1, WRITABLE: 2, HANGUP: 4, ERROR: 8 } as c
 export const socket = defineInterface('socket', 13, {
   /** EADDRINUSE, EADDRNOTAVAIL; EINVAL: bound already. */
   bind: method(1, endpoint, nothing),
-  /** EDESTADDRREQ: not bound. EOPNOTSUPP: no stream. `backlog`: connections that may wait, 1 to 128; 0 stands for 1, more for 128. */
+  /**
+   * EDESTADDRREQ: not bound. EOPNOTSUPP: no stream. `backlog`: connections that may wait, 1 to 128; 0 stands for 1,
+   * more for 128.
+   */
   listen: method(2, u16, nothing),
   /** A connection that has come. */
   accept: method(3, record({ timeout: u32 }), record({ connection: right, local: endpoint, remote: endpoint })),
   /**
-   * Connects a stream, or sets the peer of a datagram socket. ECONNREFUSED, ENETUNREACH, EHOSTUNREACH, ETIMEDOUT; EISCONN; EADDRNOTAVAIL: no port is left. A stream whose time is up is
-   * closed.
+   * Connects a stream, or sets the peer of a datagram socket. ECONNREFUSED, ENETUNREACH, EHOSTUNREACH, ETIMEDOUT;
+   * EISCONN; EADDRNOTAVAIL: no port is left. A stream whose time is up is closed.
    */
   connect: method(4, record({ remote: endpoint, timeout: u32 }), nothing),
   /**
-   * Puts bytes into the stream at `offset`, where the ones before ended. Waits for room and answers the offset behind what it has taken, at least one byte; what lies before the end of
-   * the stream already is not sent again. EINVAL: offset beyond the end; EPIPE: shut down; ECONNRESET, ETIMEDOUT: the connection is lost; ENOTCONN.
+   * Puts bytes into the stream at `offset`, where the ones before ended. Waits for room and answers the offset behind
+   * what it has taken, at least one byte; what lies before the end of the stream already is not sent again. EINVAL:
+   * offset beyond the end; EPIPE: shut down; ECONNRESET, ETIMEDOUT: the connection is lost; ENOTCONN.
    */
   send: method(5, record({ offset: u53, data: bytes(MAX_STREAM_BYTES), timeout: u32 }), u53),
   /**
-   * Bytes of the stream from `offset` on, as soon as there are some; none is its end. What lies before `offset` is given up. EINVAL: it has been given up already, or is beyond what has
-   * come; ECONNRESET, ETIMEDOUT, ENOTCONN.
+   * Bytes of the stream from `offset` on, as soon as there are some; none is its end. What lies before `offset` is
+   * given up. EINVAL: it has been given up already, or is beyond what has come; ECONNRESET, ETIMEDOUT, ENOTCONN.
    */
   receive: method(6, record({ offset: u53, most: u32, timeout: u32 }), bytes(MAX_STREAM_BYTES)),
   /**
-   * Sends a datagram, of a raw socket the payload of a packet; null: to the peer of `connect`. EMSGSIZE: also over MAX_DATAGRAM_BYTES of UDP. ENETUNREACH, EHOSTUNREACH,
-   * EDESTADDRREQ, EACCES: broadcast; ECONNREFUSED: an earlier one was refused.
+   * Sends a datagram, of a raw socket the payload of a packet; null: to the peer of `connect`. EMSGSIZE: also over
+   * MAX_DATAGRAM_BYTES of UDP. ENETUNREACH, EHOSTUNREACH, EDESTADDRREQ, EACCES: broadcast; ECONNREFUSED: an earlier one
+   * was refused.
    */
   send_to: method(7, record({ to: nullable(endpoint), data: bytes(MAX_PACKET_PAYLOAD_BYTES) }), nothing),
-  /** A datagram; of a raw socket the payload of an IPv4 packet and no port. `length`: its own, of which at most `most` bytes are answered. */
+  /**
+   * A datagram; of a raw socket the payload of an IPv4 packet and no port. `length`: its own, of which at most `most`
+   * bytes are answered.
+   */
   receive_from: method(
     8,
     record({ most: u32, timeout: u32 }),
@@ -103,6 +116,9 @@ export const socket = defineInterface('socket', 13, {
   get_option: method(11, socketOption, u32),
   /** Both ends; 0.0.0.0 and port 0 where there is none. */
   names: method(12, nothing, record({ type: socketType, state: socketState, local: endpoint, remote: endpoint })),
-  /** Waits until one of the `events` holds, and answers those that do. For a stream READABLE and WRITABLE mean: behind these offsets. */
+  /**
+   * Waits until one of the `events` holds, and answers those that do. For a stream READABLE and WRITABLE mean: behind
+   * these offsets.
+   */
   poll: method(13, record({ events: u8, receiveOffset: u53, sendOffset: u53, timeout: u32 }), u8),
 });

@@ -1,12 +1,14 @@
 /**
- * The system calls: number, arguments, result and every error of each. docs/system-calls.md is made from this table, the kernel dispatches on it, and
- * the service library is typed by it.
+ * The system calls: number, arguments, result and every error of each. docs/system-calls.md is made from this table,
+ * the kernel dispatches on it, and the service library is typed by it.
  *
- * Arguments travel as the msgpack body of the frame (an array, or empty for none), the result likewise. `handle` says what the header's number
- * carries instead, where that saves a body. The calls marked `message` carry a message (protocol/message.ts) as their body.
+ * Arguments travel as the msgpack body of the frame (an array, or empty for none), the result likewise. `handle` says
+ * what the header's number carries instead, where that saves a body. The calls marked `message` carry a message
+ * (protocol/message.ts) as their body.
  *
- * Every call can also end with: ENOSYS (no such number), EBADMSG (the body is not msgpack, or too deep), EINVAL (an argument has the wrong type or
- * range), EAGAIN (MAX_OUTSTANDING_CALLS of this task are under way). They are not repeated below.
+ * Every call can also end with: ENOSYS (no such number), EBADMSG (the body is not msgpack, or too deep), EINVAL (an
+ * argument has the wrong type or range), EAGAIN (MAX_OUTSTANDING_CALLS of this task are under way). They are not
+ * repeated below.
  */
 import {
   MAX_INSTANCES,

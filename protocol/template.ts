@@ -1,6 +1,7 @@
 /**
- * Templates of services: a manifest whose name ends in `@` is no service by itself. `vrfs@hda1` is an instance of the template `vrfs@`: a service of its own with the
- * template's manifest, that serves a port of its own name, and is made when it is first started.
+ * Templates of services: a manifest whose name ends in `@` is no service by itself. `vrfs@hda1` is an instance of the
+ * template `vrfs@`: a service of its own with the template's manifest, that serves a port of its own name, and is made
+ * when it is first started.
  */
 import { MAX_NAME_BYTES } from './bounds.ts';
 

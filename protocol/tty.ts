@@ -22,8 +22,9 @@ export const ttyAttributes = record({
 
 export const tty = defineInterface('tty', 5, {
   /**
-   * Waits for input: a line in canonical mode, some bytes in raw mode; nothing (0 bytes) is the end of the input. EINTR: the window has
-   * got a new size since it was asked for. EAGAIN: too many readers wait. A read must not be given a timeout: what it was to get would be lost.
+   * Waits for input: a line in canonical mode, some bytes in raw mode; nothing (0 bytes) is the end of the input.
+   * EINTR: the window has got a new size since it was asked for. EAGAIN: too many readers wait. A read must not be
+   * given a timeout: what it was to get would be lost.
    */
   read: method(1, record({ maxBytes: u32 }), bytes(MAX_TTY_BYTES)),
   /** Returns when the bytes are on their way out of the UART. EAGAIN: too many writers wait. */
@@ -33,8 +34,8 @@ export const tty = defineInterface('tty', 5, {
   /** Changes the settings. */
   set_attributes: method(4, ttyAttributes, nothing),
   /**
-   * Size in character cells, and the column of the cursor (from 0) as far as the output tells. `terminal` is false when the line is a file or a
-   * pipe; the size is 80 × 24 then.
+   * Size in character cells, and the column of the cursor (from 0) as far as the output tells. `terminal` is false when
+   * the line is a file or a pipe; the size is 80 × 24 then.
    */
   window_size: method(5, nothing, record({ columns: u16, rows: u16, column: u16, terminal: bool })),
   /** The port that gets signals from the keyboard and the notice of a new window size. */
@@ -42,8 +43,9 @@ export const tty = defineInterface('tty', 5, {
   /** Drops input that nobody has read. */
   flush_input: method(7, nothing, nothing),
   /**
-   * Tasks that get input from now on; reads of others wait until these are named here. At the start everybody gets some. It takes the place of the foreground process
-   * group of POSIX, whose background processes are stopped when they read.
+   * Tasks that get input from now on; reads of others wait until these are named here. At the start everybody gets
+   * some. It takes the place of the foreground process group of POSIX, whose background processes are stopped when they
+   * read.
    */
   set_readers: method(8, list(u32, MAX_TASKS), nothing),
 });

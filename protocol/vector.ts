@@ -1,41 +1,54 @@
 /**
- * Vectors of port accesses: a list of operations that the kernel runs in order in one system call, so that a disk command costs one kernel
- * entry and not twenty. On the wire a flat array: operation, port, operands; operation, port, operands …
+ * Vectors of port accesses: a list of operations that the kernel runs in order in one system call, so that a disk
+ * command costs one kernel entry and not twenty. On the wire a flat array: operation, port, operands; operation, port,
+ * operands …
  *
- *     READ8, READ16, READ32     port                                 adds the value to the results
+ *     READ8, READ16, READ32     port                             adds the value to the results
  *     WRITE8, WRITE16, WRITE32  port, value
- *     READ_BLOCK8, 16, 32       port, count of accesses              adds a byte string to the results (`rep ins`)
- *     WRITE_BLOCK8, 16, 32      port, byte string                    (`rep outs`)
- *     POLL8                     port, mask, value, microseconds      reads until (register & mask) == value; adds the register
- *     AWAIT8                    port, mask, value, microseconds      the same, but adds the register only when it runs out of time
- *     CHECK8                    port, mask, value                    reads once; ends the vector with EIO unless (register & mask) == value
- *     ACKNOWLEDGE               irq                                  unmasks the line, as irq_acknowledge does
- *     INTERRUPT                 irq, microseconds                    waits until the line has interrupted, and is masked so; at once, if it is already. Of an interrupt
- *                                                                    that comes while the vector runs no notice is sent, unless it ends before this
- *     ON_INTERRUPT              irq, vector                          unmasks the line, and has this other vector carried out when it interrupts next, before the notice
- *                                                                    `irq` is sent: it holds the result. It has no POLL8, AWAIT8, INTERRUPT, ON_INTERRUPT or ACKNOWLEDGE. It is
- *                                                                    carried out at most once, and not at all when the line is acknowledged or I/O ports are given up
- *                                                                    meanwhile, or another vector of the task is under way then
- *     PACKED                    byte string, data                    more operations, in the short form below, which take their byte strings from `data`
- *     KEEP                      key, tag                             only as the first operation: when the vector has ended, the kernel puts
- *                                                                    [tag, index, results] into the recovery store under the key, in the same step. So what
- *                                                                    a read took out of a device outlives a reader that dies before it sees it. tag: a whole number
- *                                                                    below 2^53, by which the next incarnation tells what it has seen
+ *     READ_BLOCK8, 16, 32       port, count of accesses          adds a byte string to the results (`rep ins`)
+ *     WRITE_BLOCK8, 16, 32      port, byte string                (`rep outs`)
+ *     POLL8                     port, mask, value, microseconds  reads until (register & mask) == value; adds the
+ *                                                                register
+ *     AWAIT8                    port, mask, value, microseconds  the same, but adds the register only when it runs out
+ *                                                                of time
+ *     CHECK8                    port, mask, value                reads once; ends the vector with EIO unless (register
+ *                                                                & mask) == value
+ *     ACKNOWLEDGE               irq                              unmasks the line, as irq_acknowledge does
+ *     INTERRUPT                 irq, microseconds                waits until the line has interrupted, and is masked
+ *                                                                so; at once, if it is already
+ *     ON_INTERRUPT              irq, vector                      unmasks the line, and has the other vector carried out
+ *                                                                when it interrupts
+ *     PACKED                    byte string, data                more operations, in the short form below
+ *     KEEP                      key, tag                         keeps the results; only as the first operation
+ *
+ * Of an interrupt that comes while a vector with INTERRUPT runs no notice is sent, unless it ends before this
+ * operation.
+ *
+ * The vector of ON_INTERRUPT is carried out when the line interrupts next, before the notice `irq` is sent, which holds
+ * the result. It has no POLL8, AWAIT8, INTERRUPT, ON_INTERRUPT or ACKNOWLEDGE. It is carried out at most once, and not
+ * at all when the line is acknowledged or I/O ports are given up meanwhile, or another vector of the task is under way
+ * then.
+ *
+ * KEEP: when the vector has ended, the kernel puts [tag, index, results] into the recovery store under the key, in the
+ * same step. So what a read took out of a device outlives a reader that dies before it sees it. tag: a whole number
+ * below 2^53, by which the next incarnation tells what it has seen.
  *
  * In PACKED every operation is its number (u8) and its port (u16), then
  *
  *     READ                      nothing
  *     WRITE                     value, as wide as the access
  *     READ_BLOCK                count of accesses (u32)
- *     WRITE_BLOCK               count of bytes (u32), which are the next ones of `data`, and of accesses with zero behind them (u16). Of an access that has not enough bytes the rest is zero
+ *     WRITE_BLOCK               count of bytes (u32) and of accesses with zero behind them (u16)
  *     POLL8, AWAIT8             mask, value (u8), microseconds (u32)
  *     CHECK8                    mask, value (u8)
  *
- * little endian, and no others. A driver makes such stretches once and strings them together: that costs it, and the kernel, much less than as many numbers of msgpack. All of `data` has to be
- * used.
+ * little endian, and no others. The bytes of WRITE_BLOCK are the next ones of `data`, all of which has to be used; of
+ * an access that has not enough of them the rest is zero. A driver makes such stretches once and strings them together:
+ * that costs it, and the kernel, much less than as many numbers of msgpack.
  *
- * The result is [index of the operation that ended the vector or -1, results]. A POLL8, AWAIT8 or INTERRUPT that runs out of time and a CHECK8 that fails end the vector: what was
- * done stays done, the register read last is the last result, and the rest is left out. The index counts what is in PACKED, and not PACKED itself.
+ * The result is [index of the operation that ended the vector or -1, results]. A POLL8, AWAIT8 or INTERRUPT that runs
+ * out of time and a CHECK8 that fails end the vector: what was done stays done, the register read last is the last
+ * result, and the rest is left out. The index counts what is in PACKED, and not PACKED itself.
  */
 import { anything, i32, list, record } from './schema.ts';
 

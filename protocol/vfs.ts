@@ -1,12 +1,15 @@
 /**
- * Interface `vfs` (10): the name space. Paths begin at `/`, or at the working directory of the session whose right is used; through a right without a session the
- * working directory is `/`. Names have at most 255 bytes, paths 4,096, of UTF-8.
+ * Interface `vfs` (10): the name space. Paths begin at `/`, or at the working directory of the session whose right is
+ * used; through a right without a session the working directory is `/`. Names have at most 255 bytes, paths 4,096, of
+ * UTF-8.
  *
- * What names a path is handed to the file system that owns it, and that answers the client. A file system that comes to a symbolic link or `..` that leads out of
- * it, or to a directory on which another is mounted, hands the request back with the path that is left; `links` counts the symbolic links followed and the file systems left
- * so far (40 at most: ELOOP). Clients pass 0.
+ * What names a path is handed to the file system that owns it, and that answers the client. A file system that comes to
+ * a symbolic link or `..` that leads out of it, or to a directory on which another is mounted, hands the request back
+ * with the path that is left; `links` counts the symbolic links followed and the file systems left so far (40 at most:
+ * ELOOP). Clients pass 0.
  *
- * All methods with paths can answer ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EILSEQ, EIO, EUCLEAN; those that change something EROFS and ENOSPC.
+ * All methods with paths can answer ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EILSEQ, EIO, EUCLEAN; those that change
+ * something EROFS and ENOSPC.
  */
 import { SystemError } from './errno.ts';
 import { fileAttributes, fileType } from './file.ts';
@@ -50,7 +53,10 @@ function checkedPath(value: string): string {
   return value;
 }
 
-/** How to open: bits of `flags`. CREATE makes the file if there is none; with EXCLUSIVE it must not exist. NO_FOLLOW refuses a symbolic link (ELOOP). */
+/**
+ * How to open: bits of `flags`. CREATE makes the file if there is none; with EXCLUSIVE it must not exist. NO_FOLLOW
+ * refuses a symbolic link (ELOOP).
+ */
 export const openFlags = {
   READ: 1,
   WRITE: 2,
@@ -65,7 +71,10 @@ export const openFlags = {
 /** A path on its way, with what was followed to get there. */
 export const place = record({ path, links: u8 });
 
-/** A file system in the tree. `device` is '' where there is none; `state` says why it is read-only although it was not mounted so, else ''. */
+/**
+ * A file system in the tree. `device` is '' where there is none; `state` says why it is read-only although it was not
+ * mounted so, else ''.
+ */
 export const mountRow = record({
   path,
   device: text(64),
@@ -103,8 +112,9 @@ export const vfs = defineInterface('vfs', 10, {
   resolve: method(4, record({ place, directory: bool }), record({ path, attributes: fileAttributes })),
 
   /**
-   * Opens a file, directory or device; closing is giving the right up. EEXIST; EISDIR: a directory, for writing; EINVAL: flags that contradict one another; ENXIO: a
-   * device whose driver is gone; EBUSY: writing to a device that is mounted; EMFILE.
+   * Opens a file, directory or device; closing is giving the right up. EEXIST; EISDIR: a directory, for writing;
+   * EINVAL: flags that contradict one another; ENXIO: a device whose driver is gone; EBUSY: writing to a device that is
+   * mounted; EMFILE.
    */
   open: method(5, record({ place, flags: u16, mode: u16 }), opened),
   /** `follow`: of what a symbolic link leads to. */
@@ -134,8 +144,9 @@ export const vfs = defineInterface('vfs', 10, {
   figures: method(16, place, fileSystemFigures),
 
   /**
-   * Mounts the file system of a block device (`hda1`) on a directory; type '' finds it out. ENODEV; EBUSY: mounted already, or the directory is; EINVAL: no file system of
-   * this type; EUCLEAN: damaged; EOPNOTSUPP: it has features that are not known.
+   * Mounts the file system of a block device (`hda1`) on a directory; type '' finds it out. ENODEV; EBUSY: mounted
+   * already, or the directory is; EINVAL: no file system of this type; EUCLEAN: damaged; EOPNOTSUPP: it has features
+   * that are not known.
    */
   mount: method(17, record({ device: text(64), path, type: text(16), readOnly: bool }), mountRow),
   /** Takes it away again. EBUSY: the message says who uses it. EINVAL: nothing is mounted there. */
@@ -145,8 +156,10 @@ export const vfs = defineInterface('vfs', 10, {
   sync: method(20, nothing, nothing),
 
   /**
-   * Makes `/dev/NAME`. Who opens it gets a copy of `device`, on which the interface `file` has to be answered. The request is not answered as long as the name stands, so a driver makes
-   * it asynchronously; should `vfs` die, it comes again by itself. A name whose driver has died is free for the next one. EEXIST; EINVAL: not a name; EAGAIN: too many.
+   * Makes `/dev/NAME`. Who opens it gets a copy of `device`, on which the interface `file` has to be answered. The
+   * request is not answered as long as the name stands, so a driver makes it asynchronously; should `vfs` die, it comes
+   * again by itself. A name whose driver has died is free for the next one. EEXIST; EINVAL: not a name; EAGAIN: too
+   * many.
    */
   register: method(21, record({ name: nameText, type: oneOf('character', 'block'), device: right }), nothing),
   /** The two ends of a pipe, on which the interface `file` is answered. EAGAIN: too many pipes. */

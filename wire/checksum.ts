@@ -26,8 +26,9 @@ function bytewise(bytes: Uint8Array, start: number, end: number): number {
 }
 
 /**
- * The same, folded into 16 bits, four aligned 32-bit words of the machine at a time. The sum does not depend on the order of the bytes in a word except for being turned round itself
- * (RFC 1071, 2 (B)); the same holds for words that begin at odd places.
+ * The same, folded into 16 bits, four aligned 32-bit words of the machine at a time. The sum does not depend on the
+ * order of the bytes in a word except for being turned round itself (RFC 1071, 2 (B)); the same holds for words that
+ * begin at odd places.
  */
 function wordwise(bytes: Uint8Array): number {
   const lead = -bytes.byteOffset & 3;
@@ -53,7 +54,8 @@ function wordwise(bytes: Uint8Array): number {
   const inOrder = LITTLE_ENDIAN ? swap(middle) : middle;
   const rest = inOrder + bytewise(bytes, lead + 4 * count, bytes.length);
   if ((lead & 1) === 0) return fold(bytewise(bytes, 0, lead) + rest);
-  // Behind an odd number of bytes every word is turned round; the first byte of all is the high half of a word whose low half comes from behind.
+  // Behind an odd number of bytes every word is turned round; the first byte of all is the high half of a word whose
+  // low half comes from behind.
   return fold(bytewise(bytes, 0, lead) + swap(fold(rest)));
 }
 

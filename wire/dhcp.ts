@@ -125,7 +125,9 @@ export function option32(message: DhcpMessage, code: number): number | undefined
   return value?.length === 4 ? value.readUInt32BE(0) : undefined;
 }
 
-/** The addresses of an option that is a list of them; none when it is not there or its length is no multiple of four. */
+/**
+ * The addresses of an option that is a list of them; none when it is not there or its length is no multiple of four.
+ */
 export function optionAddresses(message: DhcpMessage, code: number): Ipv4Address[] {
   const value = message.options.get(code);
   if (value === undefined || value.length % 4 !== 0) return [];

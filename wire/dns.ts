@@ -39,7 +39,9 @@ export function parseDnsHeader(message: Buffer): { readonly identifier: number; 
   return { identifier: message.readUInt16BE(0), response: (message.readUInt16BE(2) & RESPONSE) !== 0 };
 }
 
-/** The end of the one question of a query. Null when there is another number of them, or its name is not well-formed. */
+/**
+ * The end of the one question of a query. Null when there is another number of them, or its name is not well-formed.
+ */
 export function questionEnd(message: Buffer): number | null {
   if (message.length < HEADER_BYTES || message.readUInt16BE(4) !== 1) return null;
   let at = HEADER_BYTES;
@@ -101,7 +103,10 @@ export function buildDnsQuery(identifier: number, name: string): Buffer {
   return Buffer.concat([header, ...labels, Buffer.from([0, 0, DNS_TYPE.A, 0, INTERNET])]);
 }
 
-/** Takes a response apart. Null when it is none, or is not well-formed; what is behind a record that has been cut off is left out if the response says that it is truncated. */
+/**
+ * Takes a response apart. Null when it is none, or is not well-formed; what is behind a record that has been cut off is
+ * left out if the response says that it is truncated.
+ */
 export function parseDnsResponse(message: Buffer): DnsResponse | null {
   if (message.length < HEADER_BYTES) return null;
   const flags = message.readUInt16BE(2);

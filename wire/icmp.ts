@@ -42,7 +42,10 @@ export const TIME_EXCEEDED = { IN_TRANSIT: 0, REASSEMBLY: 1 } as const;
 export interface IcmpMessage {
   readonly type: number;
   readonly code: number;
-  /** The four bytes after the check sum: identifier and sequence number of an echo, MTU of the next link in "fragmentation needed" (RFC 1191, 4). */
+  /**
+   * The four bytes after the check sum: identifier and sequence number of an echo, MTU of the next link in
+   * "fragmentation needed" (RFC 1191, 4).
+   */
   readonly rest: number;
   readonly data: Buffer;
 }
@@ -96,7 +99,10 @@ export interface QuotedPacket {
   readonly payload: Buffer;
 }
 
-/** Takes a quotation apart: the packet's length and check sum need not fit what is there. Null when there is no whole header, or nothing behind it. */
+/**
+ * Takes a quotation apart: the packet's length and check sum need not fit what is there. Null when there is no whole
+ * header, or nothing behind it.
+ */
 export function parseQuote(bytes: Buffer): QuotedPacket | null {
   const headerBytes = ((bytes[0] ?? 0) & 0x0f) * 4;
   if ((bytes[0] ?? 0) >>> 4 !== 4 || headerBytes < IPV4_HEADER_BYTES || bytes.length <= headerBytes) return null;

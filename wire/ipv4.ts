@@ -81,8 +81,8 @@ export interface Ipv4Fields {
 }
 
 /**
- * Puts packets together, none larger than `mtu` bytes: one, or as many fragments as it takes. Throws a RangeError when the
- * payload is larger than any packet.
+ * Puts packets together, none larger than `mtu` bytes: one, or as many fragments as it takes. Throws a RangeError when
+ * the payload is larger than any packet.
  */
 export function buildIpv4(fields: Ipv4Fields, payload: Uint8Array, mtu: number): Buffer[] {
   if (IPV4_HEADER_BYTES + payload.length > IPV4_PACKET_LIMIT) {
@@ -152,7 +152,10 @@ export interface QuotedPacket {
   readonly payload: Buffer;
 }
 
-/** Takes a quoted packet apart. Null when not even its header is there. Its check sum is not looked at: routers change it. */
+/**
+ * Takes a quoted packet apart. Null when not even its header is there. Its check sum is not looked at: routers change
+ * it.
+ */
 export function parseQuotedPacket(bytes: Buffer): QuotedPacket | null {
   if (bytes.length < IPV4_HEADER_BYTES) return null;
   const first = bytes.readUInt8(0);

@@ -1,7 +1,8 @@
 /**
  * Files of recorded frames.
  *
- * Read: the pcap file format (draft-ietf-opsawg-pcap): magic numbers for microseconds and nanoseconds in either byte order, link type 1 (Ethernet).
+ * Read: the pcap file format (draft-ietf-opsawg-pcap): magic numbers for microseconds and nanoseconds in either byte
+ * order, link type 1 (Ethernet).
  */
 
 const MAGIC_MICROSECONDS = 0xa1b2_c3d4;
@@ -64,7 +65,10 @@ export class PcapReader {
     return this.#bytes.length === 0;
   }
 
-  /** Answers the frames that are complete with these bytes. Throws a RangeError when it is no such file, or a length in it cannot be. */
+  /**
+   * Answers the frames that are complete with these bytes. Throws a RangeError when it is no such file, or a length in
+   * it cannot be.
+   */
   add(piece: Uint8Array): RecordedFrame[] {
     this.#bytes = Buffer.concat([this.#bytes, piece]);
     const frames: RecordedFrame[] = [];

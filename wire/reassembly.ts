@@ -1,7 +1,8 @@
 /**
  * IPv4 fragments, put together again, within bounds.
  *
- * Read: RFC 791, 3.2; RFC 1858 and RFC 3128 (fragments made to deceive); RFC 5722 (packets whose fragments overlap are dropped).
+ * Read: RFC 791, 3.2; RFC 1858 and RFC 3128 (fragments made to deceive); RFC 5722 (packets whose fragments overlap are
+ * dropped).
  */
 
 import type { Ipv4Address } from './address.ts';
@@ -47,7 +48,10 @@ export class Reassembly {
   readonly #partials = new Map<string, Partial>();
   #bytes = 0;
 
-  /** @param expired is told of each packet whose time is over and whose first fragment had come: what an ICMP error quotes of it */
+  /**
+   * @param expired is told of each packet whose time is over and whose first fragment had come: what an ICMP error
+   * quotes of it
+   */
   constructor(bounds: ReassemblyBounds, expired: (quoted: Buffer) => void = () => {}) {
     this.#bounds = bounds;
     this.#expired = expired;
@@ -64,7 +68,10 @@ export class Reassembly {
     return this.#bytes;
   }
 
-  /** Takes a packet. Returns it when it is whole, or the one that it completes, whose `bytes` are what an error quotes of its first fragment; else null. */
+  /**
+   * Takes a packet. Returns it when it is whole, or the one that it completes, whose `bytes` are what an error quotes
+   * of its first fragment; else null.
+   */
   add(packet: Ipv4Packet, now: number): Ipv4Packet | null {
     if (!packet.moreFragments && packet.fragmentOffset === 0) return packet;
     const key = `${packet.source} ${packet.destination} ${packet.protocol} ${packet.identification}`;

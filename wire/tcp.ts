@@ -1,7 +1,8 @@
 /**
  * TCP segments, with the options for segment size, window scale, selective acknowledgment and timestamps.
  *
- * Read: RFC 9293, 3.1 and 3.2; RFC 7323, 2.2 (window scale), 3.2 (timestamps); RFC 2018, 2 and 3 (selective acknowledgment).
+ * Read: RFC 9293, 3.1 and 3.2; RFC 7323, 2.2 (window scale), 3.2 (timestamps); RFC 2018, 2 and 3 (selective
+ * acknowledgment).
  */
 
 import type { Ipv4Address } from './address.ts';
@@ -20,7 +21,10 @@ const OPTION = {
 } as const;
 /** A larger shift counts as this one. */
 const LARGEST_SHIFT = 14;
-/** Two times nothing, and timestamps: as everybody sends them, since this leaves the numbers aligned (RFC 7323, appendix A). */
+/**
+ * Two times nothing, and timestamps: as everybody sends them, since this leaves the numbers aligned (RFC 7323, appendix
+ * A).
+ */
 const ALIGNED_TIMESTAMPS = 0x0101_080a;
 /** Bytes that timestamps take in a header, with the filling. */
 export const TCP_TIMESTAMP_BYTES = 12;
@@ -125,8 +129,8 @@ function parseBlocks(bytes: Buffer, start: number, end: number): SequenceRange[]
 }
 
 /**
- * Puts a segment together, with `headroom` free bytes in front of it that are not set: room for the headers of IPv4 and of the link. The options have to fit: at most three blocks beside timestamps, and none
- * in a SYN.
+ * Puts a segment together, with `headroom` free bytes in front of it that are not set: room for the headers of IPv4 and
+ * of the link. The options have to fit: at most three blocks beside timestamps, and none in a SYN.
  */
 export function buildTcp(source: Ipv4Address, destination: Ipv4Address, segment: TcpSegment, headroom = 0): Buffer {
   const headerBytes = TCP_HEADER_BYTES + optionBytes(segment);

@@ -1,4 +1,5 @@
-// Asks for a file again and again over connections that are kept: `http-load PORT PATH CONNECTIONS MILLISECONDS`. Prints requests a second and how many went wrong.
+// Asks for a file again and again over connections that are kept: `http-load PORT PATH CONNECTIONS MILLISECONDS`.
+// Prints requests a second and how many went wrong.
 import net from 'node:net';
 
 const [port, path, connections, milliseconds] = process.argv.slice(2);

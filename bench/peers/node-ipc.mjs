@@ -1,6 +1,6 @@
 /**
- * Peer of a call between two services: what Node offers for it. Two child processes made by `child_process.fork` with advanced serialization, and a parent
- * that relays: client, parent, server, parent, client.
+ * Peer of a call between two services: what Node offers for it. Two child processes made by `child_process.fork` with
+ * advanced serialization, and a parent that relays: client, parent, server, parent, client.
  *
  * usage: node node-ipc.mjs BYTES WARM-UP BATCHES CALLS
  * prints {"rpc":[microseconds a call, one number a batch],"pipelined":[calls a second, one number a batch]}

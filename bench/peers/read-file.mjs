@@ -1,7 +1,8 @@
 /**
  * Peer of reading through the disk driver: the same file, the same requests, `fs.readSync`.
  *
- * usage: node read-file.mjs FILE REQUEST-BYTES BATCHES REQUESTS     prints {"rate":[megabytes a second, one number a batch]}
+ * usage: node read-file.mjs FILE REQUEST-BYTES BATCHES REQUESTS
+ * prints {"rate":[megabytes a second, one number a batch]}
  */
 import fs from 'node:fs';
 

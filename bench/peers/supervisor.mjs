@@ -1,8 +1,9 @@
 /**
- * Peer of recovery: the same with what Node offers. A parent keeps a child process that answers requests; the child is killed while a request is under
- * way, the parent starts the next one when it hears of the end, and asks again.
+ * Peer of recovery: the same with what Node offers. A parent keeps a child process that answers requests; the child is
+ * killed while a request is under way, the parent starts the next one when it hears of the end, and asks again.
  *
- * usage: node supervisor.mjs KILLS     prints {"recovery":[milliseconds from the kill to the answer, one number a kill]}
+ * usage: node supervisor.mjs KILLS
+ * prints {"recovery":[milliseconds from the kill to the answer, one number a kill]}
  *
  * Read: Node.js documentation, "Child process".
  */

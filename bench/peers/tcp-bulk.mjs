@@ -1,6 +1,7 @@
-// A TCP peer for bulk data: `fetch ADDRESS PORT BYTES` gets so many from a source, `pour ADDRESS PORT BYTES` sends them to a sink, which says how many came.
-// `meter-fetch ADDRESS PORT MILLISECONDS` gets bytes without end and prints how many have come, a line each so many milliseconds; `meter-pour` sends them, and prints how many the host's TCP
-// has taken.
+// A TCP peer for bulk data: `fetch ADDRESS PORT BYTES` gets so many from a source, `pour ADDRESS PORT BYTES` sends them
+// to a sink, which says how many came.
+// `meter-fetch ADDRESS PORT MILLISECONDS` gets bytes without end and prints how many have come, a line each so many
+// milliseconds; `meter-pour` sends them, and prints how many the host's TCP has taken.
 import net from 'node:net';
 
 const [how, address, port, amount] = process.argv.slice(2);

@@ -1,5 +1,6 @@
 /**
- * Peer of writing and reading a file on /mnt: a file of the host, the same requests, `fs.writeSync`, `fs.fsyncSync`, `fs.readSync`.
+ * Peer of writing and reading a file on /mnt: a file of the host, the same requests, `fs.writeSync`, `fs.fsyncSync`,
+ * `fs.readSync`.
  *
  * usage: node write-file.mjs FILE BYTES PIECE-BYTES BATCHES     prints {"write":[megabytes a second],"read":[…]}
  */

@@ -1,7 +1,9 @@
 /**
- * A TCP transfer while the driver of the network card is killed again and again, in the manner of the papers on MINIX 3 (Herder et al., Failure Resilience for Device Drivers,
- * DSN 2007): throughput lost against the same transfer without kills, measured by turns in one connection. There a file came over Fast Ethernet, so the machine could catch up with what
- * the cable had held; at full speed, which the CPUs of the host bound, each new process also costs the time in which the engine gets to know its code.
+ * A TCP transfer while the driver of the network card is killed again and again, in the manner of the papers on MINIX 3
+ * (Herder et al., Failure Resilience for Device Drivers, DSN 2007): throughput lost against the same transfer without
+ * kills, measured by turns in one connection. There a file came over Fast Ethernet, so the machine could catch up with
+ * what the cable had held; at full speed, which the CPUs of the host bound, each new process also costs the time in
+ * which the engine gets to know its code.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type BenchNetwork, MACHINE, networkLeftOut, port, withNetwork } from '../network.ts';
@@ -24,7 +26,10 @@ const TRANSFERS: readonly Transfer[] = [
   { name: 'from the machine, full speed', way: 'fetch', cable: null, intervals: [1, 4, 15] },
 ];
 const ROUNDS = 2;
-/** What has a bound is measured so many times as often: one round alone differs from the next by ten points on a host that others use, too. */
+/**
+ * What has a bound is measured so many times as often: one round alone differs from the next by ten points on a host
+ * that others use, too.
+ */
 const MORE_ROUNDS = 3;
 /** A window has at least so many seconds, and whole intervals. */
 const LEAST_SECONDS = 8;

@@ -1,4 +1,6 @@
-/** Ping from Linux through a TAP device: to the machine, and to a program in C that answers with one read and one write. */
+/**
+ * Ping from Linux through a TAP device: to the machine, and to a program in C that answers with one read and one write.
+ */
 import { alternate } from '../alternate.ts';
 import { MACHINE, networkLeftOut, withNetwork } from '../network.ts';
 import { peerLine, plainLine, type Row } from '../row.ts';

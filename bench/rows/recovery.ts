@@ -1,6 +1,6 @@
 /**
- * Killing the disk driver under load: from the `kill -9` on the host to the answer of the read that was under way, with the real init and everything
- * else as it is every day.
+ * Killing the disk driver under load: from the `kill -9` on the host to the answer of the read that was under way, with
+ * the real init and everything else as it is every day.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeImage } from '../disk.ts';
@@ -14,7 +14,9 @@ const KILLS = 10;
 const ROUNDS = 5;
 const MEDIAN_MILLISECONDS = 25;
 const WORST_MILLISECONDS = 250;
-/** From one kill to the next, in milliseconds; a random part comes on top, so that kills hit every moment of a request. */
+/**
+ * From one kill to the next, in milliseconds; a random part comes on top, so that kills hit every moment of a request.
+ */
 const SPACING = 200;
 const SPACING_RANDOM = 50;
 /** Longest wait for the read that a kill hit, in milliseconds. */
@@ -50,8 +52,9 @@ async function until<T>(machine: BenchMachine, what: string, look: (reports: Rep
 }
 
 /**
- * The read that was under way at a moment of uptime, or else the next one that had to wait: the longest one of those not answered before, by another process than the one killed then. What
- * that one has answered may come to the reader's notice late.
+ * The read that was under way at a moment of uptime, or else the next one that had to wait: the longest one of those
+ * not answered before, by another process than the one killed then. What that one has answered may come to the reader's
+ * notice late.
  */
 function hit(reports: readonly Report[], at: number, killed: number): Report | undefined {
   const after = reports.filter(({ answered = 0, host }) => answered >= at && host !== 0 && host !== killed);

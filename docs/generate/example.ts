@@ -1,6 +1,6 @@
 /**
- * The worked example of docs/protocol.md: the frames of one call, from both ends, made by the protocol's own encoders and the kernel's own message
- * machinery, and put down byte by byte.
+ * The worked example of docs/protocol.md: the frames of one call, from both ends, made by the protocol's own encoders
+ * and the kernel's own message machinery, and put down byte by byte.
  */
 import { parseConfiguration } from '../../kernel/config.ts';
 import type { Frame } from '../../kernel/ipc/frame.ts';

@@ -1,5 +1,6 @@
 /**
- * The parts of the documentation that come from the code: system calls, records, bounds, errors, interfaces, options, restart figures.
+ * The parts of the documentation that come from the code: system calls, records, bounds, errors, interfaces, options,
+ * restart figures.
  */
 import fs from 'node:fs';
 import path from 'node:path';

@@ -1,5 +1,6 @@
 /**
- * Small tools of the documentation's generator: Markdown tables, generated sections between markers, and the doc comments of a source file.
+ * Small tools of the documentation's generator: Markdown tables, generated sections between markers, and the doc
+ * comments of a source file.
  */
 
 /** A Markdown table. Vertical bars in cells are escaped. */

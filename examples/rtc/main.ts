@@ -1,4 +1,7 @@
-/** The driver of the clock chip. Read docs/first-driver.md, then the Motorola MC146818A data sheet: "Time, Calendar, and Alarm Locations". */
+/**
+ * The driver of the clock chip. Read docs/first-driver.md, then the Motorola MC146818A data sheet: "Time, Calendar, and
+ * Alarm Locations".
+ */
 import {
   clock,
   ioVector,

@@ -1,7 +1,9 @@
 /**
- * Gives blocks out and takes them back. Blocks that follow one another are given out together, as near as possible to where the caller wants them.
+ * Gives blocks out and takes them back. Blocks that follow one another are given out together, as near as possible to
+ * where the caller wants them.
  *
- * A block that is given back stays marked as used until `applyFrees`, just before a commit: so nothing overwrites what the committed state still refers to.
+ * A block that is given back stays marked as used until `applyFrees`, just before a commit: so nothing overwrites what
+ * the committed state still refers to.
  */
 import type { BlockCache } from '../block-cache.ts';
 import { clearBit, firstZero, firstZeroByte, isSet, setBits, zerosFrom } from './bits.ts';
@@ -76,7 +78,10 @@ export class BlockAllocator {
     check(table, this.geometry.tableBlocks);
   };
 
-  /** Gives out up to `wanted` blocks (one at least) that follow one another, at `goal` or near it. Throws SystemError: ENOSPC, EUCLEAN, EIO. */
+  /**
+   * Gives out up to `wanted` blocks (one at least) that follow one another, at `goal` or near it. Throws SystemError:
+   * ENOSPC, EUCLEAN, EIO.
+   */
   allocate(goal: number, wanted: number): Run {
     const { groups } = this.geometry;
     const near = this.geometry.exists(goal) ? this.geometry.groupOfBlock(goal) : 0;
@@ -127,7 +132,9 @@ export class BlockAllocator {
     return first;
   }
 
-  /** Takes blocks back, within an operation. Throws SystemError EUCLEAN: one is not in use, or was taken back before. */
+  /**
+   * Takes blocks back, within an operation. Throws SystemError EUCLEAN: one is not in use, or was taken back before.
+   */
   free({ start, count }: Run): void {
     for (let done = 0; done < count; ) {
       const group = this.geometry.groupOfBlock(start + done);

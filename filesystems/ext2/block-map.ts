@@ -1,6 +1,7 @@
 /**
- * Which blocks a file has: twelve pointers in the inode, then trees of one, two and three levels of indirect blocks. Read D. Poirier, "The Second Extended File System", "Inode Table",
- * i_block. Pointers that lead out of the device or into the metadata of a group are damage, never followed.
+ * Which blocks a file has: twelve pointers in the inode, then trees of one, two and three levels of indirect blocks.
+ * Read D. Poirier, "The Second Extended File System", "Inode Table", i_block. Pointers that lead out of the device or
+ * into the metadata of a group are damage, never followed.
  */
 import type { BlockCache, Verify } from '../block-cache.ts';
 import type { BlockAllocator, Run } from './block-allocator.ts';
@@ -9,7 +10,9 @@ import type { Geometry } from './geometry.ts';
 import type { Inode } from './inode.ts';
 import { DIRECT_POINTERS, POINTER_BYTES } from './layout.ts';
 
-/** Where the pointer to a block of a file stands: which of the inode's, and the place in each indirect block on the way. */
+/**
+ * Where the pointer to a block of a file stands: which of the inode's, and the place in each indirect block on the way.
+ */
 interface Way {
   readonly root: number;
   readonly places: readonly number[];
@@ -89,7 +92,10 @@ export class BlockMap {
     return { start, count };
   }
 
-  /** Makes `block` the one at `index`, within an operation; indirect blocks that are missing are made near `goal`. Throws SystemError: ENOSPC, EFBIG. */
+  /**
+   * Makes `block` the one at `index`, within an operation; indirect blocks that are missing are made near `goal`.
+   * Throws SystemError: ENOSPC, EFBIG.
+   */
   assign(inode: Inode, index: number, block: number, goal: number): void {
     const { root, places } = this.way(index);
     if (places.length === 0) {
@@ -124,8 +130,8 @@ export class BlockMap {
   }
 
   /**
-   * Takes all blocks from `first` on out of a file and gives them back, within an operation. `metadata`: they are in the cache as well. Stops when so many groups have blocks
-   * that wait for being freed; answers whether all is done.
+   * Takes all blocks from `first` on out of a file and gives them back, within an operation. `metadata`: they are in
+   * the cache as well. Stops when so many groups have blocks that wait for being freed; answers whether all is done.
    */
   cut(inode: Inode, first: number, metadata: boolean, mostGroups: number): boolean {
     const n = this.geometry.pointersPerBlock;
@@ -149,7 +155,10 @@ export class BlockMap {
     return true;
   }
 
-  /** Cuts a tree of `span` blocks below an indirect block, from `first` on. `cut`: it is gone as a whole; `kept`: part of it stays; `stopped`: there is more to do. */
+  /**
+   * Cuts a tree of `span` blocks below an indirect block, from `first` on. `cut`: it is gone as a whole; `kept`: part
+   * of it stays; `stopped`: there is more to do.
+   */
   private cutTree(
     inode: Inode,
     block: number,
@@ -185,7 +194,10 @@ export class BlockMap {
     inode.sectors = Math.max(0, inode.sectors - this.geometry.blockBytes / 512);
   }
 
-  /** Every block of a file in no particular order: indirect ones (`index` -1) and those with content. Bounded by what a file can have. */
+  /**
+   * Every block of a file in no particular order: indirect ones (`index` -1) and those with content. Bounded by what a
+   * file can have.
+   */
   *blocks(inode: Inode): Generator<{ block: number; index: number }> {
     const n = this.geometry.pointersPerBlock;
     for (let index = 0; index < DIRECT_POINTERS; index++) {

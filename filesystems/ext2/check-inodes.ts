@@ -1,4 +1,7 @@
-/** The part of a check that reads the inodes: types, blocks, sizes, counts of sectors, and the list of those that wait to be freed. */
+/**
+ * The part of a check that reads the inodes: types, blocks, sizes, counts of sectors, and the list of those that wait
+ * to be freed.
+ */
 import { SECTOR_BYTES } from '../block-device.ts';
 import type { Progress } from '../file-system.ts';
 import { isSet, setBits } from './bits.ts';

@@ -1,4 +1,7 @@
-/** The part of a check that reads the directories: entries, '.' and '..', circles, what nothing leads to, and the numbers of names. */
+/**
+ * The part of a check that reads the directories: entries, '.' and '..', circles, what nothing leads to, and the
+ * numbers of names.
+ */
 import { SystemError } from '../../protocol/errno.ts';
 import type { CheckState } from './check-state.ts';
 import type { Entry } from './directory.ts';
@@ -34,7 +37,8 @@ export class TreeCheck {
   }
 
   /**
-   * A directory has two names when the power fails while it is moved, before the old name has gone. The one that is kept is in the directory where its '..' leads; where that is neither, nobody can tell.
+   * A directory has two names when the power fails while it is moved, before the old name has gone. The one that is
+   * kept is in the directory where its '..' leads; where that is neither, nobody can tell.
    */
   private mendFurther(directory: number, entry: Entry): void {
     const { found } = this.state;

@@ -1,6 +1,7 @@
 /**
- * Checks an ext2, and mends what can be mended without a guess: bitmaps, counts, link counts, inodes that nothing leads to. What it cannot mend it names: blocks in two files, pointers out of the
- * device, damaged directories. Works through the inode table in order, so that its time is bounded by what the file system has.
+ * Checks an ext2, and mends what can be mended without a guess: bitmaps, counts, link counts, inodes that nothing leads
+ * to. What it cannot mend it names: blocks in two files, pointers out of the device, damaged directories. Works through
+ * the inode table in order, so that its time is bounded by what the file system has.
  */
 
 import { SystemError } from '../../protocol/errno.ts';
@@ -133,7 +134,10 @@ class Check {
   }
 }
 
-/** Gives names to what nothing leads to, once everything else is mended as far as it can be, and puts the link counts right. */
+/**
+ * Gives names to what nothing leads to, once everything else is mended as far as it can be, and puts the link counts
+ * right.
+ */
 function attachLost(device: BlockDevice, lost: readonly number[], report: CheckReport): CheckReport {
   if (report.problems.length > 0)
     return {

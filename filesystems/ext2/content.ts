@@ -1,5 +1,6 @@
 /**
- * Contents of files. Bytes go straight to their blocks, without the log: those of new blocks before anything refers to them. Blocks that follow one another are moved with one request.
+ * Contents of files. Bytes go straight to their blocks, without the log: those of new blocks before anything refers to
+ * them. Blocks that follow one another are moved with one request.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import { SECTOR_BYTES } from '../block-device.ts';
@@ -123,7 +124,10 @@ export class Content {
     return run;
   }
 
-  /** Writes bytes into blocks that follow one another; what they do not cover is zeros in fresh ones, and stays in others. */
+  /**
+   * Writes bytes into blocks that follow one another; what they do not cover is zeros in fresh ones, and stays in
+   * others.
+   */
   private putRun(block: number, within: number, data: Uint8Array, fresh: boolean): void {
     const { blockBytes } = this.volume.geometry;
     const unit = fresh ? blockBytes : SECTOR_BYTES;

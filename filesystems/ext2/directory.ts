@@ -1,8 +1,10 @@
 /**
- * Directories: records of variable length in the blocks of a file, none across the end of a block. Read D. Poirier, "Linked List Directory" and "Indexed Directory Format": an index
- * hides in records that are empty for whoever does not know it; when such a directory is changed its flag is cleared.
+ * Directories: records of variable length in the blocks of a file, none across the end of a block. Read D. Poirier,
+ * "Linked List Directory" and "Indexed Directory Format": an index hides in records that are empty for whoever does not
+ * know it; when such a directory is changed its flag is cleared.
  *
- * Names of directories in use are remembered, so that filling one is not quadratic; what an operation that is taken back has changed is forgotten.
+ * Names of directories in use are remembered, so that filling one is not quadratic; what an operation that is taken
+ * back has changed is forgotten.
  */
 import type { BlockCache, Verify } from '../block-cache.ts';
 import type { BlockAllocator } from './block-allocator.ts';
@@ -308,7 +310,10 @@ export class Directories {
     known.room.set(index, this.roomIn(bytes));
   }
 
-  /** The record of an entry and the one before it. Throws SystemError EUCLEAN: it is not there any more, as the block belongs to something else as well. */
+  /**
+   * The record of an entry and the one before it. Throws SystemError EUCLEAN: it is not there any more, as the block
+   * belongs to something else as well.
+   */
   private recordOf(
     number: number,
     bytes: Buffer,

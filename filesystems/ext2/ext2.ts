@@ -1,7 +1,8 @@
 /**
  * ext2 as a FileSystem. Read: D. Poirier, "The Second Extended File System", and docs/ext2.md.
  *
- * Each operation looks everything up first, and changes only then, within Volume.change, which takes all of it back should it fail.
+ * Each operation looks everything up first, and changes only then, within Volume.change, which takes all of it back
+ * should it fail.
  */
 import type {
   AttributeChange,
@@ -310,7 +311,8 @@ export class Ext2FileSystem implements FileSystem {
     const moved = isDirectory(this.inode(node));
     const target = this.volume.directories.find(newDirectory, this.directory(newDirectory), checkName(newName));
     if (moved) this.checkOutside(node, newDirectory);
-    // Linux looks at what would be replaced only after it has made sure that neither directory lies in what is moved or replaced.
+    // Linux looks at what would be replaced only after it has made sure that neither directory lies in what is moved or
+    // replaced.
     if (target !== undefined && target.inode !== node && this.isAbove(this.target(target), directory))
       refuse('ENOTEMPTY');
     if (target?.inode === node) return;

@@ -1,6 +1,7 @@
 /**
- * Where everything is: the unchanging part of the superblock, checked, and the places of bitmaps and inode tables from the group descriptors, checked too. What passes
- * can be used without further care: every group lies on the device, and its metadata lies in it without overlap.
+ * Where everything is: the unchanging part of the superblock, checked, and the places of bitmaps and inode tables from
+ * the group descriptors, checked too. What passes can be used without further care: every group lies on the device, and
+ * its metadata lies in it without overlap.
  */
 import { refuse, damaged as refuseDamaged } from './errors.ts';
 import {
@@ -63,8 +64,8 @@ function checkFeatures(incompatible: number): void {
 }
 
 /**
- * Reads a superblock (1,024 bytes). Throws SystemError: EINVAL: it is none; EOPNOTSUPP: a feature or revision that is not known; EUCLEAN: it contradicts itself or
- * the size of the device.
+ * Reads a superblock (1,024 bytes). Throws SystemError: EINVAL: it is none; EOPNOTSUPP: a feature or revision that is
+ * not known; EUCLEAN: it contradicts itself or the size of the device.
  */
 export function parseSuperblock(bytes: Buffer, deviceBytes: number): Parameters {
   if (bytes.readUInt16LE(field.magic) !== MAGIC) refuse('EINVAL', 'no ext2 file system');

@@ -1,6 +1,7 @@
 /**
- * The group descriptors: how many blocks and inodes are free in each group, and how many directories are in it. The numbers are kept in memory and in the first copy
- * of the descriptors; changes belong to the operation under way and are taken back with it.
+ * The group descriptors: how many blocks and inodes are free in each group, and how many directories are in it. The
+ * numbers are kept in memory and in the first copy of the descriptors; changes belong to the operation under way and
+ * are taken back with it.
  */
 import type { BlockCache } from '../block-cache.ts';
 import { type BlockDevice, SECTOR_BYTES } from '../block-device.ts';
@@ -29,8 +30,8 @@ export class Groups {
   private readonly directoriesOf: Uint16Array;
 
   /**
-   * Reads the descriptors and places the metadata of the geometry. Throws SystemError: EUCLEAN: a place that cannot be; EIO. Numbers that cannot be are
-   * reported to `wrong` and taken as none.
+   * Reads the descriptors and places the metadata of the geometry. Throws SystemError: EUCLEAN: a place that cannot be;
+   * EIO. Numbers that cannot be are reported to `wrong` and taken as none.
    */
   constructor(device: BlockDevice, cache: BlockCache, geometry: Geometry, wrong: (text: string) => void) {
     this.cache = cache;
@@ -70,7 +71,10 @@ export class Groups {
     return this.directoriesOf[group] ?? 0;
   }
 
-  /** Changes the numbers of a group, within an operation. Throws SystemError EUCLEAN: a number would become negative or too large. */
+  /**
+   * Changes the numbers of a group, within an operation. Throws SystemError EUCLEAN: a number would become negative or
+   * too large.
+   */
   adjust(group: number, { blocks = 0, inodes = 0, directories = 0 }: GroupChange): void {
     const free = this.freeBlocksIn(group) + blocks;
     const freeInodes = this.freeInodesIn(group) + inodes;

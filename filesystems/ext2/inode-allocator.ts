@@ -1,4 +1,7 @@
-/** Gives inodes out and takes them back: files near their directory, directories of the root spread over the groups, others near their parent. */
+/**
+ * Gives inodes out and takes them back: files near their directory, directories of the root spread over the groups,
+ * others near their parent.
+ */
 import type { BlockCache } from '../block-cache.ts';
 import { clearBit, firstZero, isSet, setBits } from './bits.ts';
 import { damaged, refuse } from './errors.ts';

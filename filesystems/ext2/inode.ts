@@ -1,4 +1,7 @@
-/** Inodes: their fields in the table, times with and without the extra bits, and what of them is checked when they are read. Read "ext4 Disk Layout", "Inode Table" and "Inode Timestamps". */
+/**
+ * Inodes: their fields in the table, times with and without the extra bits, and what of them is checked when they are
+ * read. Read "ext4 Disk Layout", "Inode Table" and "Inode Timestamps".
+ */
 import type { BlockCache } from '../block-cache.ts';
 import { damaged } from './errors.ts';
 import type { Geometry } from './geometry.ts';
@@ -56,7 +59,10 @@ function writeTime(bytes: Buffer, at: number, extra: number, time: number): void
 export const typeOf = ({ mode }: Pick<Inode, 'mode'>): number => mode & TYPE_MASK;
 export const isDirectory = (inode: Pick<Inode, 'mode'>): boolean => typeOf(inode) === inodeType.directory;
 
-/** Whether the pointers of an inode are numbers of blocks. A symbolic link without blocks of its own has its target there; devices have their number. */
+/**
+ * Whether the pointers of an inode are numbers of blocks. A symbolic link without blocks of its own has its target
+ * there; devices have their number.
+ */
 export function hasBlocks(inode: Inode, blockBytes: number): boolean {
   const type = typeOf(inode);
   if (type === inodeType.file || type === inodeType.directory) return true;

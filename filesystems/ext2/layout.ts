@@ -1,6 +1,7 @@
 /**
- * The second extended file system on the disk: constants and positions of fields. Read D. Poirier, "The Second Extended File System: Internal Layout", and
- * "ext4 Disk Layout" (kernel.org) for the fields that came later and are compatible. All numbers are little endian.
+ * The second extended file system on the disk: constants and positions of fields. Read D. Poirier, "The Second Extended
+ * File System: Internal Layout", and "ext4 Disk Layout" (kernel.org) for the fields that came later and are compatible.
+ * All numbers are little endian.
  */
 
 /** Where the superblock begins, in bytes from the beginning of the device, whatever the block size. */

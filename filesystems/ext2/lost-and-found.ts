@@ -15,7 +15,8 @@ export class LostAndFound {
   }
 
   /**
-   * Gives inodes that nothing leads to names in lost+found. Only on a file system whose bitmaps are right, since that can take blocks; the counts of names are to be checked again then.
+   * Gives inodes that nothing leads to names in lost+found. Only on a file system whose bitmaps are right, since that
+   * can take blocks; the counts of names are to be checked again then.
    */
   attach(lost: readonly number[]): void {
     this.state.cache.operation(() => {

@@ -1,5 +1,6 @@
 /**
- * Makes an empty ext2: revision 1 with the features filetype, sparse_super and large_file. Read "ext4 Disk Layout", "Layout" and "Special inodes"; mke2fs(8) for the usual numbers.
+ * Makes an empty ext2: revision 1 with the features filetype, sparse_super and large_file. Read "ext4 Disk Layout",
+ * "Layout" and "Special inodes"; mke2fs(8) for the usual numbers.
  */
 import { type BlockDevice, SECTOR_BYTES } from '../block-device.ts';
 import type { FormatOptions } from '../file-system.ts';

@@ -1,6 +1,7 @@
 /**
- * Names: bytes on the disk, text for everybody else. Bytes that are no UTF-8 (other systems do not check), and '/' and NUL, which no
- * name can have but a damaged one, appear as the private characters U+F700 + byte, so that such files can be listed, read and removed.
+ * Names: bytes on the disk, text for everybody else. Bytes that are no UTF-8 (other systems do not check), and '/' and
+ * NUL, which no name can have but a damaged one, appear as the private characters U+F700 + byte, so that such files can
+ * be listed, read and removed.
  */
 const ESCAPES = 0xf700;
 

@@ -42,7 +42,10 @@ export class Superblock {
     return (this.state & (stateFlag.clean | stateFlag.errors)) === stateFlag.clean;
   }
 
-  /** Whether nothing may be changed any more once damage is found. A machine is never stopped for it, so that "panic" means the same. */
+  /**
+   * Whether nothing may be changed any more once damage is found. A machine is never stopped for it, so that "panic"
+   * means the same.
+   */
   get stopsAtDamage(): boolean {
     const behaviour = this.bytes.readUInt16LE(field.errors);
     return behaviour === errorBehaviour.readOnly || behaviour === errorBehaviour.panic;

@@ -1,9 +1,10 @@
 /**
- * What all parts of a mounted ext2 share: the device with its caches, allocation, inodes, block maps, and the commit. Layers from below: the device; CachedDevice keeps small pieces;
- * BlockCache has metadata with transactions. Contents of files go straight to CachedDevice.
+ * What all parts of a mounted ext2 share: the device with its caches, allocation, inodes, block maps, and the commit.
+ * Layers from below: the device; CachedDevice keeps small pieces; BlockCache has metadata with transactions. Contents
+ * of files go straight to CachedDevice.
  *
- * An inode without a name is in the list of orphans that ext3 has, in the superblock and the field for the time of deletion of each, until its blocks are given back: so a loss of power leaves it
- * to be found, by e2fsck too.
+ * An inode without a name is in the list of orphans that ext3 has, in the superblock and the field for the time of
+ * deletion of each, until its blocks are given back: so a loss of power leaves it to be found, by e2fsck too.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import { BlockCache } from '../block-cache.ts';
@@ -96,7 +97,10 @@ export class Volume {
     return !this.readOnly && this.reason === '';
   }
 
-  /** Runs an operation that changes something, whole or not at all. Throws SystemError: EROFS, ENOSPC, and what `work` throws. */
+  /**
+   * Runs an operation that changes something, whole or not at all. Throws SystemError: EROFS, ENOSPC, and what `work`
+   * throws.
+   */
   change<T>(work: () => T): T {
     if (!this.writable) throw new SystemError('EROFS', this.reason === '' ? undefined : this.reason);
     if (!this.marked) this.mark(true);
@@ -128,7 +132,10 @@ export class Volume {
     for (const number of [...this.doomed]) this.free(number);
   }
 
-  /** Frees an inode without a name, in as many commits as it takes. What was asked for is done already: should this fail, the inode waits for the next mount or for a check. */
+  /**
+   * Frees an inode without a name, in as many commits as it takes. What was asked for is done already: should this
+   * fail, the inode waits for the next mount or for a check.
+   */
   private free(number: number): void {
     try {
       for (let done = false; !done; ) {
@@ -159,9 +166,10 @@ export class Volume {
   }
 
   /**
-   * The order in which a commit writes: new blocks, to which nothing refers yet; bitmaps and descriptors; inodes; at last what was there before, mostly directories, in the order
-   * in which it was changed, so that a file that moves has its new name before it loses the old one. After a loss of power in between, blocks and inodes can be marked as used that are
-   * not, and names can lead to inodes that are free, which a check mends without loss.
+   * The order in which a commit writes: new blocks, to which nothing refers yet; bitmaps and descriptors; inodes; at
+   * last what was there before, mostly directories, in the order in which it was changed, so that a file that moves has
+   * its new name before it loses the old one. After a loss of power in between, blocks and inodes can be marked as used
+   * that are not, and names can lead to inodes that are free, which a check mends without loss.
    */
   private inOrder(changed: readonly BlockWrite[]): BlockWrite[] {
     const { geometry } = this;
@@ -298,7 +306,10 @@ export class Volume {
     }
   }
 
-  /** Frees an inode without a name, or as much of it as one commit can carry. Answers whether it is gone. Within an operation. */
+  /**
+   * Frees an inode without a name, or as much of it as one commit can carry. Answers whether it is gone. Within an
+   * operation.
+   */
   private destroy(number: number): boolean {
     const inode = this.inodes.read(number);
     const isNamed = inode.links > 0;
@@ -314,7 +325,10 @@ export class Volume {
     return true;
   }
 
-  /** A file with a name is in the list when ext3 was about to cut it to its size: gives back what lies behind. Answers whether all is done. */
+  /**
+   * A file with a name is in the list when ext3 was about to cut it to its size: gives back what lies behind. Answers
+   * whether all is done.
+   */
   private shorten(inode: Inode): boolean {
     if (typeOf(inode) !== inodeType.file) return true;
     return this.map.cut(inode, Math.ceil(inode.size / this.geometry.blockBytes), false, FREED_GROUPS);

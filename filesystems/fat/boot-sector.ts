@@ -1,6 +1,7 @@
 /**
- * The boot sector of FAT: where everything is. Read: Microsoft, "FAT: General Overview of On-Disk Format", version 1.03 (fatgen103 below), sections "Boot Sector and BPB" and "FAT Type
- * Determination". Number fields are little endian and not aligned.
+ * The boot sector of FAT: where everything is. Read: Microsoft, "FAT: General Overview of On-Disk Format", version 1.03
+ * (fatgen103 below), sections "Boot Sector and BPB" and "FAT Type Determination". Number fields are little endian and
+ * not aligned.
  */
 import { type ErrorName, SystemError } from '../../protocol/errno.ts';
 import { SECTOR_BYTES } from '../block-device.ts';
@@ -76,7 +77,10 @@ function isPowerOfTwo(value: number): boolean {
   return value > 0 && (value & (value - 1)) === 0;
 }
 
-/** Whether a sector looks like the boot sector of a FAT file system: not that of NTFS or exFAT, nor a table of partitions. */
+/**
+ * Whether a sector looks like the boot sector of a FAT file system: not that of NTFS or exFAT, nor a table of
+ * partitions.
+ */
 export function looksLikeBootSector(bytes: Uint8Array): boolean {
   if (bytes.length < SECTOR_BYTES) return false;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -97,9 +101,11 @@ export function looksLikeBootSector(bytes: Uint8Array): boolean {
 }
 
 /**
- * Reads a boot sector. The number of clusters decides between FAT12 and FAT16; FAT32 is told by its layout (no 16-bit table size), as Linux and dosfstools do.
+ * Reads a boot sector. The number of clusters decides between FAT12 and FAT16; FAT32 is told by its layout (no 16-bit
+ * table size), as Linux and dosfstools do.
  *
- * Throws SystemError: EINVAL: not FAT; EOPNOTSUPP: sectors of another size than 512 bytes; EUCLEAN: fields that contradict one another or the size of the device.
+ * Throws SystemError: EINVAL: not FAT; EOPNOTSUPP: sectors of another size than 512 bytes; EUCLEAN: fields that
+ * contradict one another or the size of the device.
  */
 export function readBootSector(bytes: Uint8Array, deviceSectors: number): Geometry {
   if (!looksLikeBootSector(bytes)) refuse('EINVAL', 'not a FAT file system');

@@ -1,6 +1,7 @@
 /**
- * Where the clusters of files are: what has been seen of their chains is remembered, so that neither reading on nor seeking walks a chain from its beginning. A chain that comes
- * back to itself is noticed by R. P. Brent's algorithm, at the latest when a part of it is asked for that would come a third time.
+ * Where the clusters of files are: what has been seen of their chains is remembered, so that neither reading on nor
+ * seeking walks a chain from its beginning. A chain that comes back to itself is noticed by R. P. Brent's algorithm, at
+ * the latest when a part of it is asked for that would come a third time.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import { type Extent, LAST, type Table } from './table.ts';
@@ -40,8 +41,8 @@ export class Chains {
   }
 
   /**
-   * Where number `index` of a file is that begins at cluster `first`, and how many clusters follow one another from there, of `wanted`. Undefined: the chain ends before.
-   * Throws SystemError EUCLEAN: the chain is damaged.
+   * Where number `index` of a file is that begins at cluster `first`, and how many clusters follow one another from
+   * there, of `wanted`. Undefined: the chain ends before. Throws SystemError EUCLEAN: the chain is damaged.
    */
   locate(first: number, index: number, wanted: number): Extent | undefined {
     const chain = this.chain(first);

@@ -1,4 +1,7 @@
-/** The part of a check that walks through all directories: entries, names, and the chains of clusters, of which each cluster may belong to one only. */
+/**
+ * The part of a check that walks through all directories: entries, names, and the chains of clusters, of which each
+ * cluster may belong to one only.
+ */
 import { SECTOR_BYTES } from '../block-device.ts';
 import { ENTRY_BYTES, FIRST_CLUSTER, isCluster, sectorOf } from './boot-sector.ts';
 import { isDots, MAX_SLOTS, SLOTS_PER_SECTOR } from './directory.ts';
@@ -40,7 +43,9 @@ interface Slot {
   readonly offset: number;
 }
 
-/** Characters that a short name cannot have, besides control characters (fatgen103, "Name Limits and Character Sets"). */
+/**
+ * Characters that a short name cannot have, besides control characters (fatgen103, "Name Limits and Character Sets").
+ */
 const FORBIDDEN = new Set([...'"*+,./:;<=>?[\\]|'].map((character) => character.charCodeAt(0)));
 
 /** Names that were mended: their beginning and extension, as other tools for FAT use them. */

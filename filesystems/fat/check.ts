@@ -1,6 +1,7 @@
 /**
- * Checks a FAT file system, and mends it: boot sector, copies of the table, tree (check-tree.ts), clusters that belong to nobody, figures, and the mark of an unclean end. What belongs
- * to two files stays with the one that is found first; clusters of nobody are freed.
+ * Checks a FAT file system, and mends it: boot sector, copies of the table, tree (check-tree.ts), clusters that belong
+ * to nobody, figures, and the mark of an unclean end. What belongs to two files stays with the one that is found first;
+ * clusters of nobody are freed.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import { type BlockDevice, SECTOR_BYTES } from '../block-device.ts';
@@ -137,7 +138,10 @@ class Check {
     });
   }
 
-  /** Bytes at the beginning of the table of which all bits belong to its first entry, but for 4 of the last one of FAT32. */
+  /**
+   * Bytes at the beginning of the table of which all bits belong to its first entry, but for 4 of the last one of
+   * FAT32.
+   */
   private get startBytes(): number {
     return { 12: 1, 16: 2, 32: 4 }[this.geometry.bits];
   }

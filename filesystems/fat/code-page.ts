@@ -1,4 +1,7 @@
-/** Code page 437, in which short names and labels are written: ASCII and these 128 characters. Read: unicode.org, Mappings/VENDORS/MICSFT/PC/CP437.TXT. */
+/**
+ * Code page 437, in which short names and labels are written: ASCII and these 128 characters. Read: unicode.org,
+ * Mappings/VENDORS/MICSFT/PC/CP437.TXT.
+ */
 
 const UPPER_HALF =
   'ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u00a0';

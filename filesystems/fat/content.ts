@@ -1,6 +1,7 @@
 /**
- * The bytes of files. They are written in place at once, to clusters that belong to the file already or to nobody; what then makes them part of the file, the table and the entry,
- * follows with the commit. Clusters are read and written as far as they follow one another with one request.
+ * The bytes of files. They are written in place at once, to clusters that belong to the file already or to nobody; what
+ * then makes them part of the file, the table and the entry, follows with the commit. Clusters are read and written as
+ * far as they follow one another with one request.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import { SECTOR_BYTES } from '../block-device.ts';
@@ -11,7 +12,10 @@ import type { Nodes } from './nodes.ts';
 import { LAST } from './table.ts';
 import type { Volume } from './volume.ts';
 
-/** Bytes that one step of a long write moves. Its clusters lie in so few sectors of the table, wherever they are, that a commit can carry them. */
+/**
+ * Bytes that one step of a long write moves. Its clusters lie in so few sectors of the table, wherever they are, that a
+ * commit can carry them.
+ */
 const STEP_BYTES = 256 * 1024;
 
 const NOTHING = new Uint8Array(0);
@@ -61,7 +65,10 @@ export class Content {
     return result ?? NOTHING;
   }
 
-  /** Where the byte at `offset` is, and how many of `wanted` bytes follow one another from there. Throws SystemError EUCLEAN. */
+  /**
+   * Where the byte at `offset` is, and how many of `wanted` bytes follow one another from there. Throws SystemError
+   * EUCLEAN.
+   */
   private locate(first: number, offset: number, wanted: number): { sector: number; within: number; bytes: number } {
     const { geometry, chains } = this.volume;
     const { clusterBytes } = geometry;

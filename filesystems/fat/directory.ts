@@ -1,6 +1,7 @@
 /**
- * A directory with an index of its names, so that looking one up does not read all of it. Read: fatgen103, "FAT Directory Structure". A directory has slots of 32 bytes; a file takes
- * one for its short entry, and before it as many as its long name needs.
+ * A directory with an index of its names, so that looking one up does not read all of it. Read: fatgen103, "FAT
+ * Directory Structure". A directory has slots of 32 bytes; a file takes one for its short entry, and before it as many
+ * as its long name needs.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import { SECTOR_BYTES } from '../block-device.ts';
@@ -195,8 +196,9 @@ export class Directory {
   }
 
   /**
-   * Enters a name that is not there, within an operation; `entry` makes the short entry for the short name that was chosen. `preferred`: a slot from which on there is room
-   * perhaps. Throws SystemError ENOSPC. The caller forgets this object should the operation fail.
+   * Enters a name that is not there, within an operation; `entry` makes the short entry for the short name that was
+   * chosen. `preferred`: a slot from which on there is room perhaps. Throws SystemError ENOSPC. The caller forgets this
+   * object should the operation fail.
    */
   add(name: string, entry: (shortName: Buffer) => Buffer, preferred = -1): Name {
     const plain = plainShortName(name);
@@ -280,7 +282,10 @@ export class Directory {
     this.volume.cache.change(this.sector(end))[offset] = END;
   }
 
-  /** Removes a name, within an operation. The caller forgets this object should the operation fail, and if it answers false: then it does not tell all any more. */
+  /**
+   * Removes a name, within an operation. The caller forgets this object should the operation fail, and if it answers
+   * false: then it does not tell all any more.
+   */
   remove(name: Name): boolean {
     // The short entry first: without it the others are nothing.
     for (let slot = name.slot; slot >= name.firstSlot; slot--) {

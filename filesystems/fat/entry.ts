@@ -1,6 +1,6 @@
 /**
- * Entries of directories: 32 bytes of attributes, times, first cluster and size. Read: fatgen103, "FAT Directory Structure" and "Date and Time Formats". FAT has local time without
- * a zone; here that is UTC.
+ * Entries of directories: 32 bytes of attributes, times, first cluster and size. Read: fatgen103, "FAT Directory
+ * Structure" and "Date and Time Formats". FAT has local time without a zone; here that is UTC.
  */
 import { ENTRY_BYTES, type FatBits } from './boot-sector.ts';
 
@@ -57,7 +57,10 @@ const EARLIEST = Date.UTC(FIRST_YEAR, 0, 1);
 /** The last time that can be written, as one of creation. */
 const LATEST = Date.UTC(2107, 11, 31, 23, 59, 59, 990);
 
-/** A date and a time of day, with the 10 ms steps of a time of creation (0 to 199), in milliseconds since 1970. A date of 0 is none: 0. */
+/**
+ * A date and a time of day, with the 10 ms steps of a time of creation (0 to 199), in milliseconds since 1970. A date
+ * of 0 is none: 0.
+ */
 export function decodeTime(date: number, time: number, tenths = 0): number {
   if (date === 0) return 0;
   const month = Math.min(11, Math.max(0, ((date >> 5) & 0xf) - 1));

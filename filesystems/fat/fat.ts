@@ -1,7 +1,9 @@
 /**
- * FAT12, FAT16 and FAT32 as a FileSystem. Read: fatgen103, and docs/fat.md for what is done where it leaves a choice; that follows Linux's vfat.
+ * FAT12, FAT16 and FAT32 as a FileSystem. Read: fatgen103, and docs/fat.md for what is done where it leaves a choice;
+ * that follows Linux's vfat.
  *
- * Each operation looks everything up first, and changes only then, within Volume.change, which takes all of it back should it fail.
+ * Each operation looks everything up first, and changes only then, within Volume.change, which takes all of it back
+ * should it fail.
  */
 import { type ErrorName, SystemError } from '../../protocol/errno.ts';
 import type {
@@ -293,7 +295,8 @@ export class FatFileSystem implements FileSystem {
       const enter = (shortName: Buffer): Buffer => Buffer.concat([shortName, entry.subarray(shortName.length)]);
       return target.add(newName, enter, replaced?.firstSlot);
     };
-    // The new name comes first, so that a loss of power in between leaves one of them at least; but not where there is no room for both, or one hides the other.
+    // The new name comes first, so that a loss of power in between leaves one of them at least; but not where there is
+    // no room for both, or one hides the other.
     const hides = replaced !== undefined && from === to && replaced.slot === name.slot;
     const oldFirst = hides || (from === to && !source.hasRoom(newName));
     if (oldFirst) this.drop(source, name);

@@ -18,7 +18,10 @@ export class Findings {
     this.repair = repair;
   }
 
-  /** Tells of something wrong. `mend`: how to mend it, in an operation of its own. Answers whether it is mended. Throws SystemError EIO, EROFS. */
+  /**
+   * Tells of something wrong. `mend`: how to mend it, in an operation of its own. Answers whether it is mended. Throws
+   * SystemError EIO, EROFS.
+   */
   found(text: string, mend?: () => void): boolean {
     if (!this.repair || mend === undefined) {
       if (this.leftCount++ < MAX_TOLD) this.left.push(text);

@@ -1,4 +1,7 @@
-/** The sector of FAT32 with the number of free clusters and where to look for one. Both are hints. Read: fatgen103, "FAT32 FSInfo Sector Structure and Backup Boot Sector". */
+/**
+ * The sector of FAT32 with the number of free clusters and where to look for one. Both are hints. Read: fatgen103,
+ * "FAT32 FSInfo Sector Structure and Backup Boot Sector".
+ */
 import type { BlockCache } from '../block-cache.ts';
 import type { Geometry } from './boot-sector.ts';
 

@@ -1,4 +1,7 @@
-/** The label of a FAT file system: an entry of the root directory. Read: fatgen103, "FAT Volumes and the root directory". */
+/**
+ * The label of a FAT file system: an entry of the root directory. Read: fatgen103, "FAT Volumes and the root
+ * directory".
+ */
 import type { BlockCache } from '../block-cache.ts';
 import { SECTOR_BYTES } from '../block-device.ts';
 import { ENTRY_BYTES, type Geometry, sectorOf } from './boot-sector.ts';

@@ -1,4 +1,7 @@
-/** How large clusters, tables and the rest become when a FAT file system is made. Read: fatgen103, "FAT Volume Initialization", whose tables of cluster sizes are followed. */
+/**
+ * How large clusters, tables and the rest become when a FAT file system is made. Read: fatgen103, "FAT Volume
+ * Initialization", whose tables of cluster sizes are followed.
+ */
 import { SystemError } from '../../protocol/errno.ts';
 import { SECTOR_BYTES } from '../block-device.ts';
 import {
@@ -110,7 +113,8 @@ function sectorsPerTrack(sectors: number): number {
 }
 
 /**
- * The layout for a device of so many sectors. `wantedBits` and `clusterBytes` where they are asked for. Throws SystemError EINVAL: that cannot be.
+ * The layout for a device of so many sectors. `wantedBits` and `clusterBytes` where they are asked for. Throws
+ * SystemError EINVAL: that cannot be.
  */
 export function layoutFor(sectors: number, wantedBits?: FatBits, clusterBytes?: number): Layout {
   if (sectors > MAX_SECTORS) refuse(`a FAT file system has at most ${MAX_SECTORS} sectors`);

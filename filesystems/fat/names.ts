@@ -1,6 +1,7 @@
 /**
- * Names: long ones in UTF-16 over several entries, and the short alias of 8 + 3 bytes that each file has. Read: fatgen103, "Long Directory Entries", "Organization and Association
- * of Short & Long Directory Entries" and "Name Limits and Character Sets". What is refused and how names are compared follows Linux's vfat.
+ * Names: long ones in UTF-16 over several entries, and the short alias of 8 + 3 bytes that each file has. Read:
+ * fatgen103, "Long Directory Entries", "Organization and Association of Short & Long Directory Entries" and "Name
+ * Limits and Character Sets". What is refused and how names are compared follows Linux's vfat.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import { MAX_NAME_BYTES } from '../file-system.ts';
@@ -54,7 +55,10 @@ export function withoutDots(name: string): string {
   return name.slice(0, end);
 }
 
-/** The name under which something can be made: without dots at the end. Throws SystemError: EINVAL: FAT cannot have it; ENAMETOOLONG. */
+/**
+ * The name under which something can be made: without dots at the end. Throws SystemError: EINVAL: FAT cannot have it;
+ * ENAMETOOLONG.
+ */
 export function checkName(name: string): string {
   if (Buffer.byteLength(name) > MAX_NAME_BYTES)
     throw new SystemError('ENAMETOOLONG', `a name has at most ${MAX_NAME_BYTES} bytes`);
@@ -67,7 +71,10 @@ export function checkName(name: string): string {
   return kept;
 }
 
-/** A short name as it is shown, at `offset`; `cases` says which part is in small letters. Bytes that no name can have are shown as '_'. */
+/**
+ * A short name as it is shown, at `offset`; `cases` says which part is in small letters. Bytes that no name can have
+ * are shown as '_'.
+ */
 export function shortNameText(bytes: Uint8Array, offset: number, cases: number): string {
   const part = (from: number, to: number, small: boolean): string => {
     const raw = Buffer.from(bytes.subarray(offset + from, offset + to));
@@ -120,8 +127,9 @@ function hash(name: string): string {
 }
 
 /**
- * Short names for a long one, in the order in which they are to be tried (fatgen103, "Basis-Name Generation Algorithm" and "Numeric-Tail Generation"): the name itself if nothing of it is
- * lost; with ~1 to ~4; then two characters and a number made from the name, so that thousands of similar names do not have to be tried one by one.
+ * Short names for a long one, in the order in which they are to be tried (fatgen103, "Basis-Name Generation Algorithm"
+ * and "Numeric-Tail Generation"): the name itself if nothing of it is lost; with ~1 to ~4; then two characters and a
+ * number made from the name, so that thousands of similar names do not have to be tried one by one.
  */
 export function* aliases(name: string): Generator<Buffer> {
   const trimmed = name.replace(/^[. ]+/, '');
@@ -230,8 +238,9 @@ export class LongNameReader {
   }
 
   /**
-   * The long name that belongs to the short entry at `offset`, which comes next; undefined: there is none, or none that can be used: parts are missing or belong to
-   * another entry (a system without long names has changed it), it is no UTF-16, or it cannot be a name here. Then the short name counts.
+   * The long name that belongs to the short entry at `offset`, which comes next; undefined: there is none, or none that
+   * can be used: parts are missing or belong to another entry (a system without long names has changed it), it is no
+   * UTF-16, or it cannot be a name here. Then the short name counts.
    */
   finish(bytes: Uint8Array, offset: number): string | undefined {
     const [name = ''] = this.belongsTo(bytes, offset) ? this.parts.reverse().join('').split('\0', 1) : [];

@@ -1,6 +1,7 @@
 /**
- * Numbers of nodes. FAT has none, so the number of a node is the place of its short entry: sector times 16, plus the number in the sector. An entry that is moved by a rename keeps its
- * number, and so does a file without a name that is still retained; what then gets the place of such a one has a number beyond all places.
+ * Numbers of nodes. FAT has none, so the number of a node is the place of its short entry: sector times 16, plus the
+ * number in the sector. An entry that is moved by a rename keeps its number, and so does a file without a name that is
+ * still retained; what then gets the place of such a one has a number beyond all places.
  *
  * Retained nodes whose number is not their place are kept in the recovery store.
  */
@@ -129,7 +130,9 @@ export class Nodes {
     this.setPlace(number, to === number ? undefined : to);
   }
 
-  /** The entry of a node is gone, within an operation. Answers whether its clusters are to be freed: nobody retains it. */
+  /**
+   * The entry of a node is gone, within an operation. Answers whether its clusters are to be freed: nobody retains it.
+   */
   removed(place: number, fields: EntryFields): boolean {
     const number = this.numberAt(place);
     this.setPlace(number, undefined);

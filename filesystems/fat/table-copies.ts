@@ -1,4 +1,7 @@
-/** The device of a FAT file system with all copies of the table behind the one in use: what is written to it goes to the copies, too, and where it cannot be read they are asked. */
+/**
+ * The device of a FAT file system with all copies of the table behind the one in use: what is written to it goes to the
+ * copies, too, and where it cannot be read they are asked.
+ */
 import { SystemError } from '../../protocol/errno.ts';
 import { type BlockDevice, SECTOR_BYTES } from '../block-device.ts';
 import type { Geometry } from './boot-sector.ts';

@@ -1,8 +1,9 @@
 /**
- * The file allocation table: for each cluster the one that follows it in its file, or that it is free, bad, or the last. Read: fatgen103, "FAT Data Structure".
+ * The file allocation table: for each cluster the one that follows it in its file, or that it is free, bad, or the
+ * last. Read: fatgen103, "FAT Data Structure".
  *
- * Clusters that have been freed are not given away before the next commit: until then they belong to files that a death of the process would bring back, and bytes of
- * files are written in place without waiting for it.
+ * Clusters that have been freed are not given away before the next commit: until then they belong to files that a death
+ * of the process would bring back, and bytes of files are written in place without waiting for it.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import type { BlockCache } from '../block-cache.ts';
@@ -65,7 +66,10 @@ export class TableCode {
     return meaning === LAST ? END & this.mask : meaning === DEFECTIVE ? BAD & this.mask : meaning;
   }
 
-  /** The bytes of an entry from `offset` on that says `meaning`; `old` are those that are there, since bits of them may belong to others. */
+  /**
+   * The bytes of an entry from `offset` on that says `meaning`; `old` are those that are there, since bits of them may
+   * belong to others.
+   */
   bytes(cluster: number, meaning: number, old: (offset: number) => number): number[] {
     const number = this.numberOf(meaning);
     const at = this.offset(cluster);
@@ -92,7 +96,9 @@ export class Table {
   private readonly held = new Map<number, number>();
   private next: number;
 
-  /** `free` and `next` are figures of an earlier mount: how many are free (null: not known), and from where on to look. */
+  /**
+   * `free` and `next` are figures of an earlier mount: how many are free (null: not known), and from where on to look.
+   */
   constructor(geometry: Geometry, cache: BlockCache, free: number | null, next: number) {
     this.geometry = geometry;
     this.cache = cache;
@@ -151,7 +157,10 @@ export class Table {
   private readonly byte = (offset: number): number =>
     this.cache.read(this.geometry.table + Math.floor(offset / SECTOR_BYTES))[offset % SECTOR_BYTES] ?? 0;
 
-  /** The cluster that follows one in its file, or LAST. Throws SystemError EUCLEAN: a free or defective one, or one that does not exist. */
+  /**
+   * The cluster that follows one in its file, or LAST. Throws SystemError EUCLEAN: a free or defective one, or one that
+   * does not exist.
+   */
   following(cluster: number): number {
     const value = this.get(cluster);
     if (value === LAST || isCluster(this.geometry, value)) return value;
@@ -176,7 +185,8 @@ export class Table {
   }
 
   /**
-   * Takes clusters, chained and ended, behind `previous` (0: they begin a file), within an operation. They follow one another as far as that goes. Throws SystemError ENOSPC.
+   * Takes clusters, chained and ended, behind `previous` (0: they begin a file), within an operation. They follow one
+   * another as far as that goes. Throws SystemError ENOSPC.
    */
   allocate(count: number, previous: number): Extent[] {
     const extents: { cluster: number; count: number }[] = [];
@@ -202,8 +212,8 @@ export class Table {
   }
 
   /**
-   * Frees a chain, within an operation, but only so much of it as lies in `sectors` sectors of the table. Answers where the rest begins, or 0. A chain that is damaged
-   * is freed up to there.
+   * Frees a chain, within an operation, but only so much of it as lies in `sectors` sectors of the table. Answers where
+   * the rest begins, or 0. A chain that is damaged is freed up to there.
    */
   release(first: number, sectors: number): number {
     const touched = new Set<number>();
@@ -231,8 +241,9 @@ export class Table {
   }
 
   /**
-   * The order in which changed sectors are written: clusters that are taken go into the table first, then directories and everything else, then those that are freed. So a
-   * loss of power in between leaves clusters that belong to nobody, and no name that leads to free ones.
+   * The order in which changed sectors are written: clusters that are taken go into the table first, then directories
+   * and everything else, then those that are freed. So a loss of power in between leaves clusters that belong to
+   * nobody, and no name that leads to free ones.
    */
   readonly order = (changed: readonly BlockWrite[]): BlockWrite[] => {
     const { table, tableSectors } = this.geometry;

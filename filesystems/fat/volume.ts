@@ -1,8 +1,9 @@
 /**
  * What all parts of a mounted FAT file system share: the device with its caches, the table, and the commit.
  *
- * Layers from below: the device; TableCopies writes changes of the table to its copies, too; CachedDevice keeps small pieces; BlockCache has the sectors of the table and of
- * directories with transactions. Contents of files go straight to CachedDevice.
+ * Layers from below: the device; TableCopies writes changes of the table to its copies, too; CachedDevice keeps small
+ * pieces; BlockCache has the sectors of the table and of directories with transactions. Contents of files go straight
+ * to CachedDevice.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import { BlockCache } from '../block-cache.ts';
@@ -19,13 +20,19 @@ import { TableCopies } from './table-copies.ts';
 const CONTENT_CACHE_BYTES = 4 * 1024 * 1024;
 const CACHED_SECTORS = 4096;
 
-/** With more bytes of changes than this waiting, an operation commits those before it first. With all it changes itself they still fit into the recovery store. */
+/**
+ * With more bytes of changes than this waiting, an operation commits those before it first. With all it changes itself
+ * they still fit into the recovery store.
+ */
 const EARLY_COMMIT_BYTES = 96 * 1024;
 
 /** A long operation commits what it has done so far when there are so many bytes of changes. */
 const LATE_COMMIT_BYTES = 256 * 1024;
 
-/** Sectors of the table in which an operation frees clusters at once; what lies beyond is freed by the commit, piece by piece. */
+/**
+ * Sectors of the table in which an operation frees clusters at once; what lies beyond is freed by the commit, piece by
+ * piece.
+ */
 const FREED_SECTORS = 64;
 
 /** Prefix of kept values: first clusters of chains that still have to be freed. */
@@ -82,7 +89,8 @@ export class Volume {
   }
 
   /**
-   * Runs an operation that changes something, whole or not at all, and needs so many free clusters at most. Throws SystemError: EROFS, ENOSPC, and what `work` throws.
+   * Runs an operation that changes something, whole or not at all, and needs so many free clusters at most. Throws
+   * SystemError: EROFS, ENOSPC, and what `work` throws.
    */
   change<T>(clusters: number, work: () => T): T {
     if (!this.writable) throw new SystemError('EROFS', this.reason === '' ? undefined : this.reason);
@@ -185,7 +193,10 @@ export class Volume {
   }
 }
 
-/** Place of the mark in the table: entry 1 has a bit that is set when all is well (fatgen103, "ClnShutBitMask"). FAT12 has none. */
+/**
+ * Place of the mark in the table: entry 1 has a bit that is set when all is well (fatgen103, "ClnShutBitMask"). FAT12
+ * has none.
+ */
 function markInTable({ bits }: Geometry): { offset: number; bit: number } | undefined {
   if (bits === 12) return undefined;
   return bits === 16 ? { offset: 3, bit: 0x80 } : { offset: 7, bit: 0x08 };

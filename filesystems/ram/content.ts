@@ -1,6 +1,6 @@
 /**
- * The bytes of a file in pieces. A piece that is kept already is never changed: the change goes into a copy with a key of its own, so that a commit only has to
- * say which pieces a file has.
+ * The bytes of a file in pieces. A piece that is kept already is never changed: the change goes into a copy with a key
+ * of its own, so that a commit only has to say which pieces a file has.
  */
 import { CHUNK_BYTES, CHUNK_COST, type Chunk, type Node } from './node.ts';
 

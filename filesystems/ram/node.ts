@@ -1,6 +1,7 @@
 /**
- * The nodes of ramfs, and the form in which each is kept. A node knows its own names; the entries of a directory are put together from them. So a name made,
- * moved or removed changes one small record, however many entries the directory has.
+ * The nodes of ramfs, and the form in which each is kept. A node knows its own names; the entries of a directory are
+ * put together from them. So a name made, moved or removed changes one small record, however many entries the directory
+ * has.
  */
 import { SECTOR_BYTES } from '../block-device.ts';
 import type { FileType, NodeNumber } from '../file-system.ts';
@@ -52,7 +53,10 @@ export interface Node {
   directories: number;
 }
 
-/** Bytes of the store that are counted for a node, a name and a piece, besides text and content: never less than what msgpack and the keys take. */
+/**
+ * Bytes of the store that are counted for a node, a name and a piece, besides text and content: never less than what
+ * msgpack and the keys take.
+ */
 export const NODE_COST = 128;
 export const NAME_COST = 24;
 export const CHUNK_COST = 48;

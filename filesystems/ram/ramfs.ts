@@ -1,6 +1,6 @@
 /**
- * ramfs: a file system in memory that lives as long as the machine. It is kept in the recovery store of its service (store.ts), so that it survives the death of the
- * process. Semantics are those of POSIX as Linux has them.
+ * ramfs: a file system in memory that lives as long as the machine. It is kept in the recovery store of its service
+ * (store.ts), so that it survives the death of the process. Semantics are those of POSIX as Linux has them.
  *
  * Every operation checks everything first and changes things only then, so none has to be taken back halfway.
  */

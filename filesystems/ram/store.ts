@@ -1,7 +1,8 @@
 /**
- * How ramfs keeps itself in the recovery store. Each node and each piece of content has a key of its own. A commit puts the new pieces, which nothing refers to
- * yet, then ONE record with everything else it changes: that is the moment from which it counts. The changes are then made under the keys of the nodes, and made
- * again at the start, since the process may have died in between. At the start whatever nothing refers to is deleted.
+ * How ramfs keeps itself in the recovery store. Each node and each piece of content has a key of its own. A commit puts
+ * the new pieces, which nothing refers to yet, then ONE record with everything else it changes: that is the moment from
+ * which it counts. The changes are then made under the keys of the nodes, and made again at the start, since the
+ * process may have died in between. At the start whatever nothing refers to is deleted.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import type { Keeper } from '../block-device.ts';
@@ -13,7 +14,10 @@ const PART_PREFIX = 'ramfs.part.';
 const NODE_PREFIX = 'ramfs.node.';
 const CHUNK_PREFIX = 'ramfs.data.';
 
-/** Bytes of changes that one value carries, so that it fits into a frame; further ones go into parts of their own, put before the record. */
+/**
+ * Bytes of changes that one value carries, so that it fits into a frame; further ones go into parts of their own, put
+ * before the record.
+ */
 const PART_BYTES = 128 * 1024;
 
 /** Requests of the newest commits that are remembered: at most so many can be unanswered. */
@@ -120,7 +124,10 @@ export class RamStore {
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** Makes changes permanent. Throws SystemError ENOSPC: the store is full; then none of them is, and `load` has to be called. */
+  /**
+   * Makes changes permanent. Throws SystemError ENOSPC: the store is full; then none of them is, and `load` has to be
+   * called.
+   */
   commit({ nodes, removed, chunks, dropped }: Changes): void {
     const records: Records = new Map(this.unapplied);
     for (const node of nodes) records.set(node.number, toRecord(node));
@@ -149,7 +156,10 @@ export class RamStore {
     return Array.from({ length: count }, (_, part) => `${PART_PREFIX}${this.counters.commit}.${part}`);
   }
 
-  /** Makes the committed changes under the keys of the nodes. What finds no room stays in the record, and goes into the next one. */
+  /**
+   * Makes the committed changes under the keys of the nodes. What finds no room stays in the record, and goes into the
+   * next one.
+   */
   private apply(): void {
     for (const [number, record] of this.unapplied) {
       const key = `${NODE_PREFIX}${number}`;

@@ -1,6 +1,7 @@
 /**
- * Free and used blocks (docs/vrfs.md, "Bitmaps"). A freed block is in quarantine until the next checkpoint: until then a crash can bring back a state in which it
- * is used, and the journal may hold an older image of it. So nothing may be written there.
+ * Free and used blocks (docs/vrfs.md, "Bitmaps"). A freed block is in quarantine until the next checkpoint: until then
+ * a crash can bring back a state in which it is used, and the journal may hold an older image of it. So nothing may be
+ * written there.
  */
 import type { BlockCache, Verify } from '../block-cache.ts';
 import { BITS_PER_BLOCK, type Geometry } from './geometry.ts';

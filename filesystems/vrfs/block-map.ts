@@ -1,6 +1,7 @@
 /**
- * Which block holds which part of a file (docs/vrfs.md, "Block map"): 12 direct pointers, and trees of one, two and three levels of indirect blocks behind them. A pointer of 0 is a
- * hole. Indirect blocks name the inode and the level that they belong to, so damaged pointers cannot lead in circles.
+ * Which block holds which part of a file (docs/vrfs.md, "Block map"): 12 direct pointers, and trees of one, two and
+ * three levels of indirect blocks behind them. A pointer of 0 is a hole. Indirect blocks name the inode and the level
+ * that they belong to, so damaged pointers cannot lead in circles.
  */
 import type { Verify } from '../block-cache.ts';
 import { damaged, kind } from './metadata.ts';
@@ -146,7 +147,8 @@ export class BlockMap {
   }
 
   /**
-   * Frees all blocks from index `from` on, the last ones first, as long as `goOn` says so. True: none is left. Stopped in the middle, the map is sound, and a further call goes on. EUCLEAN, EIO.
+   * Frees all blocks from index `from` on, the last ones first, as long as `goOn` says so. True: none is left. Stopped
+   * in the middle, the map is sound, and a further call goes on. EUCLEAN, EIO.
    */
   release(node: Node, from: number, goOn: () => boolean): boolean {
     let start = DIRECT + span(1) + span(2);
@@ -195,7 +197,10 @@ export class BlockMap {
     return stopped ? 'stopped' : 'kept';
   }
 
-  /** Frees the longest run of data blocks that ends before pointer `end` and does not begin before `first`. Answers where it begins. */
+  /**
+   * Frees the longest run of data blocks that ends before pointer `end` and does not begin before `first`. Answers
+   * where it begins.
+   */
   private giveRun(node: Node, bytes: Buffer, end: number, first: number): number {
     let at = end - 1;
     while (at > first && readPointer(bytes, at - 1) !== 0 && readPointer(bytes, at - 1) + 1 === readPointer(bytes, at))

@@ -142,7 +142,10 @@ export class DirectoryCheck {
       );
   }
 
-  /** Puts the entries that can still be read into a new tree, and then that in the place of the old one, whose blocks are found to be free afterwards. */
+  /**
+   * Puts the entries that can still be read into a new tree, and then that in the place of the old one, whose blocks
+   * are found to be free afterwards.
+   */
   private rebuild(number: NodeNumber, run: (operation: () => void) => void): void {
     const entries = new Map<string, Entry>();
     for (const entry of this.salvage(number)) entries.set(entry.name.toString('hex'), entry);
@@ -178,7 +181,10 @@ export class DirectoryCheck {
     return entries;
   }
 
-  /** Directories that have names, and are not reached from the root: they are in one another. One name of each such circle is removed. */
+  /**
+   * Directories that have names, and are not reached from the root: they are in one another. One name of each such
+   * circle is removed.
+   */
   checkReach(): void {
     const { findings } = this;
     const count = findings.types.length;

@@ -1,8 +1,8 @@
 /**
  * What a check of VRFS collects: problems with the way to mend each, and what it has learnt about blocks and inodes.
  *
- * Problems are mended in phases, since each needs what the one before has put right: first the structure of inodes and files, then bitmaps and counts, then directories, then
- * names and links. After a phase everything is looked at again.
+ * Problems are mended in phases, since each needs what the one before has put right: first the structure of inodes and
+ * files, then bitmaps and counts, then directories, then names and links. After a phase everything is looked at again.
  */
 
 import type { NodeNumber } from '../file-system.ts';
@@ -44,7 +44,9 @@ export class Findings {
   readonly links: Uint32Array;
   /** Names found for each inode. */
   readonly names: Uint32Array;
-  /** Of a directory: directories in it, the one that it is in by its own opinion, and the one where its name was found. */
+  /**
+   * Of a directory: directories in it, the one that it is in by its own opinion, and the one where its name was found.
+   */
   readonly subdirectories: Uint32Array;
   readonly parents: Uint32Array;
   readonly foundIn: Uint32Array;

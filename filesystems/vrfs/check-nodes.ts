@@ -1,4 +1,7 @@
-/** Checks inodes and the blocks of files and symbolic links. Directories are checked when all inodes are known (check-directories.ts). */
+/**
+ * Checks inodes and the blocks of files and symbolic links. Directories are checked when all inodes are known
+ * (check-directories.ts).
+ */
 import { MAX_PATH_BYTES, type NodeNumber } from '../file-system.ts';
 import { LEVEL, readPointer, writePointer } from './block-map.ts';
 import { DIRECTORY, FILE, type Findings, phase, SYMLINK } from './check-findings.ts';
@@ -96,7 +99,10 @@ export class NodeCheck {
     return blocks;
   }
 
-  /** Checks a block of a file with all below it. `start`: index of the first data block under it. Answers how many blocks it has, and the index behind the last data block. */
+  /**
+   * Checks a block of a file with all below it. `start`: index of the first data block under it. Answers how many
+   * blocks it has, and the index behind the last data block.
+   */
   private checkTree(
     number: NodeNumber,
     block: number,

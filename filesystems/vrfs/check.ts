@@ -1,8 +1,10 @@
 /**
- * Checks a VRFS file system and mends it (docs/vrfs.md, "Check"). What is in the journal counts: without repair it is applied in memory only.
+ * Checks a VRFS file system and mends it (docs/vrfs.md, "Check"). What is in the journal counts: without repair it is
+ * applied in memory only.
  *
- * Repair works in rounds: look at everything, mend the problems of the earliest phase, unmount, and look again, until nothing is found that can be mended. Each round is made of the
- * transactions of an ordinary mount, so a repair that is interrupted does no harm.
+ * Repair works in rounds: look at everything, mend the problems of the earliest phase, unmount, and look again, until
+ * nothing is found that can be mended. Each round is made of the transactions of an ordinary mount, so a repair that is
+ * interrupted does no harm.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import type { BlockDevice } from '../block-device.ts';
@@ -129,7 +131,9 @@ class Check {
     }
   }
 
-  /** New headers for an empty journal. The counts are put right later; how far the inode table goes is found by looking. */
+  /**
+   * New headers for an empty journal. The counts are put right later; how far the inode table goes is found by looking.
+   */
   private makeHeaders({ device, superblock: { geometry }, seals }: Base): void {
     let tableBlocks = 1;
     for (let index = 0, misses = 0; index < geometry.tableBlocks && misses < NODES_PER_BLOCK * 4; index++) {
@@ -149,7 +153,10 @@ class Check {
     device.flush();
   }
 
-  /** Looks at everything; with `mending`, mends the problems of the earliest phase. Answers what was found, and how much of it is mended. */
+  /**
+   * Looks at everything; with `mending`, mends the problems of the earliest phase. Answers what was found, and how much
+   * of it is mended.
+   */
   private look(base: Base, header: JournalHeader, mending: boolean): { findings: Findings; mended: number } {
     const { device, superblock, seals } = base;
     const { geometry } = superblock;
@@ -190,7 +197,10 @@ class Check {
     checkBitmaps(volume, findings);
   }
 
-  /** Mends the problems of the earliest phase. What cannot be mended, for want of room for example, is left for the next round or for the report. */
+  /**
+   * Mends the problems of the earliest phase. What cannot be mended, for want of room for example, is left for the next
+   * round or for the report.
+   */
   private mend(volume: Volume, findings: Findings): number {
     const first = Math.min(...findings.problems.map((problem) => problem.phase));
     let mended = 0;

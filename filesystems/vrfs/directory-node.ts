@@ -1,6 +1,7 @@
 /**
- * One block of a directory's tree (docs/vrfs.md, "Directories"): entries in the order of their keys, reached through slots. A key is the hash of a name and the name itself.
- * In a leaf (level 0) an entry is a name with its inode; above, the lowest key that a child may hold, with the child's block.
+ * One block of a directory's tree (docs/vrfs.md, "Directories"): entries in the order of their keys, reached through
+ * slots. A key is the hash of a name and the name itself. In a leaf (level 0) an entry is a name with its inode; above,
+ * the lowest key that a child may hold, with the child's block.
  */
 import { crc32c } from '../crc32c.ts';
 import { BLOCK_BYTES, damaged } from './metadata.ts';

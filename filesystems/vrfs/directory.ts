@@ -1,6 +1,7 @@
 /**
- * Directories (docs/vrfs.md, "Directories"): a B+-tree of the blocks of a directory, ordered by (hash of the name, name). Look-up, insertion and removal touch one block of each
- * level. A block that has become empty is given up; an empty directory has no block at all.
+ * Directories (docs/vrfs.md, "Directories"): a B+-tree of the blocks of a directory, ordered by (hash of the name,
+ * name). Look-up, insertion and removal touch one block of each level. A block that has become empty is given up; an
+ * empty directory has no block at all.
  */
 import type { Verify } from '../block-cache.ts';
 import type { NodeNumber } from '../file-system.ts';
@@ -129,7 +130,10 @@ export class Directories {
     return block;
   }
 
-  /** Divides a full block and inserts an entry into the right half. Answers the entry by which the parent finds the new block. */
+  /**
+   * Divides a full block and inserts an entry into the right half. Answers the entry by which the parent finds the new
+   * block.
+   */
   private split(directory: Node, bytes: Buffer, index: number, entry: Entry): Entry {
     const entries = entriesOf(bytes);
     entries.splice(index, 0, entry);

@@ -1,5 +1,6 @@
 /**
- * Reading files: through the cache block by block, in large pieces from the disk where it does not have them. A file that is read from front to back is read ahead.
+ * Reading files: through the cache block by block, in large pieces from the disk where it does not have them. A file
+ * that is read from front to back is read ahead.
  */
 import type { BlockCache } from '../block-cache.ts';
 import type { BlockDevice } from '../block-device.ts';
@@ -11,7 +12,10 @@ import type { Node } from './node.ts';
 /** Blocks that are read from the disk at a time at most. */
 const MAX_RUN = 64;
 
-/** Blocks that the first read of a file fetches beyond what was asked for; each one that goes on where the last ended doubles it. */
+/**
+ * Blocks that the first read of a file fetches beyond what was asked for; each one that goes on where the last ended
+ * doubles it.
+ */
 const FIRST_WINDOW = 4;
 
 /** Files whose last read is remembered. */
@@ -70,7 +74,10 @@ export class FileReader {
     return window;
   }
 
-  /** Content of blocks[index]. If it has to come from the disk, those behind it that are wanted too, or soon, come along. */
+  /**
+   * Content of blocks[index]. If it has to come from the disk, those behind it that are wanted too, or soon, come
+   * along.
+   */
   private block(node: Node, blocks: readonly number[], index: number, first: number, ahead: number): Buffer {
     const block = blocks[index] ?? 0;
     if (block === 0) return ZEROS;

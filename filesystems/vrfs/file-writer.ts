@@ -1,7 +1,7 @@
 /**
- * Writing files. A block that is written in full goes to a new place, also when it replaces another (copy on write), so that nothing has to be written twice; part of a
- * block is changed in the cache and goes through the journal. Where no block is free, a block that exists is changed in its place: so overwriting never
- * fails for want of room.
+ * Writing files. A block that is written in full goes to a new place, also when it replaces another (copy on write), so
+ * that nothing has to be written twice; part of a block is changed in the cache and goes through the journal. Where no
+ * block is free, a block that exists is changed in its place: so overwriting never fails for want of room.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import type { BlockCache } from '../block-cache.ts';

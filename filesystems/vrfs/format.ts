@@ -1,4 +1,7 @@
-/** Makes an empty VRFS file system (docs/vrfs.md, "Layout"). The superblock is written last, so that a format that was interrupted leaves none. */
+/**
+ * Makes an empty VRFS file system (docs/vrfs.md, "Layout"). The superblock is written last, so that a format that was
+ * interrupted leaves none.
+ */
 import { SystemError } from '../../protocol/errno.ts';
 import type { BlockDevice } from '../block-device.ts';
 import type { FormatOptions } from '../file-system.ts';

@@ -1,6 +1,7 @@
 /**
- * Where things are on the device (docs/vrfs.md, "Layout"): superblock, journal, block bitmap, inode bitmap, inode table, data, and a copy of the superblock in the last
- * block. All follows from three numbers, so nothing in it can contradict itself.
+ * Where things are on the device (docs/vrfs.md, "Layout"): superblock, journal, block bitmap, inode bitmap, inode
+ * table, data, and a copy of the superblock in the last block. All follows from three numbers, so nothing in it can
+ * contradict itself.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import { BLOCK_BYTES, CONTENT } from './metadata.ts';
@@ -16,7 +17,10 @@ export const NODES_PER_BLOCK: number = BLOCK_BYTES / NODE_BYTES - 1;
 /** Blocks that block numbers reach. */
 export const MAX_BLOCKS: number = 2 ** 29;
 
-/** Fewest and most blocks of the journal, its two headers included. The fewest are enough for a write of 256 KiB that finds no free block. */
+/**
+ * Fewest and most blocks of the journal, its two headers included. The fewest are enough for a write of 256 KiB that
+ * finds no free block.
+ */
 export const MIN_JOURNAL_BLOCKS = 80;
 export const MAX_JOURNAL_BLOCKS = 512;
 

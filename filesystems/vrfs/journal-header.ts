@@ -1,5 +1,6 @@
 /**
- * The two headers of the journal (docs/vrfs.md, "Journal"): where its valid part begins, and what was so at that point. They are written in turn, so one is always whole.
+ * The two headers of the journal (docs/vrfs.md, "Journal"): where its valid part begins, and what was so at that point.
+ * They are written in turn, so one is always whole.
  */
 import type { BlockDevice } from '../block-device.ts';
 import type { Geometry } from './geometry.ts';

@@ -5,7 +5,8 @@
  * - extents: runs of data blocks that were written in place, with the CRC-32C of each block,
  * - the requests that it carries out, and the state of the volume behind it.
  *
- * Metadata blocks have their own check inside; images of data bring one along. The check of the record covers all but the images.
+ * Metadata blocks have their own check inside; images of data bring one along. The check of the record covers all but
+ * the images.
  */
 import { crc32c } from '../crc32c.ts';
 import { BLOCK_BYTES, CHECK, kind, MAGIC, readU53, type Seals, writeU53 } from './metadata.ts';

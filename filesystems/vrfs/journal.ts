@@ -1,6 +1,7 @@
 /**
- * The journal of a mounted volume: where records go, what is live, and the header in force. A record is contiguous; one that does not fit behind the last goes to
- * the start of the area. It never reaches into live records, those from the tail on.
+ * The journal of a mounted volume: where records go, what is live, and the header in force. A record is contiguous; one
+ * that does not fit behind the last goes to the start of the area. It never reaches into live records, those from the
+ * tail on.
  */
 import type { BlockDevice } from '../block-device.ts';
 import type { Geometry } from './geometry.ts';
@@ -57,7 +58,8 @@ export class Journal {
     this.live = position.live;
     this.last = position.last;
     this.durable = position.durable;
-    // There may be records that were not accepted. Since the last header at most as many were written as there is room for.
+    // There may be records that were not accepted. Since the last header at most as many were written as there is room
+    // for.
     this.next = Math.max(position.last, header.next + this.capacity) + 1;
   }
 
@@ -105,8 +107,8 @@ export class Journal {
   }
 
   /**
-   * Before the first record of this mount: makes sure that nothing recovery has not accepted is ever taken for a record behind the last one, and that what it has
-   * accepted cannot be lost any more. EIO.
+   * Before the first record of this mount: makes sure that nothing recovery has not accepted is ever taken for a record
+   * behind the last one, and that what it has accepted cannot be lost any more. EIO.
    */
   begin(): void {
     this.invalidate();
@@ -115,7 +117,10 @@ export class Journal {
     this.device.flush();
   }
 
-  /** Makes sure that no record follows the last one, by overwriting what begins where the next one could. Not on the medium before a flush. EIO. */
+  /**
+   * Makes sure that no record follows the last one, by overwriting what begins where the next one could. Not on the
+   * medium before a flush. EIO.
+   */
   invalidate(): void {
     const { head, tail, capacity } = this;
     const wrapped = this.live > 0 && head <= tail;
@@ -141,8 +146,8 @@ export class Journal {
   }
 
   /**
-   * Lets all records go: what they say is in its place and on the medium. `notes` and `state` are those of the last record. Their room is used again after the next
-   * flush only, for which the caller has to see. EIO.
+   * Lets all records go: what they say is in its place and on the medium. `notes` and `state` are those of the last
+   * record. Their room is used again after the next flush only, for which the caller has to see. EIO.
    */
   restart(state: VolumeState, notes: Notes, clean: boolean): void {
     const { head: tail, last: previous, durable } = this;

@@ -1,7 +1,8 @@
 /**
- * What all metadata blocks of VRFS have in common (docs/vrfs.md, "Blocks"): 4 KiB, little endian, beginning with a magic number that names their kind and a
- * CRC-32C over everything behind it, seeded with the number of the block and the identifier of the file system. So a block that is damaged, stands in the
- * wrong place, or is left over from another file system is not believed.
+ * What all metadata blocks of VRFS have in common (docs/vrfs.md, "Blocks"): 4 KiB, little endian, beginning with a
+ * magic number that names their kind and a CRC-32C over everything behind it, seeded with the number of the block and
+ * the identifier of the file system. So a block that is damaged, stands in the wrong place, or is left over from
+ * another file system is not believed.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import type { Verify } from '../block-cache.ts';
@@ -14,7 +15,10 @@ export const SECTORS_PER_BLOCK: number = BLOCK_BYTES / SECTOR_BYTES;
 /** Bytes of the identifier of a file system. */
 export const IDENTITY_BYTES = 16;
 
-/** Where the parts of the common header are; the contents begin at CONTENT. Blocks that belong to one node name it at OWNER. */
+/**
+ * Where the parts of the common header are; the contents begin at CONTENT. Blocks that belong to one node name it at
+ * OWNER.
+ */
 export const MAGIC = 0;
 export const CHECK = 4;
 export const CONTENT = 8;
@@ -144,7 +148,10 @@ export function writeBlocks(device: BlockDevice, block: number, bytes: Uint8Arra
   device.write(block * SECTORS_PER_BLOCK, bytes);
 }
 
-/** Writes whole blocks that the device may be busy with until the next request that is no such write: see BlockDevice.beginWrite. */
+/**
+ * Writes whole blocks that the device may be busy with until the next request that is no such write: see
+ * BlockDevice.beginWrite.
+ */
 export function beginWriteBlocks(device: BlockDevice, block: number, bytes: Uint8Array): void {
   if (device.beginWrite === undefined) writeBlocks(device, block, bytes);
   else device.beginWrite(block * SECTORS_PER_BLOCK, bytes);

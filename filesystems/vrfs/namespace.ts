@@ -1,6 +1,7 @@
 /**
- * Names in directories: looking them up, listing them, and the operations that make, move and remove them. Each is called within an operation of the volume, so one that throws in the
- * middle leaves nothing behind. Semantics are those of POSIX as Linux has them.
+ * Names in directories: looking them up, listing them, and the operations that make, move and remove them. Each is
+ * called within an operation of the volume, so one that throws in the middle leaves nothing behind. Semantics are those
+ * of POSIX as Linux has them.
  */
 import { type ErrorName, SystemError } from '../../protocol/errno.ts';
 import { type DirectoryPart, type FileType, MAX_NAME_BYTES, type NodeNumber } from '../file-system.ts';

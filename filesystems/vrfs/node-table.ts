@@ -1,5 +1,6 @@
 /**
- * The inode table with its bitmap (docs/vrfs.md, "Inodes"). Blocks of the table are initialised when the first inode in them is given out; `state.tableBlocks` says how far that is.
+ * The inode table with its bitmap (docs/vrfs.md, "Inodes"). Blocks of the table are initialised when the first inode in
+ * them is given out; `state.tableBlocks` says how far that is.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import type { BlockCache, Verify } from '../block-cache.ts';

@@ -1,6 +1,6 @@
 /**
- * An inode (docs/vrfs.md, "Inodes"): a view of its 256 bytes in a block of the inode table. A view of a block that is only read goes stale with the next change; one of a
- * block that is changed is good until the operation ends.
+ * An inode (docs/vrfs.md, "Inodes"): a view of its 256 bytes in a block of the inode table. A view of a block that is
+ * only read goes stale with the next change; one of a block that is changed is good until the operation ends.
  */
 import type { FileType, NodeNumber } from '../file-system.ts';
 import { damaged, readU53, writeU53 } from './metadata.ts';
@@ -170,7 +170,10 @@ export class Node {
     writeTime(this.bytes, this.at + TIMES[which], milliseconds);
   }
 
-  /** Pointer 0 to 11 is direct; 12, 13 and 14 are the single, double and triple indirect ones. Of a directory, 0 is the root of its tree. 0: no block. */
+  /**
+   * Pointer 0 to 11 is direct; 12, 13 and 14 are the single, double and triple indirect ones. Of a directory, 0 is the
+   * root of its tree. 0: no block.
+   */
   pointer(index: number): number {
     return this.bytes.readUInt32LE(this.at + POINTERS + 4 * index);
   }

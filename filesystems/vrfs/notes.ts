@@ -1,6 +1,7 @@
 /**
- * Requests that have been carried out and may not have been answered (docs/vrfs.md, "Exactly once"): the newest 64, with what each was answered. They travel in the journal,
- * in the record of the operations they stand for and in every header.
+ * Requests that have been carried out and may not have been answered (docs/vrfs.md, "Exactly once"): the newest 64,
+ * with what each was answered. They travel in the journal, in the record of the operations they stand for and in every
+ * header.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import type { RequestNumber, RequestResult } from '../file-system.ts';

@@ -1,6 +1,7 @@
 /**
- * Files without a name that are still open, and files whose blocks are freed bit by bit because they are many (docs/vrfs.md, "Orphans"). Both are in a list on the disk, linked
- * through the inodes in both directions, so that what a crash leaves of them is found at mount.
+ * Files without a name that are still open, and files whose blocks are freed bit by bit because they are many
+ * (docs/vrfs.md, "Orphans"). Both are in a list on the disk, linked through the inodes in both directions, so that what
+ * a crash leaves of them is found at mount.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import type { NodeNumber } from '../file-system.ts';
@@ -158,7 +159,9 @@ export class Orphans {
     return true;
   }
 
-  /** After a commit: frees some of what waits. What cannot be freed for damage stays, with a warning in the log. EIO. */
+  /**
+   * After a commit: frees some of what waits. What cannot be freed for damage stays, with a warning in the log. EIO.
+   */
   work(log: (text: string) => void): void {
     let steps = 0;
     for (const number of this.waiting) {

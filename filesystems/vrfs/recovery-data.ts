@@ -1,5 +1,6 @@
 /**
- * Whether the data that records of the journal speak of is on the disk. It is read in large pieces, each once: the records themselves name it block by block.
+ * Whether the data that records of the journal speak of is on the disk. It is read in large pieces, each once: the
+ * records themselves name it block by block.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import type { BlockDevice } from '../block-device.ts';

@@ -1,8 +1,10 @@
 /**
- * What the journal says at mount (docs/vrfs.md, "Recovery"). Recovery finds the longest sound series of records from the tail on and applies it in memory; it writes nothing.
+ * What the journal says at mount (docs/vrfs.md, "Recovery"). Recovery finds the longest sound series of records from
+ * the tail on and applies it in memory; it writes nothing.
  *
- * A record is part of the series when it is whole and names the one before it. The data that it speaks of has to be on the disk as well, unless it is known from
- * a header or a later record that it is: else the series ends before it. What was known to be on the medium and is not there is damage.
+ * A record is part of the series when it is whole and names the one before it. The data that it speaks of has to be on
+ * the disk as well, unless it is known from a header or a later record that it is: else the series ends before it. What
+ * was known to be on the medium and is not there is damage.
  */
 import type { BlockDevice } from '../block-device.ts';
 import type { Geometry } from './geometry.ts';
@@ -132,7 +134,10 @@ function apply(blocks: Map<number, RecoveredBlock>, record: JournalRecord, geome
   return '';
 }
 
-/** Reads the journal. `boot`: of this boot of the machine. Throws SystemError EIO; what is wrong otherwise is in `problem`. */
+/**
+ * Reads the journal. `boot`: of this boot of the machine. Throws SystemError EIO; what is wrong otherwise is in
+ * `problem`.
+ */
 export function readJournal(
   device: BlockDevice,
   geometry: Geometry,

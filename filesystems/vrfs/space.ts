@@ -1,4 +1,7 @@
-/** Blocks of a volume as files and directories use them: allocation, metadata blocks that belong to an inode, and data blocks that are new in this transaction. */
+/**
+ * Blocks of a volume as files and directories use them: allocation, metadata blocks that belong to an inode, and data
+ * blocks that are new in this transaction.
+ */
 import { SystemError } from '../../protocol/errno.ts';
 import type { BlockCache, Verify } from '../block-cache.ts';
 import type { NodeNumber } from '../file-system.ts';
@@ -12,7 +15,9 @@ export class Space {
   readonly allocator: BlockAllocator;
   /** Data blocks allocated since the last commit: they are written in place, before the record that speaks of them. */
   readonly fresh = new Set<number>();
-  /** What happened to `fresh`, for taking it back: a block that was added, or the complement of one that was removed. */
+  /**
+   * What happened to `fresh`, for taking it back: a block that was added, or the complement of one that was removed.
+   */
   private log: number[] = [];
 
   constructor(cache: BlockCache, allocator: BlockAllocator) {
@@ -50,7 +55,10 @@ export class Space {
     node.blocks--;
   }
 
-  /** Up to `most` new data blocks in a row for a node; undefined: there are none. The content is given with `cache.replace`. */
+  /**
+   * Up to `most` new data blocks in a row for a node; undefined: there are none. The content is given with
+   * `cache.replace`.
+   */
   takeData(node: Node, most: number, goal: number): Run | undefined {
     const run = this.allocator.allocate(most, goal);
     if (run === undefined) return undefined;

@@ -1,7 +1,9 @@
 /**
- * The superblock (docs/vrfs.md, "Superblock"): what never changes after the file system was made. It is in block 0 and again in the last block.
+ * The superblock (docs/vrfs.md, "Superblock"): what never changes after the file system was made. It is in block 0 and
+ * again in the last block.
  *
- * Three sets of features say what a reader that does not know one of them may do: go on, go on without writing, or nothing.
+ * Three sets of features say what a reader that does not know one of them may do: go on, go on without writing, or
+ * nothing.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import type { BlockDevice } from '../block-device.ts';

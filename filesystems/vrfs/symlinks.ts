@@ -1,4 +1,7 @@
-/** Targets of symbolic links (docs/vrfs.md, "Symbolic links"): in the inode if they are short, else in one or two metadata blocks. */
+/**
+ * Targets of symbolic links (docs/vrfs.md, "Symbolic links"): in the inode if they are short, else in one or two
+ * metadata blocks.
+ */
 import type { Verify } from '../block-cache.ts';
 import { MAX_PATH_BYTES } from '../file-system.ts';
 import { BLOCK_BYTES, damaged, kind } from './metadata.ts';

@@ -1,6 +1,6 @@
 /**
- * The few numbers of a file system that change all the time. They stand in every record and header of the journal (docs/vrfs.md, "Journal"), so no block of their own has
- * to be written for them.
+ * The few numbers of a file system that change all the time. They stand in every record and header of the journal
+ * (docs/vrfs.md, "Journal"), so no block of their own has to be written for them.
  */
 
 import type { Geometry } from './geometry.ts';

@@ -1,8 +1,10 @@
 /**
- * A mounted volume under the file operations: transactions, commit and checkpoint (docs/vrfs.md, "Commit" and "Checkpoint").
+ * A mounted volume under the file operations: transactions, commit and checkpoint (docs/vrfs.md, "Commit" and
+ * "Checkpoint").
  *
- * Operations change blocks in the cache. A commit writes new data to its place and then one record to the journal, without a flush between them. A checkpoint writes to their places
- * the metadata blocks that records speak of, and lets the records go.
+ * Operations change blocks in the cache. A commit writes new data to its place and then one record to the journal,
+ * without a flush between them. A checkpoint writes to their places the metadata blocks that records speak of, and lets
+ * the records go.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import { BlockCache, type Verify } from '../block-cache.ts';
@@ -34,7 +36,10 @@ const MAX_UNVERIFIED = 1024;
 /** Blocks that are written with one request. */
 const MAX_RUN = 64;
 
-/** What an operation changes at most, besides bitmaps: a write of 256 KiB in place, the inode, indirect blocks and the lists of the record. */
+/**
+ * What an operation changes at most, besides bitmaps: a write of 256 KiB in place, the inode, indirect blocks and the
+ * lists of the record.
+ */
 const OPERATION_BLOCKS = 72;
 
 /** Bitmap blocks that one operation changes at most: those of 64 new blocks and of 64 that they replace. */
@@ -133,7 +138,10 @@ export class Volume {
     this.load(recovery);
   }
 
-  /** Takes over what the journal says. Blocks that it has images of and that are free now must not be used before the next checkpoint. */
+  /**
+   * Takes over what the journal says. Blocks that it has images of and that are free now must not be used before the
+   * next checkpoint.
+   */
   private load(recovery: Recovery): void {
     for (const [block, { kind: blockKind, bytes }] of recovery.blocks)
       this.cache.pin(block, bytes, this.verifierOf(blockKind));
@@ -339,7 +347,10 @@ export class Volume {
     this.unverified = 0;
   }
 
-  /** Returns when all that is committed is on the medium. EIO: the file system is read-only from now on, or has become so before. */
+  /**
+   * Returns when all that is committed is on the medium. EIO: the file system is read-only from now on, or has become
+   * so before.
+   */
   sync(): void {
     this.commit();
     if (this.failed) throw new SystemError('EIO', this.readOnlyReason);

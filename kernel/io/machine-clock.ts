@@ -1,6 +1,6 @@
 /**
- * Wakes the machine when a device has something to do by itself: one kernel timer for the earliest such moment. Devices whose interrupts nobody wants are left
- * alone, so an idle machine is not woken.
+ * Wakes the machine when a device has something to do by itself: one kernel timer for the earliest such moment. Devices
+ * whose interrupts nobody wants are left alone, so an idle machine is not woken.
  */
 import type { Timer, Timers, TimeSource } from '../time/timers.ts';
 

@@ -1,6 +1,7 @@
 /**
- * The I/O permission bitmap of a task: a bit for each of the 65,536 ports, as in the x86 task state segment (Intel SDM volume 1, "I/O Permission Bit
- * Map"). An access is allowed when the bit of every byte of it is set; here a set bit allows.
+ * The I/O permission bitmap of a task: a bit for each of the 65,536 ports, as in the x86 task state segment (Intel SDM
+ * volume 1, "I/O Permission Bit Map"). An access is allowed when the bit of every byte of it is set; here a set bit
+ * allows.
  */
 
 /** One task's permissions. */

@@ -1,6 +1,7 @@
 /**
- * Checks a vector of port operations as it comes from a task (protocol/vector.ts), and makes a program of it for a run: numbers one after the other, PACKED unpacked, byte strings in a list.
- * The whole vector is checked before the first access: a bad operation refuses it, a port outside the bitmap is a fault, and in both cases nothing reaches a device.
+ * Checks a vector of port operations as it comes from a task (protocol/vector.ts), and makes a program of it for a run:
+ * numbers one after the other, PACKED unpacked, byte strings in a list. The whole vector is checked before the first
+ * access: a bad operation refuses it, a port outside the bitmap is a fault, and in both cases nothing reaches a device.
  */
 
 import type { Width } from '../../hw/device.ts';
@@ -20,8 +21,9 @@ export interface Keep {
 }
 
 /**
- * A checked vector. `code`: each operation is its number, its port or line, and the operands; of KEEP only its number. For a byte string stands its index in `blocks`, where it begins there, how many
- * bytes it has and how many accesses with zero follow; for the vector of ON_INTERRUPT its index in `armed`.
+ * A checked vector. `code`: each operation is its number, its port or line, and the operands; of KEEP only its number.
+ * For a byte string stands its index in `blocks`, where it begins there, how many bytes it has and how many accesses
+ * with zero follow; for the vector of ON_INTERRUPT its index in `armed`.
  */
 export interface VectorProgram {
   readonly code: readonly number[];
@@ -59,7 +61,9 @@ const isName = (value: unknown): value is string =>
 
 const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 
-/** Operations of a vector that is carried out when a line interrupts: none that waits, and none that changes the line. */
+/**
+ * Operations of a vector that is carried out when a line interrupts: none that waits, and none that changes the line.
+ */
 const isAtOnce = (code: number): boolean =>
   code < op.POLL8 || code === op.CHECK8 || code === op.KEEP || code === op.PACKED;
 

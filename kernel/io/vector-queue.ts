@@ -1,6 +1,7 @@
 /**
- * Vectors that wait: stepped when a device has changed or a line has interrupted, when their time is up, and those that wait for a register every millisecond,
- * for it may change with the clock only. With none waiting, nothing wakes the kernel.
+ * Vectors that wait: stepped when a device has changed or a line has interrupted, when their time is up, and those that
+ * wait for a register every millisecond, for it may change with the clock only. With none waiting, nothing wakes the
+ * kernel.
  */
 import type { Task } from '../objects.ts';
 import type { Timer, Timers } from '../time/timers.ts';

@@ -1,6 +1,7 @@
 /**
- * Runs a vector of port operations, which has been checked (vector-program.ts). A POLL8 or AWAIT8 whose condition does not hold yet, or an INTERRUPT that has not come, suspends the run; the
- * kernel steps it again when a device has changed, the line has interrupted, or its time is up, so a vector never blocks the kernel.
+ * Runs a vector of port operations, which has been checked (vector-program.ts). A POLL8 or AWAIT8 whose condition does
+ * not hold yet, or an INTERRUPT that has not come, suspends the run; the kernel steps it again when a device has
+ * changed, the line has interrupted, or its time is up, so a vector never blocks the kernel.
  */
 
 import type { Width } from '../../hw/device.ts';
@@ -25,7 +26,10 @@ export interface Lines {
   arm(irq: number, program: VectorProgram): void;
 }
 
-/** Where the byte strings that vectors read are put. Those of a vector that is carried out at once are of no use when its result has been written. */
+/**
+ * Where the byte strings that vectors read are put. Those of a vector that is carried out at once are of no use when
+ * its result has been written.
+ */
 export class VectorMemory {
   private bytes = Buffer.alloc(0);
   private used = 0;
@@ -45,7 +49,10 @@ export class VectorMemory {
   }
 }
 
-/** `waiting`: for a register or an interrupt; step again when a device changed or the line interrupted, and not later than `deadline` (milliseconds of uptime). */
+/**
+ * `waiting`: for a register or an interrupt; step again when a device changed or the line interrupted, and not later
+ * than `deadline` (milliseconds of uptime).
+ */
 export type VectorState = 'waiting' | 'done';
 
 /** One run of a vector. */
@@ -107,7 +114,10 @@ export class VectorRun {
     return false;
   }
 
-  /** Goes on until the end, a register that is not as awaited, or an INTERRUPT that has not come. `now` is the uptime in milliseconds. */
+  /**
+   * Goes on until the end, a register that is not as awaited, or an INTERRUPT that has not come. `now` is the uptime in
+   * milliseconds.
+   */
   step(now: number): VectorState {
     while (this.at < this.code.length && this.ended < 0) {
       const code = this.word(0);
@@ -153,7 +163,10 @@ export class VectorRun {
     return true;
   }
 
-  /** Reads the register; adds it to the results when its bits are as wanted and that is asked for, or this is the `last` time. */
+  /**
+   * Reads the register; adds it to the results when its bits are as wanted and that is asked for, or this is the `last`
+   * time.
+   */
   private poll(code: number, last: boolean): boolean {
     const value = this.ports.read(this.word(1), 1);
     const satisfied = (value & this.word(2)) === this.word(3);

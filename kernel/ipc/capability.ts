@@ -1,8 +1,9 @@
 /**
  * The table a task holds its capabilities in (kinds: protocol/capability.ts, objects: kernel/objects.ts).
  *
- * A capability object is shared by its holders (one table entry, messages that carry it) and counts them; whoever lets go of it last undoes what it
- * stood for. A handle is index | generation << 16: the generation of an entry changes each time it is freed, so a stale handle is refused.
+ * A capability object is shared by its holders (one table entry, messages that carry it) and counts them; whoever lets
+ * go of it last undoes what it stood for. A handle is index | generation << 16: the generation of an entry changes each
+ * time it is freed, so a stale handle is refused.
  */
 import { MAX_CAPABILITIES } from '../../protocol/bounds.ts';
 
@@ -34,7 +35,10 @@ export class CapabilityTable<C extends Held> {
     return this.used + count <= MAX_CAPABILITIES;
   }
 
-  /** Puts a capability in and counts the table as a holder. Answers its handle. The caller has made sure that there is room. */
+  /**
+   * Puts a capability in and counts the table as a holder. Answers its handle. The caller has made sure that there is
+   * room.
+   */
   insert(capability: C): number {
     capability.references++;
     this.used++;

@@ -1,5 +1,6 @@
 /**
- * The receiving side: tasks that wait for messages, the hand-over of messages and notices, and when a post counts as handled.
+ * The receiving side: tasks that wait for messages, the hand-over of messages and notices, and when a post counts as
+ * handled.
  */
 import { FOREVER, MAX_PORT_NOTICES } from '../../protocol/bounds.ts';
 import { encodeMessage } from '../../protocol/codec.ts';
@@ -37,7 +38,10 @@ export class Delivery {
     this.timers = timers;
   }
 
-  /** ipc_recv and the second half of ipc_reply_recv; `ports` null means every port of the task. The task blocks unless something is there. */
+  /**
+   * ipc_recv and the second half of ipc_reply_recv; `ports` null means every port of the task. The task blocks unless
+   * something is there.
+   */
   receive(task: Task, id: number, ports: readonly Port[] | null, timeout: number): Status {
     if (task.receive !== null) return 'EBUSY';
     this.handled(task, ports);
@@ -61,7 +65,10 @@ export class Delivery {
     return 0;
   }
 
-  /** The task asks for the next message, so it has dealt with the post or notice it received last, or put the request off. */
+  /**
+   * The task asks for the next message, so it has dealt with the post or notice it received last, or put the request
+   * off.
+   */
   private handled(task: Task, ports: readonly Port[] | null): void {
     const { lastTaken, atHand } = task;
     task.lastTaken = null;

@@ -1,7 +1,9 @@
 /**
- * Messages: sending, answering, and what happens to them when a task dies. Every wait is a state of a port or a task. Receiving: delivery.ts.
+ * Messages: sending, answering, and what happens to them when a task dies. Every wait is a state of a port or a task.
+ * Receiving: delivery.ts.
  *
- * The invariant: a message is in exactly one place. `queued`: in `queue` or `again` of its port. `delivered`: in `owes` of its receiver (a request), or its
+ * The invariant: a message is in exactly one place. `queued`: in `queue` or `again` of its port. `delivered`: in `owes`
+ * of its receiver (a request), or its
  * `lastTaken` (a post). `done`: nowhere. A request whose caller still waits is also in the caller's `calls`.
  */
 import {
@@ -102,7 +104,10 @@ export class Ipc {
     return 0;
   }
 
-  /** ipc_forward: the request of a reply right goes on, as a new message, to the port of a send right. The caller's time limit stays. */
+  /**
+   * ipc_forward: the request of a reply right goes on, as a new message, to the port of a send right. The caller's time
+   * limit stays.
+   */
   forward(task: Task, frame: Frame): Status {
     const reply = task.capabilities.of(frame.handle, 'reply');
     if (reply === null) return 'EBADF';
@@ -340,7 +345,10 @@ export class Ipc {
     }
   }
 
-  /** ipc_release: a task gives up what a handle stands for; answers that, or null for a bad handle. The last holder ends it. */
+  /**
+   * ipc_release: a task gives up what a handle stands for; answers that, or null for a bad handle. The last holder ends
+   * it.
+   */
   release(task: Task, handle: number): Capability | null {
     const capability = task.capabilities.take(handle);
     if (capability === null) return null;
@@ -358,7 +366,9 @@ export class Ipc {
     return new Set(handles).size === handles.length && kinds.every((kind) => kind === 'send' || kind === 'receive');
   }
 
-  /** Moves rights from one task to another, which has room for them. Answers their handles there. `canGive` comes first. */
+  /**
+   * Moves rights from one task to another, which has room for them. Answers their handles there. `canGive` comes first.
+   */
   give(from: Task, handles: readonly number[], to: Task): number[] {
     return handles.flatMap((handle) => {
       const capability = from.capabilities.take(handle);

@@ -1,5 +1,6 @@
 /**
- * All ports: making, finding, handing over and destroying them; who waits for a name; when the last send right with a badge is gone.
+ * All ports: making, finding, handing over and destroying them; who waits for a name; when the last send right with a
+ * badge is gone.
  */
 import { FOREVER, MAX_PORTS_PER_TASK } from '../../protocol/bounds.ts';
 import type { ErrorName } from '../../protocol/errno.ts';
@@ -118,7 +119,8 @@ export class PortTable {
   }
 
   /**
-   * ipc_find_port: answers the handle, an error, or null when the task waits for the name, or goes on and `notify` is told. `patient`: it waits also for a service that has been given up.
+   * ipc_find_port: answers the handle, an error, or null when the task waits for the name, or goes on and `notify` is
+   * told. `patient`: it waits also for a service that has been given up.
    */
   find(
     task: Task,

@@ -1,8 +1,9 @@
 /**
- * Rights in messages: taking them from the sender, giving them to the receiver, and what happens when the last holder of a capability lets go of it.
+ * Rights in messages: taking them from the sender, giving them to the receiver, and what happens when the last holder
+ * of a capability lets go of it.
  *
- * A message is a holder of each of its rights until it is done, so that the next incarnation of a server gets them again. A receive right has one
- * holder that receives: given a second time, it goes to nobody while somebody has it.
+ * A message is a holder of each of its rights until it is done, so that the next incarnation of a server gets them
+ * again. A receive right has one holder that receives: given a second time, it goes to nobody while somebody has it.
  */
 
 import type { ErrorName } from '../../protocol/errno.ts';
@@ -30,8 +31,9 @@ export class Rights {
   }
 
   /**
-   * Takes the rights of a message from its sender; on an error it keeps all of them. `destination` is the port the message goes to, null for an answer.
-   * EINVAL: no message; EBADF: not held, or of a kind that cannot travel; EDEADLK: a receive right would travel through its own port.
+   * Takes the rights of a message from its sender; on an error it keeps all of them. `destination` is the port the
+   * message goes to, null for an answer. EINVAL: no message; EBADF: not held, or of a kind that cannot travel; EDEADLK:
+   * a receive right would travel through its own port.
    */
   take(task: Task, frame: Frame, destination: Port | null): Capability[] | ErrorName {
     const count = messageRights(frame.buffer, frame.start, frame.end);
@@ -58,7 +60,10 @@ export class Rights {
     return rights;
   }
 
-  /** Puts the rights of a message into its receiver's table and their new handles into the frame at `start`. The receiver has room. */
+  /**
+   * Puts the rights of a message into its receiver's table and their new handles into the frame at `start`. The
+   * receiver has room.
+   */
   give(task: Task, rights: readonly Capability[], buffer: Buffer, start: number): void {
     let at = start + RIGHTS_AT;
     for (const capability of rights) {
@@ -88,8 +93,9 @@ export class Rights {
   }
 
   /**
-   * One holder of a capability lets go of it. The last one ends what it stood for, which can end further ones: a port destroyed, the messages in
-   * it, the rights in those. One after the other, so that no chain of ports can exhaust the stack.
+   * One holder of a capability lets go of it. The last one ends what it stood for, which can end further ones: a port
+   * destroyed, the messages in it, the rights in those. One after the other, so that no chain of ports can exhaust the
+   * stack.
    */
   drop(capability: Capability): void {
     if (--capability.references > 0) return;
@@ -107,7 +113,10 @@ export class Rights {
   }
 }
 
-/** Whether a port's receive right, sent to `destination`, could only be received by whoever has it: through itself, or a chain of rights on their way. */
+/**
+ * Whether a port's receive right, sent to `destination`, could only be received by whoever has it: through itself, or a
+ * chain of rights on their way.
+ */
 function travelsThrough(port: Port, destination: Port | null): boolean {
   for (let next = destination; next !== null; next = next.transit) if (next === port) return true;
   return false;

@@ -1,7 +1,8 @@
 /**
- * Interrupts become messages. The 8259 pair is programmed at boot as any PC kernel does it (Intel 8259A data sheet, ICW1 to ICW4, OCW1, OCW2); when it
- * signals, the kernel takes the vector, masks the line, ends the interrupt, and posts the notice `irq` to the port that registered the line, unless a vector of port accesses of
- * the driver waits for it. The line stays masked until the driver acknowledges, so a device can never flood its driver.
+ * Interrupts become messages. The 8259 pair is programmed at boot as any PC kernel does it (Intel 8259A data sheet,
+ * ICW1 to ICW4, OCW1, OCW2); when it signals, the kernel takes the vector, masks the line, ends the interrupt, and
+ * posts the notice `irq` to the port that registered the line, unless a vector of port accesses of the driver waits for
+ * it. The line stays masked until the driver acknowledges, so a device can never flood its driver.
  */
 import { kernelNotices } from '../../protocol/kernel.ts';
 import type { InterruptRow } from '../../protocol/records.ts';
@@ -87,7 +88,10 @@ export class Interrupts {
     return true;
   }
 
-  /** The driver has dealt with the device. False when the line is not its own. `atInterrupt`: what is to be done when it interrupts next. */
+  /**
+   * The driver has dealt with the device. False when the line is not its own. `atInterrupt`: what is to be done when it
+   * interrupts next.
+   */
   acknowledge(task: Task, irq: number, atInterrupt: AtInterrupt | null = null): boolean {
     const line = this.lines[irq];
     if (line?.task !== task) return false;
@@ -172,7 +176,10 @@ export class Interrupts {
     this.ipc.notify(port, number, request.toWire({ irq, vector: atInterrupt?.() ?? null }, []), `irq ${irq}`);
   }
 
-  /** Lines 7 and 15 without an in-service bit: the request was gone before it was acknowledged (data sheet, "Default IR7"). */
+  /**
+   * Lines 7 and 15 without an in-service bit: the request was gone before it was acknowledged (data sheet, "Default
+   * IR7").
+   */
   private isSpurious(irq: number): boolean {
     const base = irq === 7 ? MASTER : SLAVE;
     this.ports.write(base, 1, READ_IN_SERVICE);

@@ -1,6 +1,8 @@
 /**
- * Memory for what the kernel has to keep for a while: messages until they are answered, values in the recovery store, answers for tasks that wait for a CPU. It is used again and again: the engine
- * counts all memory of buffers that it hands out, and after each few megabytes looks through its whole heap for some to give back, which takes longer than the copying.
+ * Memory for what the kernel has to keep for a while: messages until they are answered, values in the recovery store,
+ * answers for tasks that wait for a CPU. It is used again and again: the engine counts all memory of buffers that it
+ * hands out, and after each few megabytes looks through its whole heap for some to give back, which takes longer than
+ * the copying.
  */
 
 /** Smaller ones the engine cuts out of larger ones by itself. */

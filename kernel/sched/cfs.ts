@@ -1,21 +1,22 @@
 /**
  * Completely fair scheduling: the task that has had the least CPU time for its weight goes first.
  *
- * Each task has a virtual run time: what it ran, times nominal weight / its weight. Waiting tasks are kept in its order in a
- * red-black tree, and the leftmost is next. So over time CPU time is divided in proportion to the weights.
+ * Each task has a virtual run time: what it ran, times nominal weight / its weight. Waiting tasks are kept in its order
+ * in a red-black tree, and the leftmost is next. So over time CPU time is divided in proportion to the weights.
  *
- * `minimumVirtual` is the virtual time of the whole machine: what a task needs to compete with those that want a CPU. It
- * never goes back. A new task starts there. A task that slept starts at most `sleeperBonusMilliseconds` before it: enough
- * to answer at once, not enough to make up for a night's sleep. A task that was always runnable may be behind by at most
- * `targetLatencyMilliseconds`: on several CPUs a heavy task can be entitled to more than the one CPU it can use, and must not
- * save that up.
+ * `minimumVirtual` is the virtual time of the whole machine: what a task needs to compete with those that want a CPU.
+ * It never goes back. A new task starts there. A task that slept starts at most `sleeperBonusMilliseconds` before it:
+ * enough to answer at once, not enough to make up for a night's sleep. A task that was always runnable may be behind by
+ * at most
+ * `targetLatencyMilliseconds`: on several CPUs a heavy task can be entitled to more than the one CPU it can use, and
+ * must not save that up.
  *
  * The quantum is the task's share of the target latency, so that everybody runs once within it, but not less than
  * `leastQuantumMilliseconds`. A waker takes the CPU of a task whose virtual run time is ahead of its own by more than
  * `wakeUpGranularityMilliseconds`, which keeps tasks that wake often from stopping others for nothing.
  *
- * Further reading: the Linux kernel's Documentation/scheduler/sched-design-CFS.rst; C. S. Wong et al., "Towards achieving
- * fairness in the Linux scheduler", ACM SIGOPS Operating Systems Review 42 (2008).
+ * Further reading: the Linux kernel's Documentation/scheduler/sched-design-CFS.rst; C. S. Wong et al., "Towards
+ * achieving fairness in the Linux scheduler", ACM SIGOPS Operating Systems Review 42 (2008).
  */
 
 import type { Policy, ReadyReason, Schedulable } from './policy.ts';

@@ -2,14 +2,14 @@
  * Highest response ratio next: the task with the greatest (waiting + service) / service goes first.
  *
  * Short jobs win at once, and waiting makes every job win in time. The service time is not known beforehand, so it is
- * estimated: an exponential average over the task's bursts, a burst being what it runs between becoming ready and either
- * blocking or using up its quantum. The original policy is not pre-emptive; here the quantum ends a burst, so that an
- * endless loop is simply a task whose bursts are a quantum long.
+ * estimated: an exponential average over the task's bursts, a burst being what it runs between becoming ready and
+ * either blocking or using up its quantum. The original policy is not pre-emptive; here the quantum ends a burst, so
+ * that an endless loop is simply a task whose bursts are a quantum long.
  *
- * Nobody starves: estimates lie between `leastServiceMilliseconds` and about a quantum. A task that has waited for w has
- * a ratio of at least 1 + w / quantum, and a rival whose bursts match its estimate s is only chosen before it after
- * waiting for more than s × w / quantum: n rivals, each waiting while the others run, stay behind once w passes about
- * n quanta.
+ * Nobody starves: estimates lie between `leastServiceMilliseconds` and about a quantum. A task that has waited for w
+ * has a ratio of at least 1 + w / quantum, and a rival whose bursts match its estimate s is only chosen before it after
+ * waiting for more than s × w / quantum: n rivals, each waiting while the others run, stay behind once w passes about n
+ * quanta.
  *
  * Choosing costs O(n), since ratios overtake each other with time; with one task queued, the usual case, it is O(1).
  *

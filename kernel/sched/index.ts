@@ -19,7 +19,9 @@ export function isPolicyName(name: string): name is PolicyName {
   return (policyNames as readonly string[]).includes(name);
 }
 
-/** Makes an empty policy: `rr` virtual round robin, `priority` with ageing, `hrrn` response ratio, `cfs` fair shares. */
+/**
+ * Makes an empty policy: `rr` virtual round robin, `priority` with ageing, `hrrn` response ratio, `cfs` fair shares.
+ */
 export function createPolicy<T extends Schedulable>(name: PolicyName): Policy<T> {
   switch (name) {
     case 'rr':

@@ -19,8 +19,8 @@ export interface Schedulable {
 }
 
 /**
- * Why a task enters the ready queue: it woke up (its call completed), it was taken off a CPU (quantum used up, or a more
- * urgent task arrived), or it gave the CPU up of its own will while it could go on.
+ * Why a task enters the ready queue: it woke up (its call completed), it was taken off a CPU (quantum used up, or a
+ * more urgent task arrived), or it gave the CPU up of its own will while it could go on.
  */
 export type ReadyReason = 'woken' | 'preempted' | 'yielded';
 
@@ -42,8 +42,8 @@ export interface Policy<T extends Schedulable> {
   /** Chooses the task to run next and takes it out of the queue, with at least `leastRestMilliseconds` to run. */
   next(now: number): T | undefined;
   /**
-   * Accounts for `ranMilliseconds` of CPU time used by a running task since it was chosen or last charged. May be called
-   * many times during one quantum. A task never seen before is taken as one that has just been put on a CPU.
+   * Accounts for `ranMilliseconds` of CPU time used by a running task since it was chosen or last charged. May be
+   * called many times during one quantum. A task never seen before is taken as one that has just been put on a CPU.
    */
   charge(task: T, ranMilliseconds: number, now: number): void;
   /** How many milliseconds a running task may still run, counted from its last charge; 0 or less: its time is up. */

@@ -5,12 +5,12 @@
  * effective level the one that has waited longest goes first, and a task keeps the level it has risen to until its
  * quantum is used up, so that it cannot be pushed aside the moment it gets its turn.
  *
- * Bound: on one CPU with n other tasks, a task of priority p is dispatched at most p × ageing + n × quantum after it became
- * ready. After p × ageing it is at level 0; from then on only tasks that have waited longer go before it, each of them for one
- * quantum at most, since a task that has used its quantum starts to wait anew.
+ * Bound: on one CPU with n other tasks, a task of priority p is dispatched at most p × ageing + n × quantum after it
+ * became ready. After p × ageing it is at level 0; from then on only tasks that have waited longer go before it, each
+ * of them for one quantum at most, since a task that has used its quantum starts to wait anew.
  *
- * A task that is pushed aside before its quantum is used up stays at the head of its level with the rest of the quantum and
- * the age it had (as POSIX.1-2017, XSH 2.8.4, has it for SCHED_RR); a task that yields goes to the tail.
+ * A task that is pushed aside before its quantum is used up stays at the head of its level with the rest of the quantum
+ * and the age it had (as POSIX.1-2017, XSH 2.8.4, has it for SCHED_RR); a task that yields goes to the tail.
  */
 
 import { LinkedQueue, type QueueLinks } from './linked-queue.ts';

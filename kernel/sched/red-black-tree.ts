@@ -1,8 +1,9 @@
 /**
  * A red-black tree whose links live in the elements, with the first element at hand.
  *
- * The rules that keep it balanced: the root is black; a red node has no red child; every path from a node down to a missing
- * child passes the same number of black nodes. Insertion and deletion are O(log n) and allocate nothing; `first` is O(1).
+ * The rules that keep it balanced: the root is black; a red node has no red child; every path from a node down to a
+ * missing child passes the same number of black nodes. Insertion and deletion are O(log n) and allocate nothing;
+ * `first` is O(1).
  *
  * Further reading: Cormen, Leiserson, Rivest, Stein, Introduction to Algorithms, chapter "Red-Black Trees".
  */

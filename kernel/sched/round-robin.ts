@@ -6,14 +6,14 @@
  * before the main one, but only for the rest of that quantum; then it queues in the main queue like the others.
  *
  * While a task sleeps, the main queue goes round. Once it has gone round entirely since the task's quantum was opened,
- * the task would have had its next turn, and wakes up with a new quantum. So a task that uses less than its fair share is
- * never sent to the main queue, and waits at most for the quantum under way and for other wakers.
+ * the task would have had its next turn, and wakes up with a new quantum. So a task that uses less than its fair share
+ * is never sent to the main queue, and waits at most for the quantum under way and for other wakers.
  *
  * Nobody starves. A quantum is opened either by a dispatch from the main queue or by a renewal, and after a renewal at
  * least one dispatch from the main queue must come before the next. So between two dispatches from the main queue an
  * auxiliary task runs at most for what it had left plus one renewed quantum: less than two quanta, and the main queue
- * advances at the latest after 2 × quantum × (number of auxiliary tasks). In the long run nobody gets more than a quantum a
- * round. A wake-up is charged a minimum, so that the argument holds for runs too short for the clock to see.
+ * advances at the latest after 2 × quantum × (number of auxiliary tasks). In the long run nobody gets more than a
+ * quantum a round. A wake-up is charged a minimum, so that the argument holds for runs too short for the clock to see.
  *
  * Further reading: W. Stallings, Operating Systems, "Uniprocessor Scheduling", section on virtual round robin.
  */

@@ -1,27 +1,28 @@
 /**
  * The scheduler: gives the machine's CPUs to tasks, in the order a policy chooses.
  *
- * A task is idle (blocked in a call, stopped by a signal, or unknown), ready (it could run and waits for a CPU) or running. The
- * scheduler decides; what running means is the host's business: `run` lets a task go on (its reply is sent, its process
- * continued), `stop` holds it.
+ * A task is idle (blocked in a call, stopped by a signal, or unknown), ready (it could run and waits for a CPU) or
+ * running. The scheduler decides; what running means is the host's business: `run` lets a task go on (its reply is
+ * sent, its process continued), `stop` holds it.
  *
  * Rules:
  * - No CPU is free while a task is ready.
- * - The host is told with a delay: first the new state is worked out, then `stop` is called for those that lost their CPU,
- *   then `run` for those that got one. So no more tasks than CPUs ever run, and a task that is taken off a CPU and chosen
- *   again at once notices nothing.
- * - `run` and `stop` may call the scheduler. Such calls take effect at once, but the host calls they lead to are made by the
- *   outermost call, one after the other: the stack does not grow.
- * - Tickless: the quantum timer is armed only while tasks are ready, for the earliest end of a quantum. A timer that is no
- *   longer needed is left to fire once and is not renewed, because cancelling it and arming it anew for every message
- *   would cost more than that. So an idle machine has no timer after one quantum at the latest.
+ * - The host is told with a delay: first the new state is worked out, then `stop` is called for those that lost their
+ *   CPU, then `run` for those that got one. So no more tasks than CPUs ever run, and a task that is taken off a CPU and
+ *   chosen again at once notices nothing.
+ * - `run` and `stop` may call the scheduler. Such calls take effect at once, but the host calls they lead to are made
+ *   by the outermost call, one after the other: the stack does not grow.
+ * - Tickless: the quantum timer is armed only while tasks are ready, for the earliest end of a quantum. A timer that is
+ *   no longer needed is left to fire once and is not renewed, because cancelling it and arming it anew for every
+ *   message would cost more than that. So an idle machine has no timer after one quantum at the latest.
  * - A task that becomes ready when another one's quantum is long over takes its CPU at once.
  * - An exempt task (just starting, or held by a debugger) is run at once, takes no CPU and has no quantum.
  *
- * The path of every message (`ready` with a free CPU, `run`, `block`) costs O(CPUs), sets no timer and allocates nothing.
+ * The path of every message (`ready` with a free CPU, `run`, `block`) costs O(CPUs), sets no timer and allocates
+ * nothing.
  *
- * Further reading: A. Tanenbaum, Modern Operating Systems, section 2.4, "Scheduling", on policy versus mechanism; for being
- * tickless, the Linux kernel's Documentation/timers/no_hz.rst.
+ * Further reading: A. Tanenbaum, Modern Operating Systems, section 2.4, "Scheduling", on policy versus mechanism; for
+ * being tickless, the Linux kernel's Documentation/timers/no_hz.rst.
  */
 
 import type { Policy, ReadyReason, Schedulable } from './policy.ts';
@@ -35,12 +36,15 @@ export interface SchedulerOptions<T extends Schedulable> {
   readonly policy: Policy<T>;
   /** The time in fractional milliseconds since any fixed moment. */
   readonly now: () => number;
-  /** Calls back once after at least that many milliseconds (an early call does no harm). Returns a function that cancels it. */
+  /**
+   * Calls back once after at least that many milliseconds (an early call does no harm). Returns a function that cancels
+   * it.
+   */
   readonly setTimer: (callback: () => void, milliseconds: number) => () => void;
   /**
    * Lets a task go on: sends the reply it waits for, if any, and continues it if `stop` was called since the last `run`
-   * (a task can block after it was stopped, when its call was already under way). Called once for each switch to a task.
-   * Must not throw.
+   * (a task can block after it was stopped, when its call was already under way). Called once for each switch to a
+   * task. Must not throw.
    */
   readonly run: (task: T) => void;
   /** Holds a running task until the next `run`. Must not throw. */
@@ -148,11 +152,11 @@ export class Scheduler<T extends Schedulable> {
   }
 
   /**
-   * An idle task can go on: its call completed, or it was continued after a stop. Runs it at once if a CPU is free or the
-   * policy takes one away for it, else queues it. Does nothing for a task that is ready or running.
+   * An idle task can go on: its call completed, or it was continued after a stop. Runs it at once if a CPU is free or
+   * the policy takes one away for it, else queues it. Does nothing for a task that is ready or running.
    *
-   * To hand a CPU over from a client to its server, call `ready(server)` before `block(client)`, so that the server is there
-   * to be chosen when the CPU becomes free.
+   * To hand a CPU over from a client to its server, call `ready(server)` before `block(client)`, so that the server is
+   * there to be chosen when the CPU becomes free.
    */
   ready(task: T, reason: ReadyReason = 'woken'): void {
     const entry = this.#entries.get(task) ?? this.#register(task);
@@ -163,8 +167,8 @@ export class Scheduler<T extends Schedulable> {
   }
 
   /**
-   * A task cannot go on for now: it waits in a call, or was stopped by a signal. Takes its CPU, or its place in the queue if it
-   * had been preempted meanwhile; its accounting is kept. The host is not called for it.
+   * A task cannot go on for now: it waits in a call, or was stopped by a signal. Takes its CPU, or its place in the
+   * queue if it had been preempted meanwhile; its accounting is kept. The host is not called for it.
    */
   block(task: T): void {
     const entry = this.#entries.get(task);
@@ -174,7 +178,9 @@ export class Scheduler<T extends Schedulable> {
     this.#settle();
   }
 
-  /** A running or ready task lets others go first. Its call counts as completed: `run` is called when its turn comes. */
+  /**
+   * A running or ready task lets others go first. Its call counts as completed: `run` is called when its turn comes.
+   */
   yield(task: T): void {
     const entry = this.#entries.get(task) ?? this.#register(task);
     this.#updateTime();
@@ -195,8 +201,8 @@ export class Scheduler<T extends Schedulable> {
   }
 
   /**
-   * Exempts a task from scheduling or subjects it again. A running one goes on without a CPU, a ready one is run at once.
-   * One that loses its exemption while running needs a CPU, and is stopped until it gets one.
+   * Exempts a task from scheduling or subjects it again. A running one goes on without a CPU, a ready one is run at
+   * once. One that loses its exemption while running needs a CPU, and is stopped until it gets one.
    */
   exempt(task: T, exempt: boolean): void {
     if (this.isExempt(task) === exempt) return;

@@ -24,8 +24,8 @@ function access(frame: Frame): { port: number; width: Width } {
 }
 
 /**
- * Checks an access against the permission bitmap. A refused one is a general protection fault: the task is ended, the log names service and
- * port, and nothing reaches the device.
+ * Checks an access against the permission bitmap. A refused one is a general protection fault: the task is ended, the
+ * log names service and port, and nothing reaches the device.
  */
 function allowed(kernel: KernelParts, task: Task, port: number, width: number): boolean {
   if (task.permission?.allows(port, width) === true) return true;
@@ -41,7 +41,10 @@ function fault(kernel: KernelParts, task: Task, port: number, width: number): vo
   );
 }
 
-/** The room was checked before the first access; only a vector that waited can find it taken by the task itself meanwhile. */
+/**
+ * The room was checked before the first access; only a vector that waited can find it taken by the task itself
+ * meanwhile.
+ */
 function keepResults(kernel: KernelParts, task: Task, key: string, value: unknown): void {
   try {
     const bytes = encodeAfter(0, value);

@@ -21,7 +21,10 @@ function sizeOf(key: string, value: Buffer | undefined): number {
   return value === undefined ? 0 : Buffer.byteLength(key) + value.length;
 }
 
-/** Puts a value, the bytes `start` to `end` of msgpack, into the store of a task's program. Throws SystemError: EPERM, ENOSPC. */
+/**
+ * Puts a value, the bytes `start` to `end` of msgpack, into the store of a task's program. Throws SystemError: EPERM,
+ * ENOSPC.
+ */
 export function storePut(task: Task, key: string, buffer: Buffer, start: number, end: number): void {
   const program = storeOf(task);
   checkRoom(task, key, end - start);
@@ -32,7 +35,10 @@ export function storePut(task: Task, key: string, buffer: Buffer, start: number,
   if (before !== undefined) bufferPool.give(before);
 }
 
-/** Key and place of the value in a frame of store_put: the value stays as it has come. Throws SystemError: EBADMSG, EINVAL, ENAMETOOLONG. */
+/**
+ * Key and place of the value in a frame of store_put: the value stays as it has come. Throws SystemError: EBADMSG,
+ * EINVAL, ENAMETOOLONG.
+ */
 function valueIn({ buffer, start, end }: Frame): { key: string; valueStart: number } {
   const body = start + HEADER_BYTES;
   const wrong = checkMsgpack(buffer, body, end);

@@ -1,12 +1,13 @@
 /**
  * Keeps tasks that talk on the kernel's CPU and lets those that compute run anywhere.
  *
- * A message wakes the process that gets it. Where that is on another CPU, the host has to bring this CPU out of its sleep, which takes longer than everything
- * else a message costs; and since who calls waits for the answer, the second CPU is of no use meanwhile. So a task that enters the kernel often is put beside it,
- * where a wake-up is a mere switch. One that has stopped calling and goes on running is taken away again.
+ * A message wakes the process that gets it. Where that is on another CPU, the host has to bring this CPU out of its
+ * sleep, which takes longer than everything else a message costs; and since who calls waits for the answer, the second
+ * CPU is of no use meanwhile. So a task that enters the kernel often is put beside it, where a wake-up is a mere
+ * switch. One that has stopped calling and goes on running is taken away again.
  *
- * Tasks are looked at some times a second, but only while there are calls: an idle system is not woken for this. What starts is left alone, so that services
- * come up on all CPUs.
+ * Tasks are looked at some times a second, but only while there are calls: an idle system is not woken for this. What
+ * starts is left alone, so that services come up on all CPUs.
  */
 
 import type { Task } from '../objects.ts';

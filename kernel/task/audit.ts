@@ -1,8 +1,9 @@
 /**
- * Compares the CPU time that tasks use on the host with the time that the scheduler has given them. A task that says it waits and computes all the same takes
- * part in no turn, so no quantum would ever end it: it is ended here.
+ * Compares the CPU time that tasks use on the host with the time that the scheduler has given them. A task that says it
+ * waits and computes all the same takes part in no turn, so no quantum would ever end it: it is ended here.
  *
- * Tasks are looked at one second after a system call, whoever makes it: as long as somebody is there to be kept waiting, and not in an idle system.
+ * Tasks are looked at one second after a system call, whoever makes it: as long as somebody is there to be kept
+ * waiting, and not in an idle system.
  */
 
 import type { Task } from '../objects.ts';
@@ -11,7 +12,10 @@ import type { Timers } from '../time/timers.ts';
 /** Time from a call to the next look, in milliseconds. */
 export const LOOK_MILLISECONDS = 1000;
 
-/** CPU time that is nobody's fault between two looks, in milliseconds: what the engine's other threads finish after a call. */
+/**
+ * CPU time that is nobody's fault between two looks, in milliseconds: what the engine's other threads finish after a
+ * call.
+ */
 export const SLACK_MILLISECONDS = 100;
 
 /** The engine works in several threads at a time: so many times the given time may be used. */

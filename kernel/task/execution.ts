@@ -1,6 +1,6 @@
 /**
- * Answers to tasks, and their way through the scheduler: a call that blocks gives the CPU up, its result makes the task ready, and the result is
- * written when the scheduler gives it a CPU.
+ * Answers to tasks, and their way through the scheduler: a call that blocks gives the CPU up, its result makes the task
+ * ready, and the result is written when the scheduler gives it a CPU.
  */
 import { HEADER_BYTES } from '../../protocol/bounds.ts';
 import { encodeFrame } from '../../protocol/codec.ts';
@@ -59,7 +59,10 @@ export class Execution {
     this.giveUpCpu(task);
   }
 
-  /** Ends an `ipc_call` with a whole frame. The result of an asynchronous one is only left in the task's pipe: it does not wait for it. */
+  /**
+   * Ends an `ipc_call` with a whole frame. The result of an asynchronous one is only left in the task's pipe: it does
+   * not wait for it.
+   */
   complete(task: Task, asynchronous: boolean, buffer: Buffer, start: number, end: number): void {
     if (asynchronous) this.writeSoon(task, buffer, start, end);
     else this.wake(task, buffer, start, end);

@@ -1,6 +1,6 @@
 /**
- * A process of the host behind a task: started with nothing but its pipe and two captured output streams, signalled by its real process id, and
- * reported once when it has ended.
+ * A process of the host behind a task: started with nothing but its pipe and two captured output streams, signalled by
+ * its real process id, and reported once when it has ended.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -10,7 +10,10 @@ import { LineLimit } from './line-limit.ts';
 import { captureLines } from './output.ts';
 import { TaskPipe } from './pipe.ts';
 
-/** Longest wait for the other signs of an end (pipe closed, output closed, process reaped) after the first, in milliseconds. */
+/**
+ * Longest wait for the other signs of an end (pipe closed, output closed, process reaped) after the first, in
+ * milliseconds.
+ */
 const END_MILLISECONDS = 100;
 
 /** Lines of output kept for the crash record. */
@@ -48,8 +51,8 @@ export class HostProcess {
   private over = false;
 
   /**
-   * Starts `command`. `wrapped`: the command starts another process that runs the task. Throws when the host cannot start
-   * it.
+   * Starts `command`. `wrapped`: the command starts another process that runs the task. Throws when the host cannot
+   * start it.
    */
   constructor(command: readonly string[], wrapped: boolean, memory: number, owner: ProcessOwner) {
     this.owner = owner;

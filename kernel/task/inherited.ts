@@ -1,6 +1,7 @@
 /**
- * Descriptors that whoever started the kernel left open. The host's programs hand on every descriptor that is not marked close-on-exec, so these would reach each
- * task. The engine marks its own, and those it finds at its start up to the first gap above 15. Read open(2), O_CLOEXEC, and proc(5), /proc/PID/fdinfo.
+ * Descriptors that whoever started the kernel left open. The host's programs hand on every descriptor that is not
+ * marked close-on-exec, so these would reach each task. The engine marks its own, and those it finds at its start up to
+ * the first gap above 15. Read open(2), O_CLOEXEC, and proc(5), /proc/PID/fdinfo.
  */
 import fs from 'node:fs';
 

@@ -1,6 +1,7 @@
 /**
- * How many lines a task may put into the kernel log: a reserve for what comes all at once, refilled at a steady rate (a token bucket; see A. Tanenbaum and
- * D. Wetherall, Computer Networks, "Traffic Shaping"). So one that writes without end does not push everybody else's lines out of the log.
+ * How many lines a task may put into the kernel log: a reserve for what comes all at once, refilled at a steady rate (a
+ * token bucket; see A. Tanenbaum and D. Wetherall, Computer Networks, "Traffic Shaping"). So one that writes without
+ * end does not push everybody else's lines out of the log.
  */
 
 /** Lines that may come at once. */
@@ -32,7 +33,10 @@ export class LineLimit {
     return true;
   }
 
-  /** What to say of the lines dropped since the last note, once a second at most; '' for nothing. Without a time it is the last note. */
+  /**
+   * What to say of the lines dropped since the last note, once a second at most; '' for nothing. Without a time it is
+   * the last note.
+   */
   takeNote(now = Number.POSITIVE_INFINITY): string {
     const { dropped } = this;
     if (dropped === 0 || now < this.notedAt + NOTE_MILLISECONDS) return '';

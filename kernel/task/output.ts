@@ -1,6 +1,7 @@
 /**
- * The output streams of a task's process, cut into lines. Nothing a process writes may cost the kernel much: too long lines are cut, and where more comes
- * than the log takes the stream is left to fill up for a while, so that the writer waits.
+ * The output streams of a task's process, cut into lines. Nothing a process writes may cost the kernel much: too long
+ * lines are cut, and where more comes than the log takes the stream is left to fill up for a while, so that the writer
+ * waits.
  */
 import type { Readable } from 'node:stream';
 
@@ -10,7 +11,10 @@ const LINE_BYTES = 4096;
 /** How long a stream is left alone after a line that was not taken, in milliseconds. */
 const PAUSE_MILLISECONDS = 100;
 
-/** Captures one stream. `take` gets each line and answers false for one too many; `ended` is called once, after the last. */
+/**
+ * Captures one stream. `take` gets each line and answers false for one too many; `ended` is called once, after the
+ * last.
+ */
 export function captureLines(stream: Readable, take: (line: string) => boolean, ended: () => void): void {
   let rest = '';
   stream.setEncoding('utf8');

@@ -1,9 +1,10 @@
 /**
- * The kernel's end of a task's pipe. Reading is event driven into one buffer per pipe; frames are handed on in place. Writing goes straight to the
- * descriptor; when the pipe is full the rest waits in the socket's queue, and then everything that follows waits behind it.
+ * The kernel's end of a task's pipe. Reading is event driven into one buffer per pipe; frames are handed on in place.
+ * Writing goes straight to the descriptor; when the pipe is full the rest waits in the socket's queue, and then
+ * everything that follows waits behind it.
  *
- * A task can slow down itself, and nobody else: what it sends is handled in short turns, between which the other tasks have theirs; and while it does not take
- * its answers, nothing more is read from it.
+ * A task can slow down itself, and nobody else: what it sends is handled in short turns, between which the other tasks
+ * have theirs; and while it does not take its answers, nothing more is read from it.
  */
 import fs from 'node:fs';
 import net from 'node:net';
@@ -16,7 +17,10 @@ const READ_BYTES = 256 * 1024;
 /** Unread answers at which the kernel stops reading from the task, in bytes. */
 const QUEUE_BYTES = 2 * 1024 * 1024;
 
-/** Unread answers at which the task is given up, in bytes: many large ones may be under way when the kernel stops reading. */
+/**
+ * Unread answers at which the task is given up, in bytes: many large ones may be under way when the kernel stops
+ * reading.
+ */
 const UNREAD_BYTES = 64 * 1024 * 1024;
 
 /** After how long the other tasks have their turn, in milliseconds. */
@@ -108,7 +112,8 @@ export class TaskPipe {
   }
 
   /**
-   * Like `write`, for what the task does not wait for: it is woken once by this and by the answer that follows, which costs more than all the rest.
+   * Like `write`, for what the task does not wait for: it is woken once by this and by the answer that follows, which
+   * costs more than all the rest.
    */
   writeSoon(buffer: Buffer, start: number, end: number): void {
     this.flush();

@@ -1,6 +1,7 @@
 /**
- * Which CPUs of the host processes run on. Set from outside with taskset (util-linux), since Node has no call for it; where there is no taskset or only one
- * CPU, nothing is ever moved. Read: sched_setaffinity(2), taskset(1), "Cpus_allowed_list" in proc(5).
+ * Which CPUs of the host processes run on. Set from outside with taskset (util-linux), since Node has no call for it;
+ * where there is no taskset or only one CPU, nothing is ever moved. Read: sched_setaffinity(2), taskset(1),
+ * "Cpus_allowed_list" in proc(5).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -43,7 +44,9 @@ export class Placement {
   private kernelAtHome = false;
   private mover: ChildProcess | null = null;
 
-  /** `everywhere`: the CPUs of the machine. `seed`: machines with different ones take different CPUs for their kernels. */
+  /**
+   * `everywhere`: the CPUs of the machine. `seed`: machines with different ones take different CPUs for their kernels.
+   */
   constructor(everywhere: string, seed: number) {
     const cpus = cpuNumbers(everywhere);
     this.tool = cpus.length > 1 ? findProgram('taskset') : null;
@@ -68,12 +71,18 @@ export class Placement {
     return this.tool !== null && this.kernelAtHome ? [this.tool, '-c', this.everywhere] : [];
   }
 
-  /** Keeps a process, which gets ready to be used later, off the kernel's CPU: for good what the engine does in other threads than the first. */
+  /**
+   * Keeps a process, which gets ready to be used later, off the kernel's CPU: for good what the engine does in other
+   * threads than the first.
+   */
   sendAway(pid: number): void {
     if (this.kernelAtHome) this.move(ALL_THREADS, this.away, [pid]);
   }
 
-  /** Puts the first thread of processes on the kernel's CPU; what the engine does in others may go on anywhere. From the first time on the kernel stays there itself. */
+  /**
+   * Puts the first thread of processes on the kernel's CPU; what the engine does in others may go on anywhere. From the
+   * first time on the kernel stays there itself.
+   */
   gather(pids: readonly number[]): void {
     this.move(FIRST_THREAD, this.home, this.kernelAtHome ? pids : [process.pid, ...pids]);
     this.kernelAtHome = true;
@@ -90,7 +99,10 @@ export class Placement {
     this.mover?.stdin?.write(`${how} ${cpus} ${pids.join(' ')}\n`);
   }
 
-  /** A process that has ended meanwhile is not moved, and one that is not moved works all the same: so nothing is made of errors, and one more shell is started when there is none. */
+  /**
+   * A process that has ended meanwhile is not moved, and one that is not moved works all the same: so nothing is made
+   * of errors, and one more shell is started when there is none.
+   */
   private startMover(tool: string): ChildProcess | null {
     const [program = SHELL, ...words] = [...this.startWords, SHELL, '-c', MOVE, tool];
     const mover = spawn(program, words, { stdio: ['pipe', 'ignore', 'ignore'], env: {}, detached: true });

@@ -1,16 +1,19 @@
 /**
  * The sandbox of a task, in layers; each stops something the others let through.
  *
- *     permission   Node's permission model: no files but the programs' code, no child processes, workers, add-ons or inspector. It does not stop sockets,
- *                  signals, inherited descriptors, or links inside an allowed folder.
- *     namespaces   bwrap (else unshare) gives the process its own view of the host: no network but an empty one, no other processes, no shared memory, no
- *                  capabilities. With bwrap also a read-only file tree that holds only the engine, its libraries and the programs' code: no /proc, no
- *                  devices. It does not stop child processes, workers or the inspector, which see no more than the task itself.
- *     lock-down    services/lib/lockdown.ts: before the program's code is loaded, everything but the language and the service library is taken out of its
- *                  sight, clocks, timers and random numbers too.
+ *     permission   Node's permission model: no files but the programs' code, no child processes, workers, add-ons or
+ *                  inspector. It does not stop sockets, signals, inherited descriptors, or links inside an allowed
+ *                  folder.
+ *     namespaces   bwrap (else unshare) gives the process its own view of the host: no network but an empty one, no
+ *                  other processes, no shared memory, no capabilities. With bwrap also a read-only file tree that holds
+ *                  only the engine, its libraries and the programs' code: no /proc, no devices. It does not stop child
+ *                  processes, workers or the inspector, which see no more than the task itself.
+ *     lock-down    services/lib/lockdown.ts: before the program's code is loaded, everything but the language and the
+ *                  service library is taken out of its sight, clocks, timers and random numbers too.
  *
- * Not layers but always there where the host has the tools: a memory limit (prlimit, RLIMIT_DATA), no core dumps, and death with the kernel
- * (PR_SET_PDEATHSIG). Read user_namespaces(7), setrlimit(2), and "Permissions" in the Node.js documentation.
+ * Not layers but always there where the host has the tools: a memory limit (prlimit, RLIMIT_DATA), no core dumps, and
+ * death with the kernel (PR_SET_PDEATHSIG). Read user_namespaces(7), setrlimit(2), and "Permissions" in the Node.js
+ * documentation.
  */
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -28,15 +31,19 @@ export interface HostTools {
   readonly ownProc: boolean;
   readonly prlimit: boolean;
   readonly setpriv: boolean;
-  /** The engine's shared libraries as it asks for them; empty when they are unknown: then the host's library folders are shown. */
+  /**
+   * The engine's shared libraries as it asks for them; empty when they are unknown: then the host's library folders are
+   * shown.
+   */
   readonly libraries: readonly string[];
 }
 
 const MEBIBYTE = 1024 * 1024;
 
 /**
- * What the engine needs besides the program's data, in MiB: code, young generation, compiler. The limit of the data segment lies that much above the
- * manifest's, since an engine that is refused memory for itself ends with a segmentation fault instead of an error.
+ * What the engine needs besides the program's data, in MiB: code, young generation, compiler. The limit of the data
+ * segment lies that much above the manifest's, since an engine that is refused memory for itself ends with a
+ * segmentation fault instead of an error.
  */
 const ENGINE_MEBIBYTES = 128;
 /** The same when the sources are compiled at start. */
@@ -164,8 +171,8 @@ function resolveCommand(command: readonly string[]): string[] {
 }
 
 /**
- * A read-only file tree with the engine, its libraries and the code, and nothing else; own process ids, network, and users. A command in another language
- * gets the host's programs and libraries, its own /proc, and the harmless devices.
+ * A read-only file tree with the engine, its libraries and the code, and nothing else; own process ids, network, and
+ * users. A command in another language gets the host's programs and libraries, its own /proc, and the harmless devices.
  */
 function bwrapWords(command: readonly string[], readable: readonly string[], libraries: readonly string[]): string[] {
   const words = [

@@ -1,6 +1,6 @@
 /**
- * Warm spares: processes that have started, hold the service library, and wait in `task_start` for something to run. Taking one over costs about a
- * millisecond; a cold start costs fifty.
+ * Warm spares: processes that have started, hold the service library, and wait in `task_start` for something to run.
+ * Taking one over costs about a millisecond; a cold start costs fifty.
  */
 import { IdleProcess, type ReadStart, type StartProcess } from './idle-process.ts';
 
@@ -38,7 +38,10 @@ export class SparePool {
     return this.ready > 0 ? this.take() : null;
   }
 
-  /** Takes a spare: one that waits if there is one, else the one that was started first. One that is ending is of no use. */
+  /**
+   * Takes a spare: one that waits if there is one, else the one that was started first. One that is ending is of no
+   * use.
+   */
   take(): IdleProcess | null {
     const spare = this.spares.find(({ ready }) => ready) ?? this.spares.find(({ process }) => !process.ending);
     if (spare !== undefined) this.spares.splice(this.spares.indexOf(spare), 1);

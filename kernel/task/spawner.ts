@@ -96,8 +96,9 @@ export class Spawner {
   }
 
   /**
-   * Sees to it that a program has a standby. Answers what ends one that was made now, if it is not ready by then; `lost` is told when one that was ready has been ended from outside. Sources are compiled
-   * when they are loaded, which a standby is not worth.
+   * Sees to it that a program has a standby. Answers what ends one that was made now, if it is not ready by then;
+   * `lost` is told when one that was ready has been ended from outside. Sources are compiled when they are loaded,
+   * which a standby is not worth.
    */
   prepare(manifest: Manifest, lost: () => void): (() => void) | null {
     return fromSources ? null : this.standbys.prepare(manifest, lost);

@@ -1,9 +1,11 @@
 /**
- * Standbys: processes that hold a certain program already, have rehearsed what it does (services/lib/rehearsal.ts), and wait to be told that they are it. A warm
- * spare still has to load the program, and then runs code that the engine has not seen before; a standby goes on at once, and as fast as its predecessor. It costs
- * the memory of one more process, and after each death some tenths of a second on another CPU.
+ * Standbys: processes that hold a certain program already, have rehearsed what it does (services/lib/rehearsal.ts), and
+ * wait to be told that they are it. A warm spare still has to load the program, and then runs code that the engine has
+ * not seen before; a standby goes on at once, and as fast as its predecessor. It costs the memory of one more process,
+ * and after each death some tenths of a second on another CPU.
  *
- * A standby is a process without task: it has no rights, and all that it may say is `task_start`. The answer to its first one has pid 0 and names the program. When it is ready it says
+ * A standby is a process without task: it has no rights, and all that it may say is `task_start`. The answer to its
+ * first one has pid 0 and names the program. When it is ready it says
  * `task_start` again, and the answer to that makes it a task.
  */
 import fs from 'node:fs';
@@ -54,8 +56,8 @@ export class Standbys {
   }
 
   /**
-   * Sees to it that a program has a standby. Answers what ends one that was made now, if it is not ready by then: it may never be. `lost`: it was ready, and has been ended from
-   * outside; that is no failure of its own.
+   * Sees to it that a program has a standby. Answers what ends one that was made now, if it is not ready by then: it
+   * may never be. `lost`: it was ready, and has been ended from outside; that is no failure of its own.
    */
   prepare(manifest: Manifest, lost: () => void = () => {}): (() => void) | null {
     const { name, entry } = manifest;

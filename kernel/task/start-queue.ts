@@ -1,6 +1,7 @@
 /**
- * Whoever has to be started from scratch, some at a time and in order. To start a process takes a CPU for tens of milliseconds; with dozens of them at once all others would
- * hardly have a turn, and none of them would be ready sooner.
+ * Whoever has to be started from scratch, some at a time and in order. To start a process takes a CPU for tens of
+ * milliseconds; with dozens of them at once all others would hardly have a turn, and none of them would be ready
+ * sooner.
  */
 import type { Timer, Timers } from '../time/timers.ts';
 

@@ -22,11 +22,15 @@ import type { ProcessOwner } from './host-process.ts';
 import type { Spawner, Started } from './spawner.ts';
 import { StartQueue } from './start-queue.ts';
 
-/** How long after a start the pool of spares is filled up again, so that the task that just started goes first, in milliseconds. */
+/**
+ * How long after a start the pool of spares is filled up again, so that the task that just started goes first, in
+ * milliseconds.
+ */
 const REFILL_MILLISECONDS = 25;
 
 /**
- * How long after a start its program gets a standby, in milliseconds: the first time when the whole system has come up and has time, and again as soon as the new task has caught up with its work.
+ * How long after a start its program gets a standby, in milliseconds: the first time when the whole system has come up
+ * and has time, and again as soon as the new task has caught up with its work.
  */
 const FIRST_STANDBY_MILLISECONDS = 3000;
 const NEXT_STANDBY_MILLISECONDS = 50;
@@ -103,7 +107,10 @@ export class TaskTable {
     return this.programs.get('init')?.task ?? null;
   }
 
-  /** The program of a name; an instance is made from its template the first time. Throws SystemError: ENOENT, EAGAIN (too many instances). */
+  /**
+   * The program of a name; an instance is made from its template the first time. Throws SystemError: ENOENT, EAGAIN
+   * (too many instances).
+   */
   private programOf(name: string): Program {
     const known = this.programs.get(name);
     if (known !== undefined) return known;
@@ -181,7 +188,10 @@ export class TaskTable {
     this.parts.spawner.drop(program.manifest);
   }
 
-  /** The program of a task is to have a standby, if the task is still there then. `lost`: how many have been ended from outside since it started. */
+  /**
+   * The program of a task is to have a standby, if the task is still there then. `lost`: how many have been ended from
+   * outside since it started.
+   */
   private planStandby(task: Task, lost = 0): void {
     const { timers, spawner } = this.parts;
     // On the kernel's own CPU it would be in the way of what the task has to catch up with.
@@ -199,8 +209,8 @@ export class TaskTable {
   }
 
   /**
-   * A task that waits in its system call runs no JavaScript, and only running JavaScript listens to the debugger. So one under the debugger is woken by
-   * an empty frame now and then, unless it has not taken the last ones: it is held.
+   * A task that waits in its system call runs no JavaScript, and only running JavaScript listens to the debugger. So
+   * one under the debugger is woken by an empty frame now and then, unless it has not taken the last ones: it is held.
    */
   private keepAwake(task: Task): void {
     this.parts.timers.set(DEBUGGER_MILLISECONDS, () => {
@@ -240,7 +250,10 @@ export class TaskTable {
     );
   }
 
-  /** Ends a task for a reason that goes to the log and the crash record; `severe`: it did something it must not, and ends by SIGSYS. */
+  /**
+   * Ends a task for a reason that goes to the log and the crash record; `severe`: it did something it must not, and
+   * ends by SIGSYS.
+   */
   end(task: Task, reason: string, severe = true): void {
     if (task.dying || task.exit !== null) return;
     task.dying = true;

@@ -1,5 +1,6 @@
 /**
- * The last frames of a task, kept cheaply on the hot path (numbers into a ring) and put into words only for a crash record.
+ * The last frames of a task, kept cheaply on the hot path (numbers into a ring) and put into words only for a crash
+ * record.
  */
 import { HEADER_BYTES } from '../../protocol/bounds.ts';
 import { errorName } from '../../protocol/errno.ts';

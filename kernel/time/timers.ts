@@ -1,6 +1,6 @@
 /**
- * The kernel's timers: one binary heap of deadlines, one host timer for the earliest. Tickless: with no timer set, nothing wakes the host.
- * Setting and cancelling cost O(log n).
+ * The kernel's timers: one binary heap of deadlines, one host timer for the earliest. Tickless: with no timer set,
+ * nothing wakes the host. Setting and cancelling cost O(log n).
  */
 
 /** The host's clock and its single-shot timer, injected so that tests run without real time. */
@@ -90,7 +90,9 @@ export class Timers {
     this.down(last.index);
   }
 
-  /** A host timer that is early for what is left is kept: it re-arms when it fires, which costs less than replacing it. */
+  /**
+   * A host timer that is early for what is left is kept: it re-arms when it fires, which costs less than replacing it.
+   */
   private arm(): void {
     const first = this.heap[0];
     if (first === undefined || first.deadline >= this.hostDeadline) return;

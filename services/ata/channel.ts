@@ -1,5 +1,6 @@
 /**
- * One ATA channel: finds devices, resets, and executes commands one at a time, by interrupts or polling. Every wait is bounded.
+ * One ATA channel: finds devices, resets, and executes commands one at a time, by interrupts or polling. Every wait is
+ * bounded.
  *
  * Read: ATA/ATAPI-6 clause 9 (software reset, bus idle, signatures); command.ts for the course of a command.
  */
@@ -9,7 +10,10 @@ import { PortVector } from './port-vector.ts';
 import { type ChannelRegisters, control, status } from './registers.ts';
 import type { Log, Statistics } from './report.ts';
 
-/** How a command ended. `error`: the device reports one. `stuck`: it does not do what the protocol says, and has to be reset. */
+/**
+ * How a command ended. `error`: the device reports one. `stuck`: it does not do what the protocol says, and has to be
+ * reset.
+ */
 export type Outcome =
   | { readonly kind: 'done'; readonly blocks: readonly Uint8Array[] }
   | {
@@ -23,7 +27,9 @@ export type Outcome =
     }
   | { readonly kind: 'stuck'; readonly why: string };
 
-/** Longest wait for a device to come out of reset. The standard allows 31 s; what takes longer than this is given up. */
+/**
+ * Longest wait for a device to come out of reset. The standard allows 31 s; what takes longer than this is given up.
+ */
 const RESET_MILLISECONDS = 5000;
 
 /** Time the standard gives the devices between the end of SRST and the first look at their status. */
@@ -64,8 +70,8 @@ export class Channel {
   }
 
   /**
-   * Whether anything answers here. Without a device the lines float high or are pulled low; a device that an earlier incarnation left in the middle of a
-   * command shows BSY or DRQ and counts.
+   * Whether anything answers here. Without a device the lines float high or are pulled low; a device that an earlier
+   * incarnation left in the middle of a command shows BSY or DRQ and counts.
    */
   occupied(): boolean {
     return this.#shows(0) || this.#shows(1);
@@ -87,7 +93,10 @@ export class Channel {
     return result.ended === -1 && (lastRegister(result) & DRDY) !== 0;
   }
 
-  /** Software reset of both devices. False: they do not come out of it. The devices interrupt no more until the next command. */
+  /**
+   * Software reset of both devices. False: they do not come out of it. The devices interrupt no more until the next
+   * command.
+   */
   reset(): boolean {
     const { registers } = this;
     const hardware = this.#hardware;

@@ -4,8 +4,9 @@
  * Read: ATA/ATAPI-6 clause 9: bus idle, non-data, PIO data-in and PIO data-out protocols; clause 6.20 for the register
  * order of 48-bit commands.
  *
- * The device may interrupt only where the driver waits for it: nIEN is cleared with the command (data-out: with the last block) and set with
- * the first status read afterwards. Interrupts in between, one for each block, would only come back as stale ones once the line is acknowledged.
+ * The device may interrupt only where the driver waits for it: nIEN is cleared with the command (data-out: with the
+ * last block) and set with the first status read afterwards. Interrupts in between, one for each block, would only come
+ * back as stale ones once the line is acknowledged.
  */
 import { SECTOR_BYTES } from '../../protocol/block.ts';
 import { PortVector } from './port-vector.ts';
@@ -81,7 +82,10 @@ function sendData(vector: PortVector, data: Uint8Array, blockSectors: number, co
   }
 }
 
-/** Selects the device and issues the command; data-out commands also get their data. `quiet`: the device is not to interrupt. */
+/**
+ * Selects the device and issues the command; data-out commands also get their data. `quiet`: the device is not to
+ * interrupt.
+ */
 export function issue(vector: PortVector, command: Command, quiet: boolean): PortVector {
   const { registers } = vector;
   const { transfer, timeoutMilliseconds } = command;
@@ -97,8 +101,9 @@ export function issue(vector: PortVector, command: Command, quiet: boolean): Por
 }
 
 /**
- * Ends a command: waits for its status, acknowledges the line, and fetches the blocks of a data-in command. The line is acknowledged as soon as the
- * device interrupts no more, so that a command that ends with an error has it acknowledged, too.
+ * Ends a command: waits for its status, acknowledges the line, and fetches the blocks of a data-in command. The line is
+ * acknowledged as soon as the device interrupts no more, so that a command that ends with an error has it acknowledged,
+ * too.
  */
 export function finish(vector: PortVector, { transfer, timeoutMilliseconds }: Command): PortVector {
   const { registers } = vector;

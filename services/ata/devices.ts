@@ -1,8 +1,9 @@
 /**
- * The devices of the interface `block`: drives and partitions, their names and badges, and requests against their bounds.
+ * The devices of the interface `block`: drives and partitions, their names and badges, and requests against their
+ * bounds.
  *
- * A badge is made from the place of the drive and the number of the partition and from nothing else, so that a right means the same device to
- * the next incarnation of the driver.
+ * A badge is made from the place of the drive and the number of the partition and from nothing else, so that a right
+ * means the same device to the next incarnation of the driver.
  */
 
 import { type PartitionTable, readPartitionTable } from '../../filesystems/partitions.ts';
@@ -182,7 +183,10 @@ export class DeviceTable {
   }
 }
 
-/** Where a request starts on the disk. Throws EINVAL: not 1 to 256 whole sectors; ERANGE: not all of them are on the device. */
+/**
+ * Where a request starts on the disk. Throws EINVAL: not 1 to 256 whole sectors; ERANGE: not all of them are on the
+ * device.
+ */
 function absoluteSector(device: BlockDevice, sector: number, count: number): number {
   if (!Number.isInteger(count) || count < 1 || count > MAX_REQUEST_SECTORS) {
     throw new SystemError('EINVAL', `a request is for 1 to ${MAX_REQUEST_SECTORS} whole sectors, not ${count}`);

@@ -1,8 +1,8 @@
 /**
  * One ATA drive: reads, writes and flushes, with retries.
  *
- * Read: ATA/ATAPI-6 clause 8: READ and WRITE SECTORS (EXT), READ and WRITE MULTIPLE (EXT), SET MULTIPLE MODE, READ VERIFY SECTORS (EXT), FLUSH
- * CACHE (EXT), IDENTIFY DEVICE; clause 6.2 and 6.20 for addresses.
+ * Read: ATA/ATAPI-6 clause 8: READ and WRITE SECTORS (EXT), READ and WRITE MULTIPLE (EXT), SET MULTIPLE MODE, READ
+ * VERIFY SECTORS (EXT), FLUSH CACHE (EXT), IDENTIFY DEVICE; clause 6.2 and 6.20 for addresses.
  */
 import { SECTOR_BYTES } from '../../protocol/block.ts';
 import { SystemError } from '../lib/index.ts';
@@ -62,7 +62,9 @@ export function identify(channel: Channel, device: 0 | 1): Identity | string {
   return parseIdentity(outcome.blocks[0] ?? new Uint8Array(0));
 }
 
-/** A drive that has identified itself. Sectors are counted from the start of the disk; callers keep them inside of it. */
+/**
+ * A drive that has identified itself. Sectors are counted from the start of the disk; callers keep them inside of it.
+ */
 export class Drive {
   readonly name: string;
   readonly identity: Identity;
@@ -120,7 +122,10 @@ export class Drive {
     return blocks.length === 1 && first !== undefined ? first : Buffer.concat(blocks);
   }
 
-  /** Writes whole sectors. After an error any part of them may have been written. Throws EIO; EROFS: the drive takes no writes. */
+  /**
+   * Writes whole sectors. After an error any part of them may have been written. Throws EIO; EROFS: the drive takes no
+   * writes.
+   */
   write(sector: number, data: Uint8Array): void {
     if (this.readOnly) throw this.#writeProtected();
     for (let done = 0; done < data.length / SECTOR_BYTES; ) {
@@ -132,8 +137,8 @@ export class Drive {
   }
 
   /**
-   * Returns when the drive's cache is on the medium. A flush that ends with an error is not repeated: the drive has dropped the sector it could not
-   * write, so that the next flush would end well although the data is lost. Throws EIO.
+   * Returns when the drive's cache is on the medium. A flush that ends with an error is not repeated: the drive has
+   * dropped the sector it could not write, so that the next flush would end well although the data is lost. Throws EIO.
    */
   flush(): void {
     const { flushCache, flushCacheExt } = this.identity;
@@ -177,8 +182,8 @@ export class Drive {
   }
 
   /**
-   * Issues a command up to four times and answers how the last attempt ended. A channel that does not follow the protocol is reset; where that does
-   * not help nothing is tried again.
+   * Issues a command up to four times and answers how the last attempt ended. A channel that does not follow the
+   * protocol is reset; where that does not help nothing is tried again.
    */
   #perform(build: (attempt: number) => Command, retryErrors = true): { outcome: Outcome; command: Command } {
     for (let attempt = 0; ; attempt++) {
@@ -207,8 +212,9 @@ export class Drive {
   }
 
   /**
-   * A write that the drive refused before it took any data, to sectors that it can read, means that it takes no writes. (The standard has
-   * the bit WP for media that can be removed, and nothing for others; an error while writing is reported after data was taken.)
+   * A write that the drive refused before it took any data, to sectors that it can read, means that it takes no writes.
+   * (The standard has the bit WP for media that can be removed, and nothing for others; an error while writing is
+   * reported after data was taken.)
    */
   #writeFailure(command: Command, outcome: Exclude<Outcome, { kind: 'done' }>): SystemError {
     const refused = outcome.kind === 'error' && outcome.refused && (outcome.error & ~errorBits.ABRT) === 0;

@@ -1,6 +1,7 @@
 /**
- * The interface `file` on a disk or partition: byte offsets and lengths of any size. Sectors of which only a part is written are read first. The badge says which device it is and how
- * it was opened, so there is nothing that a restart could lose.
+ * The interface `file` on a disk or partition: byte offsets and lengths of any size. Sectors of which only a part is
+ * written are read first. The badge says which device it is and how it was opened, so there is nothing that a restart
+ * could lose.
  */
 import { MAX_REQUEST_SECTORS, SECTOR_BYTES } from '../../protocol/block.ts';
 import { type FileAttributes, MAX_FILE_BYTES } from '../../protocol/file.ts';

@@ -1,5 +1,6 @@
 /**
- * All the driver sees of the machine: vectors of port accesses, interrupts and pauses. Tests put a simulated channel here.
+ * All the driver sees of the machine: vectors of port accesses, interrupts and pauses. Tests put a simulated channel
+ * here.
  *
  * Read: protocol/vector.ts (vectors), protocol/kernel.ts (the interrupt notice).
  */
@@ -20,14 +21,18 @@ export interface Hardware {
   /** Runs a vector of port accesses. */
   vector(operations: readonly Operand[]): VectorResult;
   /**
-   * Takes off a notice that the line of a channel (0 or 1) has interrupted when no vector waited for it. The line is masked until a vector acknowledges it. False: there is none.
+   * Takes off a notice that the line of a channel (0 or 1) has interrupted when no vector waited for it. The line is
+   * masked until a vector acknowledges it. False: there is none.
    */
   takeInterrupt(channel: number): boolean;
   /** Does nothing for a time. */
   pause(milliseconds: number): void;
 }
 
-/** The machine behind the service library. Each line gets a port of its own, so that looking for a notice takes no request off the queue. */
+/**
+ * The machine behind the service library. Each line gets a port of its own, so that looking for a notice takes no
+ * request off the queue.
+ */
 export function machine(): Hardware {
   const interruptPorts = CHANNELS.map(({ irq }) => {
     const port = ipcCreatePort();

@@ -16,7 +16,10 @@ export interface Identity {
   readonly sectors: number;
   /** It has 48-bit commands. */
   readonly lba48: boolean;
-  /** Sectors that READ and WRITE MULTIPLE move at most for each interrupt: a power of two; 1: the drive does not have these commands. */
+  /**
+   * Sectors that READ and WRITE MULTIPLE move at most for each interrupt: a power of two; 1: the drive does not have
+   * these commands.
+   */
   readonly multiple: number;
   readonly flushCache: boolean;
   readonly flushCacheExt: boolean;
@@ -37,7 +40,9 @@ const FLUSH_CACHE_EXT = 1 << 13;
 const VALIDITY_MASK = 0xc000;
 const VALID = 0x4000;
 
-/** A field of characters, the first in the high byte of each word. What is not printable ASCII becomes a question mark. */
+/**
+ * A field of characters, the first in the high byte of each word. What is not printable ASCII becomes a question mark.
+ */
 function characters(data: DataView, firstWord: number, lastWord: number): string {
   let text = '';
   for (let word = firstWord; word <= lastWord; word++) {

@@ -73,7 +73,10 @@ export class PortVector {
     return this.#add(vectorOperation.ACKNOWLEDGE, this.registers.irq);
   }
 
-  /** Lets 400 ns pass, after which a device shows the status that a command or a selection gave it (each access takes at least 100 ns). */
+  /**
+   * Lets 400 ns pass, after which a device shows the status that a command or a selection gave it (each access takes at
+   * least 100 ns).
+   */
   settle(): this {
     for (let access = 0; access < 4; access++) this.read8(this.registers.control);
     return this;

@@ -1,8 +1,8 @@
 /**
  * Registers and bits of an ATA channel, by the names of the standard.
  *
- * Read: ATA/ATAPI-6 (T13/1410D), clauses 7 (register definitions), 8 (commands) and 9 (protocols); the addresses are those of a PC's
- * two channels in compatibility mode.
+ * Read: ATA/ATAPI-6 (T13/1410D), clauses 7 (register definitions), 8 (commands) and 9 (protocols); the addresses are
+ * those of a PC's two channels in compatibility mode.
  */
 
 /** Port addresses and interrupt line of one channel. */

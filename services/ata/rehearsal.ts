@@ -1,7 +1,9 @@
 /**
- * What a standby of the driver rehearses (services/lib/rehearsal.ts): it finds one drive, reads its partition table, and is asked to read, write and flush.
+ * What a standby of the driver rehearses (services/lib/rehearsal.ts): it finds one drive, reads its partition table,
+ * and is asked to read, write and flush.
  *
- * The drive that is played agrees to everything: it is ready, has no partitions, holds zeros, and interrupts at once. What a drive is like is known to hw/ata.
+ * The drive that is played agrees to everything: it is ready, has no partitions, holds zeros, and interrupts at once.
+ * What a drive is like is known to hw/ata.
  */
 
 import { SECTOR_BYTES } from '../../protocol/block.ts';

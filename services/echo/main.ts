@@ -1,9 +1,9 @@
 /**
  * echo: answers what it is sent, and counts (protocol/echo.ts).
  *
- * The count is exact over all incarnations. It is put into the recovery store before the answer goes out, without waiting: the pipe keeps the
- * order, so the kernel has the count before it has the answer. Beside it stands which request was counted last: when a kill comes between the two,
- * the request comes again and must not be counted again.
+ * The count is exact over all incarnations. It is put into the recovery store before the answer goes out, without
+ * waiting: the pipe keeps the order, so the kernel has the count before it has the answer. Beside it stands which
+ * request was counted last: when a kill comes between the two, the request comes again and must not be counted again.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import { record, u32, u53 } from '../../protocol/schema.ts';

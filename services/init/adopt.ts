@@ -1,6 +1,6 @@
 /**
- * What a new incarnation of init does with what it finds: the state its predecessor saved, and the tasks that have gone on running, or have
- * ended, meanwhile.
+ * What a new incarnation of init does with what it finds: the state its predecessor saved, and the tasks that have gone
+ * on running, or have ended, meanwhile.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import type { Effects } from './effects.ts';
@@ -40,7 +40,8 @@ export function adopt(
     ends.set(pid, effects.reap(pid) ?? UNKNOWN_END);
   lifecycle.closing = state?.ending !== null && state?.ending !== undefined;
   for (const service of services) {
-    // The answer to the ping that would tell may have gone to the init that died: in doubt it has got as far as serving.
+    // The answer to the ping that would tell may have gone to the init that died: in doubt it has got as far as
+    // serving.
     service.ready = true;
     const task = tasks.find(({ name, state: taskState }) => name === service.name && taskState !== 'ZOMBIE');
     if (task === undefined) {

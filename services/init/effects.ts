@@ -1,6 +1,6 @@
 /**
- * What the supervisor asks of the kernel. The supervisor itself is a state machine without system calls, so that tests drive it with a clock and a
- * kernel of their own; kernel-effects.ts is the real thing.
+ * What the supervisor asks of the kernel. The supervisor itself is a state machine without system calls, so that tests
+ * drive it with a clock and a kernel of their own; kernel-effects.ts is the real thing.
  */
 import type { TaskState } from '../../protocol/records.ts';
 import type { SignalName } from '../../protocol/signal.ts';
@@ -36,15 +36,23 @@ export interface Effects {
   hasPort(name: string): boolean;
   /** Messages delivered at the named ports of a task so far; undefined when it has taken none of its ports yet. */
   received(pid: number): number | undefined;
-  /** What a task waits for, if that is another task's answer or a device, and how often it has been given a CPU so far. */
+  /**
+   * What a task waits for, if that is another task's answer or a device, and how often it has been given a CPU so far.
+   */
   occupation(pid: number): Occupation | undefined;
-  /** Sends a request of the interface `service` without waiting; answers the number of the call, undefined when there is no port. Every call ends after `timeoutMs` at the latest. */
+  /**
+   * Sends a request of the interface `service` without waiting; answers the number of the call, undefined when there is
+   * no port. Every call ends after `timeoutMs` at the latest.
+   */
   ask(name: string, request: 'ping' | 'stop', timeoutMs: number): number | undefined;
   /** Errno of a call that has ended, 0 when it was answered; undefined while it is under way. */
   outcome(call: number): number | undefined;
   /** Tells the kernel that a service will not come back by itself, so that its callers get EIO. */
   lost(name: string): void;
-  /** Has the next incarnation run under the debugger, and answers the address of one that does, else ''. Throws SystemError. */
+  /**
+   * Has the next incarnation run under the debugger, and answers the address of one that does, else ''. Throws
+   * SystemError.
+   */
   debug(name: string): string;
   /** Sets the one alarm to so many milliseconds from now; undefined cancels it. */
   wakeAfter(milliseconds: number | undefined): void;

@@ -1,8 +1,9 @@
 /**
- * Pings: finds the services that hang. Each is asked every second period without waiting for anyone; answers are looked up every period and when something else
- * happens. A service is hung when it has not answered for two periods, unless there is a better explanation: it is taking other messages
- * and the ping stands in its queue; it waits for a service it depends on that is being restarted, is silent itself, waits for its device, or is held in the debugger; or, for a minute, it is at work
- * with others, as a file system is that checks a disk, or waits for its device.
+ * Pings: finds the services that hang. Each is asked every second period without waiting for anyone; answers are looked
+ * up every period and when something else happens. A service is hung when it has not answered for two periods, unless
+ * there is a better explanation: it is taking other messages and the ping stands in its queue; it waits for a service
+ * it depends on that is being restarted, is silent itself, waits for its device, or is held in the debugger; or, for a
+ * minute, it is at work with others, as a file system is that checks a disk, or waits for its device.
  */
 import type { Effects } from './effects.ts';
 import type { Service } from './service.ts';
@@ -10,19 +11,26 @@ import type { Service } from './service.ts';
 /** Between two looks at all services, in milliseconds. */
 export const PING_PERIOD_MS = 1000;
 
-/** Between two pings of the same service, a little less than two periods: pings are most of what an idle machine does. */
+/**
+ * Between two pings of the same service, a little less than two periods: pings are most of what an idle machine does.
+ */
 const PING_EVERY_MS = 1900;
 
 /** A service silent for so long is hung. */
 export const SILENCE_MS = 2000;
 
-/** The same for one that has not even taken its port: starting a program from its sources on a busy host takes seconds. */
+/**
+ * The same for one that has not even taken its port: starting a program from its sources on a busy host takes seconds.
+ */
 export const START_SILENCE_MS = 10_000;
 
 /** A service may be silent for so long while it calls others and is answered, or waits for its device. */
 export const WORK_MS = 60_000;
 
-/** Pings under way at most, so that init stays far below the bound on its outstanding calls; with more services they take turns. */
+/**
+ * Pings under way at most, so that init stays far below the bound on its outstanding calls; with more services they
+ * take turns.
+ */
 export const MAX_PINGS = 100;
 
 type PingEffects = Pick<Effects, 'ask' | 'outcome' | 'hasPort' | 'received' | 'occupation'>;
@@ -44,8 +52,8 @@ export function collect(service: Service, effects: PingEffects): void {
 }
 
 /**
- * Finds out whether an incarnation has got as far as serving: it answered a ping, or the port it serves did not exist before. `collect` comes
- * first.
+ * Finds out whether an incarnation has got as far as serving: it answered a ping, or the port it serves did not exist
+ * before. `collect` comes first.
  */
 export function isReady(service: Service, effects: PingEffects): boolean {
   if (!service.ready && !service.portAtStart && effects.hasPort(service.name)) {
@@ -62,7 +70,10 @@ export function ping(service: Service, now: number, effects: PingEffects): void 
   service.silentSince ??= now;
 }
 
-/** A new incarnation owes no answer yet. A ping under way stays: it waits at the port, and the next incarnation answers it. */
+/**
+ * A new incarnation owes no answer yet. A ping under way stays: it waits at the port, and the next incarnation answers
+ * it.
+ */
 export function resetPings(service: Service): void {
   service.silentSince = undefined;
   service.receivedBefore = undefined;
@@ -71,8 +82,8 @@ export function resetPings(service: Service): void {
 }
 
 /**
- * The work of one period: looks at the answers, answers the services that hang, and pings the others. `dependencies` are all that a service depends
- * on, directly or not.
+ * The work of one period: looks at the answers, answers the services that hang, and pings the others. `dependencies`
+ * are all that a service depends on, directly or not.
  */
 export function examine(
   services: readonly Service[],
@@ -114,7 +125,9 @@ function isHung(service: Service, dependencies: readonly Service[], now: number,
   return hung;
 }
 
-/** Whether a silent service is at work with others: it waits for its device, or has been answered since the last look. */
+/**
+ * Whether a silent service is at work with others: it waits for its device, or has been answered since the last look.
+ */
 function isWorking(service: Service, now: number, effects: PingEffects): boolean {
   const occupation = effects.occupation(service.pid);
   const { turnsBefore } = service;

@@ -1,5 +1,6 @@
 /**
- * The life of one service: started, asked to end, ended, started again or given up. What the phases mean is in service.ts, the rules are in policy.ts.
+ * The life of one service: started, asked to end, ended, started again or given up. What the phases mean is in
+ * service.ts, the rules are in policy.ts.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import type { Effects } from './effects.ts';
@@ -16,10 +17,16 @@ export const INSPECT_MS = 10_000;
 /** Least delay before another try when the kernel could not start a task, in milliseconds. */
 export const SPAWN_RETRY_MS = 50;
 
-/** Requests to stop under way at most; above it services are ended by SIGTERM, so that init stays below the bound on its outstanding calls. */
+/**
+ * Requests to stop under way at most; above it services are ended by SIGTERM, so that init stays below the bound on its
+ * outstanding calls.
+ */
 export const MAX_STOP_REQUESTS = 100;
 
-/** Errors of `spawn` that may be gone at the next try: too many tasks, the last one is still there, the host is short of something. */
+/**
+ * Errors of `spawn` that may be gone at the next try: too many tasks, the last one is still there, the host is short of
+ * something.
+ */
 const retryable = new Set<string>(['EAGAIN', 'EBUSY', 'EIO']);
 
 /** See the head of this file. */

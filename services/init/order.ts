@@ -1,6 +1,6 @@
 /**
- * The order in which services are started: each after what it depends on (topological order, Kahn's algorithm), else as in the configuration. What cannot be
- * ordered is left out and explained.
+ * The order in which services are started: each after what it depends on (topological order, Kahn's algorithm), else as
+ * in the configuration. What cannot be ordered is left out and explained.
  */
 
 /** A service and the names of those it depends on. */

@@ -1,6 +1,6 @@
 /**
- * When a service that has ended is started again: the restart policy of the manifest, what counts as a failed start, how long to wait, and when to give
- * up. Pure functions; times in milliseconds.
+ * When a service that has ended is started again: the restart policy of the manifest, what counts as a failed start,
+ * how long to wait, and when to give up. Pure functions; times in milliseconds.
  */
 import { signalName, signals } from '../../protocol/signal.ts';
 
@@ -14,20 +14,22 @@ export interface End {
 }
 
 /**
- * An incarnation that ends by itself sooner than this has done no work worth counting. A driver that fails on its device or its configuration does so
- * within milliseconds; the rest of the second covers a slow host, on which loading the program alone takes some hundred milliseconds.
+ * An incarnation that ends by itself sooner than this has done no work worth counting. A driver that fails on its
+ * device or its configuration does so within milliseconds; the rest of the second covers a slow host, on which loading
+ * the program alone takes some hundred milliseconds.
  */
 export const SHORT_LIFE_MS = 1000;
 
 /**
- * The same bound for one ended from outside (`kill`), or nobody knows how. The service is not to blame then, and has done work when it was ready: only a life too short for
- * any start counts.
+ * The same bound for one ended from outside (`kill`), or nobody knows how. The service is not to blame then, and has
+ * done work when it was ready: only a life too short for any start counts.
  */
 export const SHORT_LIFE_KILLED_MS = 10;
 
 /**
- * Delay before the next start after 1, 2, 3 … failed starts in a row. The first three cost nothing: most failures are gone at the next try, and
- * callers are waiting. The rest adds up to 3.15 s, so that a service that cannot start is given up within a few seconds.
+ * Delay before the next start after 1, 2, 3 … failed starts in a row. The first three cost nothing: most failures are
+ * gone at the next try, and callers are waiting. The rest adds up to 3.15 s, so that a service that cannot start is
+ * given up within a few seconds.
  */
 export const RESTART_DELAYS_MS: readonly number[] = [0, 0, 0, 50, 100, 200, 400, 800, 1600];
 
@@ -40,8 +42,8 @@ export const UNKNOWN_END: End = { status: -1, signal: 0 };
 const outside = new Set<number>([signals.HUP, signals.INT, signals.QUIT, signals.KILL, signals.TERM]);
 
 /**
- * Whether a life counts as a failed start: it was short, or the service never got as far as answering on its port (`ready`), however long it
- * took. Services without a port are ready from the start.
+ * Whether a life counts as a failed start: it was short, or the service never got as far as answering on its port
+ * (`ready`), however long it took. Services without a port are ready from the start.
  */
 export function isFailedStart(lifeMs: number, ready: boolean, end: End): boolean {
   const blameless = outside.has(end.signal) || end === UNKNOWN_END;
@@ -49,7 +51,9 @@ export function isFailedStart(lifeMs: number, ready: boolean, end: End): boolean
   return !ready || lifeMs < bound;
 }
 
-/** Delay before the next start after this many failed starts in a row (0: the last life was good); undefined: give up. */
+/**
+ * Delay before the next start after this many failed starts in a row (0: the last life was good); undefined: give up.
+ */
 export function restartDelay(failedStarts: number): number | undefined {
   return failedStarts === 0 ? 0 : RESTART_DELAYS_MS[failedStarts - 1];
 }

@@ -33,7 +33,7 @@ export interface Waiter<A = void> {
  *
  *     stopped    not running, and not meant to
  *     running    has a task
- *     stopping   was asked to end; `dueAt` is when it is killed; `thenStart`: the next incarnation starts when it has ended
+ *     stopping   was asked to end; `dueAt`: when it is killed; `thenStart`: the next incarnation starts then
  *     waiting    the next incarnation starts at `dueAt`
  *     failed     meant to run, but given up; `detail` says why
  */

@@ -1,8 +1,10 @@
 /**
- * The supervisor: a state machine fed with requests, exit notices and alarms. It decides which services run; system calls happen behind `Effects`.
+ * The supervisor: a state machine fed with requests, exit notices and alarms. It decides which services run; system
+ * calls happen behind `Effects`.
  *
- * Every event ends the same way: the state is saved, then requests are answered, then the alarm is set. So an answer is never given for something a
- * restart of init would forget, and one alarm serves for restarts, kills, pings and the debugger.
+ * Every event ends the same way: the state is saved, then requests are answered, then the alarm is set. So an answer is
+ * never given for something a restart of init would forget, and one alarm serves for restarts, kills, pings and the
+ * debugger.
  */
 import { MAX_INSTANCES } from '../../protocol/bounds.ts';
 import { type ErrorName, SystemError } from '../../protocol/errno.ts';
@@ -90,7 +92,10 @@ export class Supervisor {
     );
   }
 
-  /** The service of a name; an instance of a template is made when it is first asked for. Throws SystemError: ENOENT, EAGAIN. */
+  /**
+   * The service of a name; an instance of a template is made when it is first asked for. Throws SystemError: ENOENT,
+   * EAGAIN.
+   */
   private findOrMake(name: string): Service {
     const template = this.templates.get(templateOf(name) ?? '');
     if (template === undefined || this.all.some((service) => service.name === name)) return this.find(name);
@@ -103,7 +108,10 @@ export class Supervisor {
     return service;
   }
 
-  /** Starts the services of the boot; a later incarnation of init (`stored` is what the last one saved) goes on where that stopped. */
+  /**
+   * Starts the services of the boot; a later incarnation of init (`stored` is what the last one saved) goes on where
+   * that stopped.
+   */
   boot(stored: unknown): void {
     this.event(() => {
       this.nextPings = this.now + PING_PERIOD_MS;
@@ -144,7 +152,10 @@ export class Supervisor {
     });
   }
 
-  /** Starts a service and what it depends on. ENOENT, EACCES (disabled), EINVAL (cannot be started as configured), ECANCELED (shutting down). */
+  /**
+   * Starts a service and what it depends on. ENOENT, EACCES (disabled), EINVAL (cannot be started as configured),
+   * ECANCELED (shutting down).
+   */
   start(name: string): void {
     this.event(() => {
       const service = this.findOrMake(name);
@@ -196,7 +207,10 @@ export class Supervisor {
     });
   }
 
-  /** Restarts a service under the debugger; answers its address. Errors as `start`, EPERM for init, ETIMEDOUT, EIO when it ends before. */
+  /**
+   * Restarts a service under the debugger; answers its address. Errors as `start`, EPERM for init, ETIMEDOUT, EIO when
+   * it ends before.
+   */
   inspect(name: string, waiter: Waiter<string>): void {
     this.event(() => {
       const service = this.findOther(name);
@@ -363,7 +377,10 @@ export class Supervisor {
     }
   }
 
-  /** The next step of a shutdown: asks those to end on which no running service depends; ends the machine when all are gone or the time is up. */
+  /**
+   * The next step of a shutdown: asks those to end on which no running service depends; ends the machine when all are
+   * gone or the time is up.
+   */
   private goOnEnding(): void {
     if (this.ending === null || this.halted) return;
     this.lifecycle.closing = true;

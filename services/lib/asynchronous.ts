@@ -1,6 +1,6 @@
 /**
- * Calls of a server that must not wait for others: a call begins, and its end comes as an event between two messages. The kernel posts the notice `answered` to the
- * port of the server, whose loop (server.ts) hands it on to here.
+ * Calls of a server that must not wait for others: a call begins, and its end comes as an event between two messages.
+ * The kernel posts the notice `answered` to the port of the server, whose loop (server.ts) hands it on to here.
  */
 import { MAX_OUTSTANDING_CALLS } from '../../protocol/bounds.ts';
 import { SystemError } from '../../protocol/errno.ts';
@@ -26,8 +26,8 @@ const underWay = new Map<number, () => boolean>();
 export const forgetCalls = (): void => underWay.clear();
 
 /**
- * A client of `definition` on a send right. `own` is the port of the program that `run` serves; every call ends after `timeout` milliseconds at the latest. With too many
- * calls under way the outcome is EAGAIN, at once.
+ * A client of `definition` on a send right. `own` is the port of the program that `run` serves; every call ends after
+ * `timeout` milliseconds at the latest. With too many calls under way the outcome is EAGAIN, at once.
  */
 export function asynchronousClient<M extends Methods>(
   definition: Interface<M>,
@@ -60,8 +60,8 @@ export function asynchronousClient<M extends Methods>(
 export type Ended<A> = () => Outcome<A> | undefined;
 
 /**
- * Begins a call to the server of `port`, which ends after `timeout` milliseconds at the latest. Its end is not told of: it is known after the end of any ordinary call that
- * was made later and answered later.
+ * Begins a call to the server of `port`, which ends after `timeout` milliseconds at the latest. Its end is not told of:
+ * it is known after the end of any ordinary call that was made later and answered later.
  */
 export function beginCall<M extends Methods, K extends keyof M>(
   definition: Interface<M>,
@@ -81,8 +81,8 @@ export function beginCall<M extends Methods, K extends keyof M>(
 }
 
 /**
- * Finds a named port, waiting up to `timeout` milliseconds for it, and hands a send right to `done` later. `own` as above. `patient`: waits also for a service that has been given up, instead
- * of EIO.
+ * Finds a named port, waiting up to `timeout` milliseconds for it, and hands a send right to `done` later. `own` as
+ * above. `patient`: waits also for a service that has been given up, instead of EIO.
  */
 export function findPortLater(
   name: string,

@@ -20,7 +20,9 @@ export function client<M extends Methods>(definition: Interface<M>, port: Handle
   return calls as Client<M>;
 }
 
-/** The checked answer. Rights that do not belong there are given up, so that a server cannot fill its client's table. */
+/**
+ * The checked answer. Rights that do not belong there are given up, so that a server cannot fill its client's table.
+ */
 function replyOf(method: Method<unknown, unknown>, { data, rights }: Answer): unknown {
   const received = [...rights];
   try {

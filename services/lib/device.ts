@@ -1,6 +1,7 @@
 /**
- * How a driver becomes a file: `run({ device: 'rtc', … })` makes `/dev/rtc`, on which the interface `file` is answered. The request stands as long as the name does, so it
- * comes again by itself when vfs has died; only when the kernel gives it up it has to be made anew.
+ * How a driver becomes a file: `run({ device: 'rtc', … })` makes `/dev/rtc`, on which the interface `file` is answered.
+ * The request stands as long as the name does, so it comes again by itself when vfs has died; only when the kernel
+ * gives it up it has to be made anew.
  */
 import { MAX_TIMEOUT_MILLISECONDS } from '../../protocol/bounds.ts';
 import type { SystemError } from '../../protocol/errno.ts';
@@ -13,7 +14,10 @@ import { log } from './syscalls.ts';
 /** What a driver is in `/dev`. */
 export type DeviceType = Infer<typeof vfs.methods.register.request>['type'];
 
-/** Makes `/dev/NAME` for a program whose port is `port`, as soon as there is a vfs. The manifest has to let it look up `vfs`. */
+/**
+ * Makes `/dev/NAME` for a program whose port is `port`, as soon as there is a vfs. The manifest has to let it look up
+ * `vfs`.
+ */
 export function registerDevice(port: Handle, name: string, type: DeviceType = 'character'): void {
   const use = (found: Outcome<Handle>): void => {
     if (!found.ok) {

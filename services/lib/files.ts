@@ -1,6 +1,6 @@
 /**
- * Files as programs use them: paths through a right to vfs (`Files`), open files through the right that `open` answered (`File`). Every call can throw SystemError; the errors
- * of each are in protocol/vfs.ts and protocol/file.ts.
+ * Files as programs use them: paths through a right to vfs (`Files`), open files through the right that `open` answered
+ * (`File`). Every call can throw SystemError; the errors of each are in protocol/vfs.ts and protocol/file.ts.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import {
@@ -113,7 +113,10 @@ export class File {
     this.position = this.writeAt(null, data);
   }
 
-  /** Moves the position: from the start, from where it is, or from the end. EINVAL: before the start. ESPIPE: a stream has none. */
+  /**
+   * Moves the position: from the start, from where it is, or from the end. EINVAL: before the start. ESPIPE: a stream
+   * has none.
+   */
   seek(offset: number, from: 'start' | 'here' | 'end' = 'start'): number {
     if (this.stream) throw new SystemError('ESPIPE');
     const base = from === 'start' ? 0 : from === 'here' ? this.position : this.attributes().size;

@@ -1,6 +1,6 @@
 /**
- * Ports and messages as blocking functions. Message format: protocol/message.ts. Every call can throw SystemError; the errors of each are in
- * protocol/syscall.ts.
+ * Ports and messages as blocking functions. Message format: protocol/message.ts. Every call can throw SystemError; the
+ * errors of each are in protocol/syscall.ts.
  */
 import { FOREVER } from '../../protocol/bounds.ts';
 import { decode, encodeFrame, encodeMessage, type MessageHead } from '../../protocol/codec.ts';
@@ -84,8 +84,8 @@ function make(handle: number): Handle {
 }
 
 /**
- * Whether this task has made a port itself. The badges of messages that come to another port say nothing: its receive right came in a message, and whoever
- * sent it may hold rights to the port with any badge.
+ * Whether this task has made a port itself. The badges of messages that come to another port say nothing: its receive
+ * right came in a message, and whoever sent it may hold rights to the port with any badge.
  */
 export const isOwnPort = (port: Handle): boolean => made.has(port);
 
@@ -98,8 +98,8 @@ export const ipcCreateNamedPort = (name: string): Handle => make(systemCallHandl
 export const ipcFindPort = (name: string, timeout = 0): Handle =>
   systemCallHandle('ipc_find_port', { name, timeout }) as Handle;
 /**
- * Looks for a named port and goes on; `notify`, a port of this task, gets the notice `answered`, then `ipcFindPoll` has the result. `patient`: waits also for a service that
- * has been given up.
+ * Looks for a named port and goes on; `notify`, a port of this task, gets the notice `answered`, then `ipcFindPoll` has
+ * the result. `patient`: waits also for a service that has been given up.
  */
 export function ipcFindBegin(name: string, timeout: number, notify: Handle, patient: boolean): number {
   const id = nextId();
@@ -148,9 +148,9 @@ function failure(result: RawResult): SystemError {
 }
 
 /**
- * Sends a request and goes on: answers the number of the call. Its result has to be fetched with `ipcCallPoll`. The timeout has to be
- * finite, so that every call ends; at most MAX_OUTSTANDING_CALLS may be under way. With `notify`, a port of this task, the notice `answered` comes there
- * when the result is there.
+ * Sends a request and goes on: answers the number of the call. Its result has to be fetched with `ipcCallPoll`. The
+ * timeout has to be finite, so that every call ends; at most MAX_OUTSTANDING_CALLS may be under way. With `notify`, a
+ * port of this task, the notice `answered` comes there when the result is there.
  */
 export function ipcCallBegin(port: Handle, message: Outgoing, timeout: number, notify = 0): number {
   return writeCall(port, message, timeout, CALL_ASYNCHRONOUS, notify);
@@ -164,8 +164,9 @@ function writeCall(port: Handle, message: Outgoing, timeout: number, flags: numb
 }
 
 /**
- * How a call begun with `ipcCallBegin` ended, or undefined while it is under way; never blocks. The pipe is ordered: what was answered before the
- * result of this task's last other call (`ipcRecv`, `uptime` …) is known here. A result can be fetched once.
+ * How a call begun with `ipcCallBegin` ended, or undefined while it is under way; never blocks. The pipe is ordered:
+ * what was answered before the result of this task's last other call (`ipcRecv`, `uptime` …) is known here. A result
+ * can be fetched once.
  */
 export function ipcCallPoll(id: number): CallResult | undefined {
   const result = takeResult(id);
@@ -215,7 +216,10 @@ function received(result: RawResult): Message {
   };
 }
 
-/** Stands for the data of a message that is not well-formed msgpack: the receiver answers EBADMSG, the sender is at fault. */
+/**
+ * Stands for the data of a message that is not well-formed msgpack: the receiver answers EBADMSG, the sender is at
+ * fault.
+ */
 export const MALFORMED: unique symbol = Symbol('malformed');
 
 function dataOrMalformed(buffer: Buffer, start: number, end: number): unknown {
@@ -227,7 +231,9 @@ function dataOrMalformed(buffer: Buffer, start: number, end: number): unknown {
   }
 }
 
-/** Blocks until a message comes to one of the ports (none: any port of this task). Timeout in milliseconds: ETIMEDOUT. */
+/**
+ * Blocks until a message comes to one of the ports (none: any port of this task). Timeout in milliseconds: ETIMEDOUT.
+ */
 export function ipcRecv(ports: readonly Handle[] = [], timeout = FOREVER): Message {
   const id = nextId();
   writeFrame(encodeFrame(systemCalls.ipc_recv.number, 0, id, 0, [ports, timeout]));
@@ -245,7 +251,10 @@ export function ipcTryRecv(ports: readonly Handle[] = []): Message | undefined {
 
 const AGAIN = 11;
 
-/** Answers a request: `status` 0 is success. The answer goes out with the next call of this task, at the latest when it waits. */
+/**
+ * Answers a request: `status` 0 is success. The answer goes out with the next call of this task, at the latest when it
+ * waits.
+ */
 export function ipcReply(reply: Handle, status: number, data: unknown, rights: readonly Handle[] = noRights): void {
   postFrame(
     encodeMessage(

@@ -1,14 +1,16 @@
 /**
- * The innermost layer of the sandbox: before service code is loaded, everything that reaches past the pipe is taken out of its sight. What is left is
- * the language itself, byte buffers, text coding, and the service library. It also guards the design's principle: a service does not read clocks, timers
- * or random numbers, it asks the kernel.
+ * The innermost layer of the sandbox: before service code is loaded, everything that reaches past the pipe is taken out
+ * of its sight. What is left is the language itself, byte buffers, text coding, and the service library. It also guards
+ * the design's principle: a service does not read clocks, timers or random numbers, it asks the kernel.
  *
- * The library and the engine's own JavaScript live in the same realm and keep what the service loses. So the ways to steal it from them are closed
- * too: no getter can be planted where their objects inherit from, no hook sees their stack frames, and `process` itself is stripped.
+ * The library and the engine's own JavaScript live in the same realm and keep what the service loses. So the ways to
+ * steal it from them are closed too: no getter can be planted where their objects inherit from, no hook sees their
+ * stack frames, and `process` itself is stripped.
  *
- * It relies on two flags of the engine the kernel starts tasks with: no code from strings (so that no function outside strict mode and outside
- * this scope can be made), and compiled without an import callback (so that `import()` is refused). Read ECMA-262, chapter "The Global Object",
- * and M. Miller et al., "Caja: Safe active content in sanitized JavaScript", on why the prototypes have to be closed.
+ * It relies on two flags of the engine the kernel starts tasks with: no code from strings (so that no function outside
+ * strict mode and outside this scope can be made), and compiled without an import callback (so that `import()` is
+ * refused). Read ECMA-262, chapter "The Global Object", and M. Miller et al., "Caja: Safe active content in sanitized
+ * JavaScript", on why the prototypes have to be closed.
  */
 import process from 'node:process';
 
@@ -72,8 +74,8 @@ function stripProcess(): void {
 }
 
 /**
- * Closes Object.prototype: an accessor planted there would be called with any object of the library or the engine that lacks a property as `this`. Assigning
- * a property of the same name to an ordinary object still makes one of its own.
+ * Closes Object.prototype: an accessor planted there would be called with any object of the library or the engine that
+ * lacks a property as `this`. Assigning a property of the same name to an ordinary object still makes one of its own.
  */
 function closeObjectPrototype(): void {
   const { prototype } = Object;
@@ -81,7 +83,8 @@ function closeObjectPrototype(): void {
     const descriptor = Reflect.getOwnPropertyDescriptor(prototype, key);
     if (descriptor === undefined) continue;
     const value: unknown = descriptor.value;
-    // The constructor is looked up on hot paths and is called by nobody as a method: it stays a value that can be written.
+    // The constructor is looked up on hot paths and is called by nobody as a method: it stays a value that can be
+    // written.
     const changes: PropertyDescriptor =
       typeof value !== 'function' || key === 'constructor' ? {} : { get: () => value, set: ownProperty(key) };
     Object.defineProperty(prototype, key, { ...changes, configurable: false });

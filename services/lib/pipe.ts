@@ -1,8 +1,9 @@
 /**
- * The service's end of its pipe (descriptor 3): writes a frame, blocks until the result with its id is there. Frame format: protocol/frame.ts.
+ * The service's end of its pipe (descriptor 3): writes a frame, blocks until the result with its id is there. Frame
+ * format: protocol/frame.ts.
  *
- * A frame that nobody waits for goes out with the next one, in one write: each write wakes the kernel, which costs more than all the rest. So before this task waits or
- * ends, everything has gone out, in the order it was written.
+ * A frame that nobody waits for goes out with the next one, in one write: each write wakes the kernel, which costs more
+ * than all the rest. So before this task waits or ends, everything has gone out, in the order it was written.
  */
 import fs from 'node:fs';
 import process from 'node:process';
@@ -14,7 +15,10 @@ const DESCRIPTOR = 3;
 const READ_BYTES = 256 * 1024;
 const POSTED_BYTES = 64 * 1024;
 
-/** What carries bytes to the kernel and back. Both answer how many bytes they have moved; a read of 0: the kernel is gone. */
+/**
+ * What carries bytes to the kernel and back. Both answer how many bytes they have moved; a read of 0: the kernel is
+ * gone.
+ */
 export interface Wire {
   write(bytes: Buffer, at: number, length: number): number;
   read(target: Buffer, at: number, length: number): number;

@@ -1,6 +1,7 @@
 /**
- * A rehearsal: a standby (kernel/task/standbys.ts) runs its program for a while against a kernel that is played here, so that the engine has seen and compiled the code by the time
- * it is needed. Nothing leaves the process meanwhile. What the program is played, it brings itself: the results of its vectors, and the messages that come to its ports.
+ * A rehearsal: a standby (kernel/task/standbys.ts) runs its program for a while against a kernel that is played here,
+ * so that the engine has seen and compiled the code by the time it is needed. Nothing leaves the process meanwhile.
+ * What the program is played, it brings itself: the results of its vectors, and the messages that come to its ports.
  *
  * The played kernel grants every right, keeps nothing, and answers only what a driver asks for in its daily work.
  */
@@ -143,7 +144,9 @@ class PlayedKernel implements Wire {
     this.keep(frame);
   }
 
-  /** The bytes of a frame are valid until the next one is encoded, and the program reads them before it does anything. */
+  /**
+   * The bytes of a frame are valid until the next one is encoded, and the program reads them before it does anything.
+   */
   private keep(frame: Buffer): void {
     this.answer = frame;
     this.answered = 0;

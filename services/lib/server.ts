@@ -1,6 +1,7 @@
 /**
- * The loop of every server and driver. A program hands over tables of handlers; the library owns the receive loop, answers pings, takes over the named
- * port with what an earlier incarnation owed, marks retries, checks requests, and sends each reply from one place.
+ * The loop of every server and driver. A program hands over tables of handlers; the library owns the receive loop,
+ * answers pings, takes over the named port with what an earlier incarnation owed, marks retries, checks requests, and
+ * sends each reply from one place.
  */
 import { errno, SystemError } from '../../protocol/errno.ts';
 import {
@@ -50,7 +51,8 @@ export interface RequestContext extends CallContext {
   readonly port: Handle;
   later<A>(keep: (deferred: Deferred<A>) => void): typeof LATER;
   /**
-   * Hands the request on: the server of `port` answers the client, and sees its pid and sequence number. Throws SystemError: EAGAIN, EPIPE, EIO; then an answer is still owed.
+   * Hands the request on: the server of `port` answers the client, and sees its pid and sequence number. Throws
+   * SystemError: EAGAIN, EPIPE, EIO; then an answer is still owed.
    */
   forward<M extends Methods, K extends keyof M>(
     port: Handle,
@@ -61,8 +63,8 @@ export interface RequestContext extends CallContext {
 }
 
 /**
- * Requests that a program has put off (`later`) so as to finish several of them together. While there are some, the loop takes the messages that wait already, and has them
- * finished before it waits itself.
+ * Requests that a program has put off (`later`) so as to finish several of them together. While there are some, the
+ * loop takes the messages that wait already, and has them finished before it waits itself.
  */
 export interface Gathering {
   /** Something has been put off. */
@@ -108,15 +110,15 @@ export interface Program {
   /** Ranges of I/O ports to ask for, each [first, last]. */
   readonly ioPorts?: readonly (readonly [number, number])[];
   /**
-   * Brings the device and the program's state to a known condition. Runs after the I/O ports were granted and before the named port is
-   * taken over, so before any request comes again.
+   * Brings the device and the program's state to a known condition. Runs after the I/O ports were granted and before
+   * the named port is taken over, so before any request comes again.
    */
   start?(): void;
   /** What is offered on the port. */
   readonly offers?: readonly Offer[];
   /**
-   * Interrupt lines with their handlers, which get what a vector of ON_INTERRUPT has given. A line is acknowledged when its handler returns, unless that answers LATER: then a vector of
-   * the program does it.
+   * Interrupt lines with their handlers, which get what a vector of ON_INTERRUPT has given. A line is acknowledged when
+   * its handler returns, unless that answers LATER: then a vector of the program does it.
    */
   readonly interrupts?: Readonly<Record<number, InterruptHandler>>;
   readonly notices?: NoticeHandlers;
@@ -126,8 +128,8 @@ export interface Program {
   /** Runs once the port is there (its handle), before the first message. */
   ready?(port: Handle): void;
   /**
-   * Runs once, before the first request that no earlier incarnation has received: whatever an earlier one owed has been delivered again by then. Where there is nothing to
-   * come again it runs at once.
+   * Runs once, before the first request that no earlier incarnation has received: whatever an earlier one owed has been
+   * delivered again by then. Where there is nothing to come again it runs at once.
    */
   settled?(): void;
   /** Runs when the program was asked to end. */
@@ -144,7 +146,10 @@ interface Answer {
 /** When the notice at hand was posted; undefined: none is at hand, or it does not say. */
 let posted: number | undefined;
 
-/** Milliseconds since power-on, as of the message at hand: a notice may tell when it was posted, and the kernel need not be asked. */
+/**
+ * Milliseconds since power-on, as of the message at hand: a notice may tell when it was posted, and the kernel need not
+ * be asked.
+ */
 export const turnUptime = (): number => posted ?? uptime();
 
 const NO_COUNTERS = { requests: 0, retries: 0, errors: 0, startMilliseconds: 0 };
@@ -162,7 +167,10 @@ export function run(program: Program): never {
   }
 }
 
-/** Like `run`, for a program whose standbys rehearse: they make one more of it, which a rehearsal of their own is held with. */
+/**
+ * Like `run`, for a program whose standbys rehearse: they make one more of it, which a rehearsal of their own is held
+ * with.
+ */
 export function runRehearsed(make: () => Program, rehearsal: () => Rehearsal): never {
   try {
     standBy(() => {
@@ -210,7 +218,8 @@ function loop(program: Program, lines: ReadonlyMap<number, InterruptHandler>, po
   let message = next(gathering);
   for (;;) {
     posted = undefined;
-    // Nobody else's port is served: its badges, in notices too, can be forged by whoever gave this task the receive right.
+    // Nobody else's port is served: its badges, in notices too, can be forged by whoever gave this task the receive
+    // right.
     if (!isOwnPort(message.port)) {
       ipcDestroyPort(message.port);
       message = next(gathering);
@@ -254,8 +263,8 @@ function finish(gathering: Gathering | undefined): void {
 }
 
 /**
- * Finds out when everything that an earlier incarnation owed has been delivered again: it comes before anything new, so a message of the program to itself, or any
- * other new one, tells.
+ * Finds out when everything that an earlier incarnation owed has been delivered again: it comes before anything new, so
+ * a message of the program to itself, or any other new one, tells.
  */
 class Redelivery {
   private readonly program: Program;

@@ -1,6 +1,7 @@
 /**
- * Sockets as programs use them: `Network` makes them through a right to the network stack, a `Socket` is one of them. Every call can throw SystemError; the errors of each are in
- * protocol/socket.ts and protocol/network.ts. What has to wait for several things at once uses an asynchronous client of the interface `socket` on `Socket.right`.
+ * Sockets as programs use them: `Network` makes them through a right to the network stack, a `Socket` is one of them.
+ * Every call can throw SystemError; the errors of each are in protocol/socket.ts and protocol/network.ts. What has to
+ * wait for several things at once uses an asynchronous client of the interface `socket` on `Socket.right`.
  */
 import { FOREVER } from '../../protocol/bounds.ts';
 import { SystemError } from '../../protocol/errno.ts';
@@ -133,7 +134,10 @@ export class Network {
     this.stack = client(network, port);
   }
 
-  /** Waits up to `wait` milliseconds for the network stack. ENOENT: none runs; EPERM: the manifest does not let this program look it up. */
+  /**
+   * Waits up to `wait` milliseconds for the network stack. ENOENT: none runs; EPERM: the manifest does not let this
+   * program look it up.
+   */
   static find(wait = 0): Network {
     return new Network(ipcFindPort('netstack', wait));
   }

@@ -1,5 +1,6 @@
 /**
- * A standby (kernel/task/standbys.ts): it holds a program, and is no task. All it may ask the kernel for is to become one.
+ * A standby (kernel/task/standbys.ts): it holds a program, and is no task. All it may ask the kernel for is to become
+ * one.
  */
 import fs from 'node:fs';
 import process from 'node:process';

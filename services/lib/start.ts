@@ -1,6 +1,6 @@
 /**
- * Entry of every task written in JavaScript: loads the service library, tells the kernel that it is there, and waits to be given a program. A
- * task that waits here is a warm spare.
+ * Entry of every task written in JavaScript: loads the service library, tells the kernel that it is there, and waits to
+ * be given a program. A task that waits here is a warm spare.
  *
  * Arguments: `--lock-down` puts the innermost layer of the sandbox in force before the program's code is loaded.
  */

@@ -1,6 +1,6 @@
 /**
- * The system calls as blocking functions (protocol/syscall.ts says what each does and how it fails). An error is thrown as SystemError.
- * The message calls are in ipc.ts.
+ * The system calls as blocking functions (protocol/syscall.ts says what each does and how it fails). An error is thrown
+ * as SystemError. The message calls are in ipc.ts.
  */
 import process from 'node:process';
 import { HEADER_BYTES, MAX_LISTED_KEYS, PROTOCOL_VERSION } from '../../protocol/bounds.ts';
@@ -73,7 +73,10 @@ export function exit(status: number): never {
 export const getpid = (): number => systemCallHandle('getpid', undefined);
 export const getppid = (): number => systemCallHandle('getppid', undefined);
 
-/** Starts a program of the configuration; answers its pid. Its `exit` notice comes to `notify`. `rights` move to it (`startRights`). */
+/**
+ * Starts a program of the configuration; answers its pid. Its `exit` notice comes to `notify`. `rights` move to it
+ * (`startRights`).
+ */
 export const spawn = (name: string, args: string[] = [], notify = 0, rights: readonly Handle[] = []): number =>
   systemCall('spawn', { name, arguments: args, notify, rights: [...rights] }).pid;
 /** The rights that this task was started with. */
@@ -151,7 +154,8 @@ export const random = (count: number): Uint8Array => systemCall('random', { coun
 // Recovery store
 
 /**
- * Like `storePut` without waiting: it is kept before anything that this task asks for later is done. An error is not reported, so the caller has to know that there is room.
+ * Like `storePut` without waiting: it is kept before anything that this task asks for later is done. An error is not
+ * reported, so the caller has to know that there is room.
  */
 export const storePutPosted = (key: string, value: unknown): void => post('store_put', { key, value });
 /** Like `storeDelete` without waiting. */

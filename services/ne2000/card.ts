@@ -1,10 +1,13 @@
 /**
- * One NE2000 that runs: starts it, takes frames out of its ring, sends, and gets it going again when it has come to a halt. Every wait is bounded.
+ * One NE2000 that runs: starts it, takes frames out of its ring, sends, and gets it going again when it has come to a
+ * halt. Every wait is bounded.
  *
- * Read: DP8390D data sheet, 10.3 ("initialization sequence"), chapter 7 (packet reception, "buffer ring overflow"), chapter 8 (packet transmission).
+ * Read: DP8390D data sheet, 10.3 ("initialization sequence"), chapter 7 (packet reception, "buffer ring overflow"),
+ * chapter 8 (packet transmission).
  *
- * BNRY is one page behind what has been read, so that it never meets CURR but in a full ring. Whatever is taken out of the card, or sent, is known to the recovery store in the same
- * step (KEEP), under the number of the request that it is for: so a request that comes again to the next incarnation is not carried out twice.
+ * BNRY is one page behind what has been read, so that it never meets CURR but in a full ring. Whatever is taken out of
+ * the card, or sent, is known to the recovery store in the same step (KEEP), under the number of the request that it is
+ * for: so a request that comes again to the next incarnation is not carried out twice.
  */
 import type { Reply } from '../../protocol/interface.ts';
 import {
@@ -65,7 +68,10 @@ import { transmitOutcome, transmitVector } from './transmit.ts';
 /** What `statistics` answers. */
 export type Statistics = Reply<typeof net.methods.statistics>;
 
-/** Keys of what the last vectors that took and sent frames gave: [number of the request, end, results]. A request may take several times. */
+/**
+ * Keys of what the last vectors that took and sent frames gave: [number of the request, end, results]. A request may
+ * take several times.
+ */
 export const takenKey = (part: number): string => `taken.${part}`;
 export const SENT_KEY = 'sent';
 
@@ -88,8 +94,8 @@ export interface Ring {
 }
 
 /**
- * Looks whether a card runs as this driver starts it, and has not been touched otherwise. Answers its ring; null: not so. The bits that the data sheet leaves open on page 2 read as
- * ones.
+ * Looks whether a card runs as this driver starts it, and has not been touched otherwise. Answers its ring; null: not
+ * so. The bits that the data sheet leaves open on page 2 read as ones.
  */
 export function runningRing(hardware: Hardware, { address, words }: Identity, filter: Filter): Ring | null {
   const vector = new PortVector()
@@ -117,8 +123,9 @@ export function runningRing(hardware: Hardware, { address, words }: Identity, fi
 }
 
 /**
- * What the vector of `takeInterrupted` has found, if it was the only frame, with BNRY before it. Its results are the interrupt status, CURR, BNRY and a page; what it has read is taken, though
- * BNRY moves later. Null: it was something else, and nothing is taken.
+ * What the vector of `takeInterrupted` has found, if it was the only frame, with BNRY before it. Its results are the
+ * interrupt status, CURR, BNRY and a page; what it has read is taken, though BNRY moves later. Null: it was something
+ * else, and nothing is taken.
  */
 function onlyFrame(results: readonly unknown[]): { boundary: number; page: Uint8Array } | null {
   const [status, current, boundary, page] = results;
@@ -160,7 +167,10 @@ export class Card {
   private armed = false;
   /** The card has been reset: an interrupt from before may still come, and has nothing to read. */
   private wasReset = false;
-  /** When the ring was so full that the cable was held up, and what has come since it was emptied is not what was expected: CURR. */
+  /**
+   * When the ring was so full that the cable was held up, and what has come since it was emptied is not what was
+   * expected: CURR.
+   */
   private behind: number | null = null;
 
   constructor(hardware: Hardware, identity: Identity, log: Log) {
@@ -193,7 +203,9 @@ export class Card {
     this.run(this.writeFilter(vector).write(CURR, this.next).write(CR, RUNNING).write(TCR, 0));
   }
 
-  /** Goes on with a card that runs. `taken`: results of the vector that has taken frames last, as the store has them. */
+  /**
+   * Goes on with a card that runs. `taken`: results of the vector that has taken frames last, as the store has them.
+   */
   resume(filter: Filter, { boundary, current }: Ring, taken: readonly unknown[]): void {
     this.filter = filter;
     this.next = pageAfter(boundary);
@@ -244,8 +256,9 @@ export class Card {
   }
 
   /**
-   * All frames that are in the ring, for the request with this number, and those that come into it at once because the cable was held up. The line stays masked as long as there are
-   * some: only when this answers none does the next frame interrupt.
+   * All frames that are in the ring, for the request with this number, and those that come into it at once because the
+   * cable was held up. The line stays masked as long as there are some: only when this answers none does the next frame
+   * interrupt.
    */
   take(request: number): TakenFrames {
     for (let round = 0; round < MAX_ROUNDS; round++) {
@@ -263,7 +276,8 @@ export class Card {
   }
 
   /**
-   * The same after an interrupt. `vector`: what the vector of `atInterrupt` has given. Only when the frame that it has read is not all there is, the ring is looked at again.
+   * The same after an interrupt. `vector`: what the vector of `atInterrupt` has given. Only when the frame that it has
+   * read is not all there is, the ring is looked at again.
    */
   takeInterrupted(vector: VectorResult | null, request: number): TakenFrames {
     const { armed } = this;
@@ -287,7 +301,10 @@ export class Card {
     return taken.count > 0 ? taken : this.take(request);
   }
 
-  /** For the next interrupt: what comes into an empty ring is mostly one frame in one page, so the vector looks at the ring and reads that page. */
+  /**
+   * For the next interrupt: what comes into an empty ring is mostly one frame in one page, so the vector looks at the
+   * ring and reads that page.
+   */
   private atInterrupt(request: number): PortVector {
     return new PortVector()
       .keep(takenKey(0), request)
@@ -309,7 +326,10 @@ export class Card {
     this.behind = null;
   }
 
-  /** Reads and clears the interrupt status, but for OVW. Answers CURR, or null when the ring is empty: then the line may interrupt, for `request`. */
+  /**
+   * Reads and clears the interrupt status, but for OVW. Answers CURR, or null when the ring is empty: then the line may
+   * interrupt, for `request`.
+   */
   private look(request: number): { overflow: boolean; current: number | null } {
     const vector = new PortVector().write(CR, RUNNING);
     if (this.boundaryWanted !== null) vector.write(BNRY, this.boundaryWanted);
@@ -365,7 +385,10 @@ export class Card {
     return corrupt;
   }
 
-  /** Adds the frames that an earlier incarnation has taken and not handed out. `results`: as the store has them. The ring goes on behind them, whatever they are. */
+  /**
+   * Adds the frames that an earlier incarnation has taken and not handed out. `results`: as the store has them. The
+   * ring goes on behind them, whatever they are.
+   */
   takenBefore(results: readonly unknown[], taken: TakenFrames): void {
     const only = onlyFrame(results);
     const [boundary, first] = only === null ? results : [only.boundary, only.page];
@@ -376,7 +399,8 @@ export class Card {
   }
 
   /**
-   * Data sheet, chapter 7, "buffer ring overflow": the steps that it numbers 1 to 11. A transmission that was cut off is made again. Adds what was in the ring.
+   * Data sheet, chapter 7, "buffer ring overflow": the steps that it numbers 1 to 11. A transmission that was cut off
+   * is made again. Adds what was in the ring.
    */
   private recover(request: number, part: number, taken: TakenFrames): void {
     this.counts.overflows++;

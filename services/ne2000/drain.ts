@@ -1,8 +1,10 @@
 /**
- * The vector that takes what lies in the receive ring. When the ring was full, more waits in the cable, and mostly frames of the same size: then they come in as the ring is emptied, and fill
- * just as many pages again. So the vector goes on as long as that is so, and a transfer of much data takes one entry into the kernel for several rings.
+ * The vector that takes what lies in the receive ring. When the ring was full, more waits in the cable, and mostly
+ * frames of the same size: then they come in as the ring is emptied, and fill just as many pages again. So the vector
+ * goes on as long as that is so, and a transfer of much data takes one entry into the kernel for several rings.
  *
- * Its results are BNRY before it, then what it has read; and, if it has not come to its end, where the card is about to write (CURR) instead of where it was expected.
+ * Its results are BNRY before it, then what it has read; and, if it has not come to its end, where the card is about to
+ * write (CURR) instead of where it was expected.
  */
 import { PackedOperations } from '../../protocol/vector.ts';
 import { addReadMemory, remembering } from './port-vector.ts';

@@ -1,10 +1,12 @@
 /**
- * The driver: the card, its owner, and the request for frames that waits. Interrupts and requests come in as calls; only a card that is stuck makes it wait, for a bounded time.
+ * The driver: the card, its owner, and the request for frames that waits. Interrupts and requests come in as calls;
+ * only a card that is stuck makes it wait, for a bounded time.
  *
- * Frames stay in the card's ring until somebody asks for them: the line stays masked until the ring has been found empty for a request that waits. So the
- * cable is held up, and nothing goes round in circles while nobody asks.
+ * Frames stay in the card's ring until somebody asks for them: the line stays masked until the ring has been found
+ * empty for a request that waits. So the cable is held up, and nothing goes round in circles while nobody asks.
  *
- * What survives a restart: the owner's right and filter; frames in the ring; what was taken out and not handed out; and that frames have been sent. What does not: the statistics.
+ * What survives a restart: the owner's right and filter; frames in the ring; what was taken out and not handed out; and
+ * that frames have been sent. What does not: the statistics.
  */
 import type { Handlers } from '../../protocol/interface.ts';
 import { type FrameBatch, frameCount, frameLength, hardwareAddress, type PlacedFrames } from '../../protocol/net.ts';
@@ -69,7 +71,8 @@ export class NetworkDriver {
   }
 
   /**
-   * Brings the card to a known state, and running if somebody has it. A card that runs as an earlier incarnation has left it is in a known state: it is not stopped, and loses nothing.
+   * Brings the card to a known state, and running if somebody has it. A card that runs as an earlier incarnation has
+   * left it is in a known state: it is not stopped, and loses nothing.
    */
   start(): void {
     const { effects } = this;
@@ -97,7 +100,9 @@ export class NetworkDriver {
     return value === null ? null : schema.fromWire(value, []);
   }
 
-  /** A ring is taken over once: should what is in it be what the earlier incarnation died of, the next one does without. */
+  /**
+   * A ring is taken over once: should what is in it be what the earlier incarnation died of, the next one does without.
+   */
   private resumed({ identity, owner, adopted }: Infer<typeof keptState>): boolean {
     const { effects } = this;
     const ring = owner === null ? null : runningRing(effects, identity, owner.filter);
@@ -110,7 +115,10 @@ export class NetworkDriver {
     return true;
   }
 
-  /** Frames that have come, for a request: those that an earlier incarnation took for this very one and did not come to answer, or what is in the ring. */
+  /**
+   * Frames that have come, for a request: those that an earlier incarnation took for this very one and did not come to
+   * answer, or what is in the ring.
+   */
   private take(card: Card, request: number, again: boolean): TakenFrames {
     const before = again ? this.takenBefore(card, request) : null;
     return this.taken(before !== null && before.count > 0 ? before : card.take(request));

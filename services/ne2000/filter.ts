@@ -1,8 +1,8 @@
 /**
  * Which frames the card is to take, as its registers say it.
  *
- * Read: DP8390D data sheet, 10.3 (receive configuration register) and 10.8 (multicast address registers); IEEE 802.3, 3.2.9 (the check sequence, whose upper six
- * bits after the address choose one of 64 bits).
+ * Read: DP8390D data sheet, 10.3 (receive configuration register) and 10.8 (multicast address registers); IEEE 802.3,
+ * 3.2.9 (the check sequence, whose upper six bits after the address choose one of 64 bits).
  */
 
 import { HARDWARE_ADDRESS_BYTES, MAX_MULTICAST_ADDRESSES } from '../../protocol/net.ts';

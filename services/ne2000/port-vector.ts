@@ -10,7 +10,10 @@ const NO_DATA = new Uint8Array(0);
 /** Longest wait for the end of a remote DMA, in microseconds. */
 export const DMA_MICROSECONDS = 20_000;
 
-/** Remembers what has been built, by what it is for. Of the kinds here there are a few thousand at most, and mostly it is one of a dozen. */
+/**
+ * Remembers what has been built, by what it is for. Of the kinds here there are a few thousand at most, and mostly it
+ * is one of a dozen.
+ */
 export function remembering(): (key: number, build: () => PackedOperations) => Uint8Array {
   const known = new Map<number, Uint8Array>();
   return (key, build) => {
@@ -22,7 +25,10 @@ export function remembering(): (key: number, build: () => PackedOperations) => U
   };
 }
 
-/** Adds the reading of memory of the card, by remote DMA (9.0, "remote read"), which gives the bytes. `count` has to be even where words are moved. */
+/**
+ * Adds the reading of memory of the card, by remote DMA (9.0, "remote read"), which gives the bytes. `count` has to be
+ * even where words are moved.
+ */
 export function addReadMemory(
   operations: PackedOperations,
   address: number,

@@ -1,8 +1,9 @@
 /**
  * Finds the card: resets it, looks whether a DP8390 answers, and reads its PROM.
  *
- * Read: DP8390D data sheet, 10.3 (reset state) and 10.9 (a tally counter is cleared by reading it); the PROM of Novell's NE2000: the station address, and in its last two
- * bytes 0x57 in a 16-bit slot, 0x42 in an 8-bit slot. In a 16-bit slot each byte appears twice.
+ * Read: DP8390D data sheet, 10.3 (reset state) and 10.9 (a tally counter is cleared by reading it); the PROM of
+ * Novell's NE2000: the station address, and in its last two bytes 0x57 in a 16-bit slot, 0x42 in an 8-bit slot. In a
+ * 16-bit slot each byte appears twice.
  */
 import { PackedOperations } from '../../protocol/vector.ts';
 import type { Hardware } from './hardware.ts';

@@ -1,7 +1,9 @@
 /**
- * The card's ports, the controller's registers and their bits, by the names of the data sheet, and what the driver puts where in the card's memory.
+ * The card's ports, the controller's registers and their bits, by the names of the data sheet, and what the driver puts
+ * where in the card's memory.
  *
- * Read: National Semiconductor DP8390D/NS32490D data sheet (July 1995), chapter 10 (internal registers) and chapter 7 (packet reception).
+ * Read: National Semiconductor DP8390D/NS32490D data sheet (July 1995), chapter 10 (internal registers) and chapter 7
+ * (packet reception).
  */
 
 /** First I/O port of the card. */
@@ -20,7 +22,10 @@ export const CR = BASE;
 export const DATA = BASE + 0x10;
 export const RESET = BASE + 0x1f;
 
-/** Bits of the command register (10.3): stop, start, transmit; remote read, remote write, no remote DMA; the page of registers. */
+/**
+ * Bits of the command register (10.3): stop, start, transmit; remote read, remote write, no remote DMA; the page of
+ * registers.
+ */
 export const command = {
   STP: 0x01,
   STA: 0x02,
@@ -66,7 +71,10 @@ export const CURR = BASE + 0x07;
 export const MAR0 = BASE + 0x08;
 export const MAR5 = BASE + 0x0d;
 
-/** Interrupt status and mask: received, transmitted, their errors, ring overflow, a counter is half full, remote DMA complete, stopped. */
+/**
+ * Interrupt status and mask: received, transmitted, their errors, ring overflow, a counter is half full, remote DMA
+ * complete, stopped.
+ */
 export const interrupt = {
   PRX: 0x01,
   PTX: 0x02,
@@ -90,16 +98,24 @@ export const LOOPBACK = 0x02;
 /** Transmit status: sent; aborted after collisions; carrier lost; FIFO underrun. */
 export const transmitStatus = { PTX: 0x01, ABT: 0x08, CRS: 0x10, FU: 0x20 } as const;
 
-/** Receive configuration: broadcasts, multicasts of the filter, all physical addresses; monitor, which stores nothing. */
+/**
+ * Receive configuration: broadcasts, multicasts of the filter, all physical addresses; monitor, which stores nothing.
+ */
 export const receiveConfiguration = { AB: 0x04, AM: 0x08, PRO: 0x10, MON: 0x20 } as const;
 
-/** Receive status, also in front of each frame in the ring: received intact; errors of check sequence, alignment, FIFO; missed. */
+/**
+ * Receive status, also in front of each frame in the ring: received intact; errors of check sequence, alignment, FIFO;
+ * missed.
+ */
 export const receiveStatus = { PRX: 0x01, CRC: 0x02, FAE: 0x04, FO: 0x08, MPA: 0x10 } as const;
 
 /** Bytes of a page of the card's memory. */
 export const PAGE_BYTES = 256;
 
-/** The memory: two slots for frames to send, each of six pages, which hold the longest, and the ring from RING_START to before RING_STOP. */
+/**
+ * The memory: two slots for frames to send, each of six pages, which hold the longest, and the ring from RING_START to
+ * before RING_STOP.
+ */
 export const TRANSMIT_PAGES = [0x40, 0x46] as const;
 export const RING_START = 0x4c;
 export const RING_STOP = 0x80;

@@ -1,8 +1,10 @@
 /**
- * What a standby of the driver rehearses (services/lib/rehearsal.ts): it takes over a card that runs, is asked for frames, is interrupted, and sends, as in transfers of much data in either
- * direction and in the exchange of single frames.
+ * What a standby of the driver rehearses (services/lib/rehearsal.ts): it takes over a card that runs, is asked for
+ * frames, is interrupted, and sends, as in transfers of much data in either direction and in the exchange of single
+ * frames.
  *
- * The card that is played has the registers and the ring that the driver looks at, and frames come into it as there is room. It does not check anything: what a card is like is known to hw/ne2000.
+ * The card that is played has the registers and the ring that the driver looks at, and frames come into it as there is
+ * room. It does not check anything: what a card is like is known to hw/ne2000.
  */
 import { kernelNotices } from '../../protocol/kernel.ts';
 import { batchOf, type FrameBatch, net } from '../../protocol/net.ts';
@@ -42,7 +44,10 @@ import {
   transmitStatus,
 } from './registers.ts';
 
-/** How often the play is given: until the engine has seen all of the code. What it would compile for speed if there was more costs more than it gains in the next second. */
+/**
+ * How often the play is given: until the engine has seen all of the code. What it would compile for speed if there was
+ * more costs more than it gains in the next second.
+ */
 const REPETITIONS = 3;
 const LONG = 1514;
 const SHORT = 66;

@@ -1,8 +1,9 @@
 /**
- * What lies in stretches of the receive ring: frames, each with a header of four bytes in front: status, page of the next frame, length with the frame check
- * sequence. Nothing of it is believed before it has been checked.
+ * What lies in stretches of the receive ring: frames, each with a header of four bytes in front: status, page of the
+ * next frame, length with the frame check sequence. Nothing of it is believed before it has been checked.
  *
- * Read: DP8390D data sheet, chapter 7 (packet reception: "linking receive buffer pages", "beginning of reception", "end of packet").
+ * Read: DP8390D data sheet, chapter 7 (packet reception: "linking receive buffer pages", "beginning of reception", "end
+ * of packet").
  */
 import { type PlacedFrames, placeFrame } from '../../protocol/net.ts';
 import { inRing, PAGE_BYTES, pagesBetween, receiveStatus } from './registers.ts';

@@ -1,10 +1,13 @@
 /**
- * Sends a batch of frames in one vector: while one of the two slots is being sent, the next frame is written to the other.
+ * Sends a batch of frames in one vector: while one of the two slots is being sent, the next frame is written to the
+ * other.
  *
- * Read: DP8390D data sheet, chapter 8 (packet transmission), 9.0 (remote DMA); IEEE 802.3, 3.2.8: a frame has at least 60 bytes, and the controller adds none.
+ * Read: DP8390D data sheet, chapter 8 (packet transmission), 9.0 (remote DMA); IEEE 802.3, 3.2.8: a frame has at least
+ * 60 bytes, and the controller adds none.
  *
- * A driver that has just been started meets hundreds of frames before the engine has made anything of its code. So what sends a frame is built once for each length, and a whole batch that has the
- * lengths of the one before costs nothing at all.
+ * A driver that has just been started meets hundreds of frames before the engine has made anything of its code. So what
+ * sends a frame is built once for each length, and a whole batch that has the lengths of the one before costs nothing
+ * at all.
  */
 import { type FrameBatch, frameCount, frameLength } from '../../protocol/net.ts';
 import { vectorOperation as operation, PackedOperations } from '../../protocol/vector.ts';
@@ -36,7 +39,10 @@ const TRANSMIT_MICROSECONDS = 500_000;
 
 const remembered = remembering();
 
-/** Sends a frame of `length` bytes from the slot of its turn; but for the first frame of a batch, the one before has to be out. */
+/**
+ * Sends a frame of `length` bytes from the slot of its turn; but for the first frame of a batch, the one before has to
+ * be out.
+ */
 function frameStretch(length: number, index: number, words: boolean): Uint8Array {
   const key = 8 * length + (words ? 4 : 0) + 2 * (index & 1) + (index === 0 ? 1 : 0);
   return remembered(key, () => buildStretch(length, index, words));
@@ -72,7 +78,10 @@ function awaitTransmission(stretch: PackedOperations): PackedOperations {
 const BEGIN = new PackedOperations().write8(CR, RUNNING).build();
 const END = awaitTransmission(new PackedOperations()).read8(TSR).build();
 
-/** Operations of a vector in front of the first frame, for the first frame, and for each other one; and where those wait for the frame before, and check what has become of it. */
+/**
+ * Operations of a vector in front of the first frame, for the first frame, and for each other one; and where those wait
+ * for the frame before, and check what has become of it.
+ */
 const [BEFORE, FIRST, EACH, CHECK] = [2, 12, 14, 9] as const;
 
 let last = { lengths: new Uint8Array(0), words: false, operations: BEGIN };
@@ -94,7 +103,10 @@ export function transmitVector(batch: FrameBatch, key: string, tag: number, word
   return [operation.KEEP, key, tag, operation.PACKED, operationsFor(batch, words), batch.bytes];
 }
 
-/** How a vector for `count` frames has ended: how many have gone out, and whether the next one has failed (else, unless that is all, the card has come to a halt). */
+/**
+ * How a vector for `count` frames has ended: how many have gone out, and whether the next one has failed (else, unless
+ * that is all, the card has come to a halt).
+ */
 export function transmitOutcome({ ended }: VectorResult, count: number): { sent: number; failed: boolean } {
   if (ended === -1) return { sent: count, failed: false };
   const at = ended - BEFORE - FIRST;

@@ -31,7 +31,10 @@ export class DatagramOptions {
   broadcast = false;
   #receiveBuffer = DEFAULT_RECEIVE_BUFFER_BYTES;
 
-  /** Bytes that may wait, each datagram with what it takes besides; what is out of range becomes the nearest value in it. */
+  /**
+   * Bytes that may wait, each datagram with what it takes besides; what is out of range becomes the nearest value in
+   * it.
+   */
   get receiveBuffer(): number {
     return this.#receiveBuffer;
   }
@@ -51,7 +54,10 @@ export class DatagramQueue {
   #bytes = 0;
   #error: ErrorName | null = null;
 
-  /** @param changed called when there is something new: a datagram or an error; not from within a call of the socket's owner */
+  /**
+   * @param changed called when there is something new: a datagram or an error; not from within a call of the socket's
+   * owner
+   */
   constructor(options: DatagramOptions, changed: () => void) {
     this.#options = options;
     this.#changed = changed;

@@ -1,6 +1,6 @@
 /**
- * What the layers below TCP keep in the recovery store, under keys that begin with `ip.`; whoever restarts finds it again. Each is one value of bounded size; what cannot be read any more
- * counts as not there.
+ * What the layers below TCP keep in the recovery store, under keys that begin with `ip.`; whoever restarts finds it
+ * again. Each is one value of bounded size; what cannot be read any more counts as not there.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import { hardwareAddress } from '../../protocol/net.ts';

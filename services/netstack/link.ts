@@ -1,5 +1,6 @@
 /**
- * One card with all that belongs to it: its Ethernet, its address and where that comes from, the routes that it brings, and what of this is kept.
+ * One card with all that belongs to it: its Ethernet, its address and where that comes from, the routes that it brings,
+ * and what of this is kept.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import { formatIpv4, type Ipv4Address, isUnicast, LIMITED_BROADCAST } from '../../wire/address.ts';

@@ -1,7 +1,9 @@
 /**
- * The network stack as a service: sockets (protocol/socket.ts), names, addresses and routes (protocol/network.ts) over the card that `ne2000` drives.
+ * The network stack as a service: sockets (protocol/socket.ts), names, addresses and routes (protocol/network.ts) over
+ * the card that `ne2000` drives.
  *
- * A restart loses nothing that was acknowledged: sockets, connections, addresses and neighbours are kept in the recovery store. Read docs/netstack.md.
+ * A restart loses nothing that was acknowledged: sockets, connections, addresses and neighbours are kept in the
+ * recovery store. Read docs/netstack.md.
  */
 import { capture, type Handle, network, offer, run, socket } from '../lib/index.ts';
 import { kernelEffects } from './service/kernel-effects.ts';

@@ -1,4 +1,7 @@
-/** Numbers that nobody can guess, taken from the source of random bytes in larger pieces, since each piece is a system call. */
+/**
+ * Numbers that nobody can guess, taken from the source of random bytes in larger pieces, since each piece is a system
+ * call.
+ */
 import type { RandomBytes } from './environment.ts';
 
 const PIECE_BYTES = 512;
@@ -23,7 +26,10 @@ export class RandomNumbers {
     return this.#take(4).readUInt32BE(0);
   }
 
-  /** A whole number from 0 up to but not including `limit`, which is at most 65,536: each as likely as the others to within limit / 2^32. */
+  /**
+   * A whole number from 0 up to but not including `limit`, which is at most 65,536: each as likely as the others to
+   * within limit / 2^32.
+   */
   below(limit: number): number {
     return Math.floor((this.u32() / 2 ** 32) * limit);
   }

@@ -1,5 +1,6 @@
 /**
- * Raw sockets: each sees the payload of every packet of one IP protocol that comes, also of those that the stack itself takes, and sends such packets.
+ * Raw sockets: each sees the payload of every packet of one IP protocol that comes, also of those that the stack itself
+ * takes, and sends such packets.
  *
  * Read: protocol/socket.ts. ping and traceroute are made of them.
  */
@@ -30,19 +31,27 @@ export class RawSocket {
     this.queue = new DatagramQueue(this.options, changed);
   }
 
-  /** Only packets to this address of ours are wanted, and it is the source of what is sent; 0 for any. EADDRNOTAVAIL. */
+  /**
+   * Only packets to this address of ours are wanted, and it is the source of what is sent; 0 for any. EADDRNOTAVAIL.
+   */
   bind(address: Ipv4Address): void {
     if (address !== UNSPECIFIED && !this.#table.layer.isOwn(address)) throw new SystemError('EADDRNOTAVAIL');
     this.local = address;
   }
 
-  /** Only packets from this address are wanted, and what is sent without a destination goes there; 0 for none. ENETUNREACH. */
+  /**
+   * Only packets from this address are wanted, and what is sent without a destination goes there; 0 for none.
+   * ENETUNREACH.
+   */
   connect(address: Ipv4Address): void {
     if (address !== UNSPECIFIED && this.#table.layer.sourceFor(address) === null) throw new SystemError('ENETUNREACH');
     this.remote = address;
   }
 
-  /** Sends the payload of a packet. EDESTADDRREQ, EMSGSIZE, ENETUNREACH, EHOSTUNREACH, EACCES, EOPNOTSUPP: to a group; and a pending error. */
+  /**
+   * Sends the payload of a packet. EDESTADDRREQ, EMSGSIZE, ENETUNREACH, EHOSTUNREACH, EACCES, EOPNOTSUPP: to a group;
+   * and a pending error.
+   */
   send(to: Endpoint | null, data: Uint8Array, now: number): void {
     this.queue.throwPending();
     const destination = to === null ? this.remote : to.address;

@@ -1,8 +1,10 @@
 /**
- * The network stack: interfaces, input of frames, output of packets, and what programs see and set of it. Sans-IO: frames, time and random numbers come in as arguments, frames go out by
+ * The network stack: interfaces, input of frames, output of packets, and what programs see and set of it. Sans-IO:
+ * frames, time and random numbers come in as arguments, frames go out by
  * `transmit`.
  *
- * Whoever owns a stack calls `advance` whenever `deadline` has passed, also right after he has called something else: packets to ourselves wait for it.
+ * Whoever owns a stack calls `advance` whenever `deadline` has passed, also right after he has called something else:
+ * packets to ourselves wait for it.
  */
 import { type ErrorName, SystemError } from '../../protocol/errno.ts';
 import type { neighbour, networkConfiguration, networkInterface, route } from '../../protocol/network.ts';
@@ -102,8 +104,8 @@ export class Stack implements IpLayer {
   }
 
   /**
-   * A card has been found: it is configured as it was kept, or by DHCP. The same card may come again, when its driver does. EEXIST: another card with this name; EINVAL; ENOSPC: there are
-   * eight.
+   * A card has been found: it is configured as it was kept, or by DHCP. The same card may come again, when its driver
+   * does. EEXIST: another card with this name; EINVAL; ENOSPC: there are eight.
    */
   addInterface(description: InterfaceDescription, now: number): void {
     const { name, hardware, mtu, link } = description;
@@ -134,7 +136,10 @@ export class Stack implements IpLayer {
     this.#link(interfaceName).setLink(link, now);
   }
 
-  /** Takes a frame from the cable. Whatever is in it, nothing is thrown. It may be kept, so its buffer must not be used again. */
+  /**
+   * Takes a frame from the cable. Whatever is in it, nothing is thrown. It may be kept, so its buffer must not be used
+   * again.
+   */
   frame(interfaceName: string, bytes: Buffer, now: number): void {
     const link = this.#links.get(interfaceName);
     if (link === undefined) return;
@@ -305,7 +310,10 @@ export class Stack implements IpLayer {
     };
   }
 
-  /** Has a tap see what goes by, on one interface or, with null, on all. Returns what takes it away. ENODEV; EMFILE: there are four. */
+  /**
+   * Has a tap see what goes by, on one interface or, with null, on all. Returns what takes it away. ENODEV; EMFILE:
+   * there are four.
+   */
   tap(interfaceName: string | null, listener: Tap): () => void {
     if (interfaceName !== null && !this.#ip.interfaces.has(interfaceName)) throw new SystemError('ENODEV');
     if (this.#taps.length >= TAP_LIMIT) throw new SystemError('EMFILE', `${TAP_LIMIT} captures are under way`);

@@ -1,4 +1,7 @@
-/** Processes that a job starts: the stages of a pipeline in a background list, and programs that are not in its own bundle. */
+/**
+ * Processes that a job starts: the stages of a pipeline in a background list, and programs that are not in its own
+ * bundle.
+ */
 import { FOREVER } from '../../protocol/bounds.ts';
 import { kernelNotices } from '../../protocol/kernel.ts';
 import { type Handle, ipcCreatePort, ipcRecv } from '../lib/index.ts';

@@ -65,7 +65,10 @@ export interface Command {
   readonly about: string;
   /** More for `help NAME`, in lines. */
   readonly details?: readonly string[];
-  /** `here`: in the shell itself; `job`: a task of its own, because it may take long. It may depend on the words after the name. */
+  /**
+   * `here`: in the shell itself; `job`: a task of its own, because it may take long. It may depend on the words after
+   * the name.
+   */
   readonly kind: CommandKind | ((words: readonly string[]) => CommandKind);
   /** Program that has `run`, where it is missing here: it needs code that would make the shell start more slowly. */
   readonly program?: string;

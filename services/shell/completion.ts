@@ -1,6 +1,6 @@
 /**
- * Computes what a word on the command line may become: a command, an argument as the command proposes it, a path, or a variable. Quoting is respected: a
- * value with special characters comes quoted the way the user began.
+ * Computes what a word on the command line may become: a command, an argument as the command proposes it, a path, or a
+ * variable. Quoting is respected: a value with special characters comes quoted the way the user began.
  */
 import type { Command } from './command.ts';
 
@@ -9,7 +9,10 @@ import type { Completion } from './line-editor.ts';
 import type { Word } from './syntax.ts';
 import { isControl } from './width.ts';
 
-/** Gives all values that can stand after `words` (the command first); those that do not begin like what is typed are left out afterwards. */
+/**
+ * Gives all values that can stand after `words` (the command first); those that do not begin like what is typed are
+ * left out afterwards.
+ */
 export type ArgumentCompleter = (words: readonly string[]) => readonly string[];
 
 /** What can be completed. */
@@ -79,7 +82,10 @@ function completeVariable(raw: string, lexed: Lexed, cursor: number, variables: 
   return { start: cursor - whole.length, candidates };
 }
 
-/** The words of the command before the one to be completed, without assignments; or that it is the file of a redirection. */
+/**
+ * The words of the command before the one to be completed, without assignments; or that it is the file of a
+ * redirection.
+ */
 type Context = readonly string[] | 'target';
 
 /** What the tokens end in. Null where nothing can be completed: a descriptor, a text. */
@@ -111,7 +117,10 @@ function plainText(word: Word): string | null {
   return text;
 }
 
-/** A value as it has to be typed, in the kind of quotes that `raw` begins with. They stay open behind a directory, which is to be continued. */
+/**
+ * A value as it has to be typed, in the kind of quotes that `raw` begins with. They stay open behind a directory, which
+ * is to be continued.
+ */
 function quote(value: string, raw: string): string {
   const end = (mark: string): string => (value.endsWith('/') ? '' : mark);
   if (raw.startsWith('"')) return `"${value.replaceAll(/[$`"\\]/g, '\\$&')}${end('"')}`;

@@ -1,6 +1,7 @@
 /**
- * The descriptors of a command: 0 its input, 1 its output, 2 its errors, others only to be named in redirections. Two descriptors may mean the same target, which has
- * one position and one buffer then. Read POSIX, Shell & Utilities, 2.7 (Redirection).
+ * The descriptors of a command: 0 its input, 1 its output, 2 its errors, others only to be named in redirections. Two
+ * descriptors may mean the same target, which has one position and one buffer then. Read POSIX, Shell & Utilities, 2.7
+ * (Redirection).
  */
 import type { File, Files, Handle } from '../lib/index.ts';
 import { ipcDuplicate } from '../lib/index.ts';
@@ -67,8 +68,8 @@ export class Descriptors {
   }
 
   /**
-   * The same with redirections, from left to right; what is owned here is owned there from now on. Null when one cannot be made, which has been told where errors go
-   * by then; then nothing stays open that was opened for them.
+   * The same with redirections, from left to right; what is owned here is owned there from now on. Null when one cannot
+   * be made, which has been told where errors go by then; then nothing stays open that was opened for them.
    */
   redirected(redirections: readonly ExpandedRedirection[], files: () => Files): Descriptors | null {
     if (redirections.length === 0) return this;
@@ -91,7 +92,8 @@ export class Descriptors {
       for (const file of opened) file.close();
       return null;
     }
-    // What a later redirection has taken the place of is closed: the end of a pipe, or a file that was made all the same.
+    // What a later redirection has taken the place of is closed: the end of a pipe, or a file that was made all the
+    // same.
     const kept = new Set(fileTargets(targets).map(({ file }) => file));
     const owned = fileTargets(this.targets).flatMap((target) => (target.owned ? [target.file] : []));
     for (const file of [...owned, ...opened]) if (!kept.has(file)) file.close();
@@ -213,7 +215,9 @@ function duplicate(targets: Map<number, Target>, descriptor: number, word: strin
   else targets.set(descriptor, target);
 }
 
-/** The right that a job is given for a file: the one here if it is to be closed with the command anyway, else a copy. */
+/**
+ * The right that a job is given for a file: the one here if it is to be closed with the command anyway, else a copy.
+ */
 export function rightFor({ file, owned }: Target & { kind: 'file' }): Handle {
   return owned ? file.right : ipcDuplicate(file.right);
 }

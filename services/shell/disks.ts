@@ -7,7 +7,9 @@ import type { Services } from './services.ts';
 /** Name of the service. */
 export const DISK_SERVICE = 'ata';
 
-/** Longest wait for one answer, in milliseconds: retries of a failing sector and a restart of the driver fit into it. */
+/**
+ * Longest wait for one answer, in milliseconds: retries of a failing sector and a restart of the driver fit into it.
+ */
 const REQUEST_MS = 60_000;
 
 export type DeviceDescription = Reply<typeof block.methods.information>;

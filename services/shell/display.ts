@@ -1,9 +1,10 @@
 /**
- * Draws one line of text, wrapped over as many rows as it needs, with as little output as a change allows. Read ECMA-48 (8.3: CUU, CUD, CUF, CUB, EL, ED)
- * and the xterm behaviour of automatic wrap: after the last column the cursor stays there until the next character.
+ * Draws one line of text, wrapped over as many rows as it needs, with as little output as a change allows. Read ECMA-48
+ * (8.3: CUU, CUD, CUF, CUB, EL, ED) and the xterm behaviour of automatic wrap: after the last column the cursor stays
+ * there until the next character.
  *
- * All movement is relative to where the line began, so it does not matter where on the screen that is. A line with more rows than the
- * screen cannot be drawn right.
+ * All movement is relative to where the line began, so it does not matter where on the screen that is. A line with more
+ * rows than the screen cannot be drawn right.
  */
 import { clustersOf, visible, visibleWidth } from './width.ts';
 
@@ -32,7 +33,10 @@ export function cellsOf(clusters: readonly string[]): Cell[] {
   });
 }
 
-/** Cells of a prompt, in which control sequences (colours) take no room: each goes with the cell behind it, at the end with the one before. */
+/**
+ * Cells of a prompt, in which control sequences (colours) take no room: each goes with the cell behind it, at the end
+ * with the one before.
+ */
 export function promptCells(prompt: string): Cell[] {
   const cells: Cell[] = [];
   let waiting = '';

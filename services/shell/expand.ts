@@ -1,6 +1,7 @@
 /**
- * Expands words: `~`, parameters, field splitting, patterns for names of files, removal of quotes. Read POSIX, Shell & Utilities, 2.5 (Parameters and Variables) and
- * 2.6 (Word Expansions). Fields are split at spaces, tabs and newlines (IFS is fixed); the home directory is `/`.
+ * Expands words: `~`, parameters, field splitting, patterns for names of files, removal of quotes. Read POSIX, Shell &
+ * Utilities, 2.5 (Parameters and Variables) and 2.6 (Word Expansions). Fields are split at spaces, tabs and newlines
+ * (IFS is fixed); the home directory is `/`.
  */
 import { CommandError } from './errors.ts';
 import { isPattern, quotePattern } from './patterns.ts';
@@ -104,7 +105,10 @@ class Expander {
   private readonly split: boolean;
   private readonly assigned: ReadonlyMap<string, string>;
 
-  /** `split` is false for the value of an assignment, which is one field. `assigned` are variables set before in the same command. */
+  /**
+   * `split` is false for the value of an assignment, which is one field. `assigned` are variables set before in the
+   * same command.
+   */
   constructor(context: ExpansionContext, split: boolean, assigned: ReadonlyMap<string, string>) {
     this.context = context;
     this.split = split;
@@ -235,7 +239,10 @@ function redirectionsOf(command: SimpleCommand, context: ExpansionContext): Expa
   });
 }
 
-/** Expands the words of a command, then its redirections and assignments. An error when the result is too large, or a target is not one path. */
+/**
+ * Expands the words of a command, then its redirections and assignments. An error when the result is too large, or a
+ * target is not one path.
+ */
 export function expandCommand(command: SimpleCommand, context: ExpansionContext): ExpansionResult {
   try {
     const words = withPaths(fieldsOf(command.words, context, true, new Map()), context);

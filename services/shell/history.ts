@@ -1,11 +1,17 @@
-/** The lines entered before, as readline and POSIX `fc` keep them: bounded, without repetitions, kept over a restart in the recovery store. */
+/**
+ * The lines entered before, as readline and POSIX `fc` keep them: bounded, without repetitions, kept over a restart in
+ * the recovery store.
+ */
 import { SystemError } from '../../protocol/errno.ts';
 import { list, record, text, u8 } from '../../protocol/schema.ts';
 
 /** Most lines kept. */
 export const MAX_HISTORY_ENTRIES = 1000;
 
-/** Most characters (UTF-16 code units) kept altogether, so that a snapshot fits into the recovery store; older lines go first. */
+/**
+ * Most characters (UTF-16 code units) kept altogether, so that a snapshot fits into the recovery store; older lines go
+ * first.
+ */
 export const MAX_HISTORY_CHARACTERS = 128 * 1024;
 
 const SNAPSHOT_VERSION = 1;

@@ -1,6 +1,6 @@
 /**
- * Jobs: commands that run as tasks of their own, in the foreground or behind it. Read POSIX, Shell & Utilities, 2.9.3.1 (Asynchronous
- * AND-OR Lists) and the utilities jobs, fg, bg and wait.
+ * Jobs: commands that run as tasks of their own, in the foreground or behind it. Read POSIX, Shell & Utilities, 2.9.3.1
+ * (Asynchronous AND-OR Lists) and the utilities jobs, fg, bg and wait.
  */
 import { type SignalName, signalName, signals } from '../../protocol/signal.ts';
 import { CommandError } from './errors.ts';
@@ -180,7 +180,10 @@ export class JobTable {
     return over.filter(({ reported }) => !reported).map((job) => `[${job.number}]  ${job.stateText}  ${job.text}`);
   }
 
-  /** `%3`, `%%`, `%+` or a pid; without a word the current job: the one stopped last, else the newest. Throws CommandError. */
+  /**
+   * `%3`, `%%`, `%+` or a pid; without a word the current job: the one stopped last, else the newest. Throws
+   * CommandError.
+   */
   find(word?: string): Job {
     const alive = this.jobs.filter((job) => job.state !== 'ended');
     if (word === undefined || word === '%%' || word === '%+' || word === '%') {

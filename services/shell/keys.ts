@@ -1,15 +1,16 @@
 /**
- * Turns the bytes of a keyboard into keys. Read ECMA-48 (5.4 control sequences, 5.6 control strings) and the xterm control sequences (PC-style
- * function keys, bracketed paste).
+ * Turns the bytes of a keyboard into keys. Read ECMA-48 (5.4 control sequences, 5.6 control strings) and the xterm
+ * control sequences (PC-style function keys, bracketed paste).
  *
- * Bytes may come in pieces of any size. Sequences that mean nothing here are swallowed whole; a control character ends an unfinished one and counts
- * itself, so a broken sequence never swallows ^C. There is no clock: a lone escape waits for the byte after it, with which it means alt.
+ * Bytes may come in pieces of any size. Sequences that mean nothing here are swallowed whole; a control character ends
+ * an unfinished one and counts itself, so a broken sequence never swallows ^C. There is no clock: a lone escape waits
+ * for the byte after it, with which it means alt.
  */
 import { Utf8Decoder } from '../../protocol/character.ts';
 
 /**
- * A key, named for example `left`, `ctrl-a`, `alt-b`, `ctrl-right`, `enter`; a run of ordinary characters; or a piece of pasted text, in which returns have
- * become newlines.
+ * A key, named for example `left`, `ctrl-a`, `alt-b`, `ctrl-right`, `enter`; a run of ordinary characters; or a piece
+ * of pasted text, in which returns have become newlines.
  */
 export type Key =
   | { readonly kind: 'key'; readonly name: string }

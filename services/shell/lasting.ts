@@ -1,4 +1,7 @@
-/** Whether files last. A machine may have a disk and yet keep `/mnt` in memory, because the disk holds nothing that could be mounted there; who works there is to know. */
+/**
+ * Whether files last. A machine may have a disk and yet keep `/mnt` in memory, because the disk holds nothing that
+ * could be mounted there; who works there is to know.
+ */
 import { block, init, SystemError, vfs } from '../lib/index.ts';
 import { DISK_SERVICE } from './disks.ts';
 import { MissingService } from './errors.ts';
@@ -13,7 +16,10 @@ const WAIT_MS = 300;
 /** What is to be said when files do not last. */
 export const WARNING = `no disk is mounted on ${DIRECTORY}: what is written there is lost when the machine ends; 'dmesg' says why`;
 
-/** What becomes of files below `/mnt`: they are on a disk, or lost with the machine though it has one; or there is no disk, which is nobody's mistake; or nobody can tell now. */
+/**
+ * What becomes of files below `/mnt`: they are on a disk, or lost with the machine though it has one; or there is no
+ * disk, which is nobody's mistake; or nobody can tell now.
+ */
 export type Lasting = 'on a disk' | 'lost' | 'no disk' | 'unknown';
 
 /** Finds out. */
@@ -35,7 +41,10 @@ export function lastingOfFiles(): Lasting {
   }
 }
 
-/** Whether the machine has a disk. One whose driver runs and does not answer, or should run and does not, may be there. Throws SystemError, MissingService. */
+/**
+ * Whether the machine has a disk. One whose driver runs and does not answer, or should run and does not, may be there.
+ * Throws SystemError, MissingService.
+ */
 function hasDisk(services: Services): boolean {
   services.port('init', WAIT_MS);
   const driver = services

@@ -61,7 +61,10 @@ function argumentsOf(order: Order): string[] {
   return [...(pieces ?? [])];
 }
 
-/** Starts a process; its `exit` notice comes to `port`. Answers its pid. Throws CommandError; then the caller keeps everything. */
+/**
+ * Starts a process; its `exit` notice comes to `port`. Answers its pid. Throws CommandError; then the caller keeps
+ * everything.
+ */
 export function launch({ program, order, descriptors }: Stage, port: number): number {
   const words = argumentsOf({ ...order, targets: targetsOf(descriptors) });
   const copies: Handle[] = [];

@@ -1,7 +1,8 @@
 /**
  * Cuts shell input into words and operators. Read POSIX, Shell & Utilities, 2.2 (Quoting) and 2.3 (Token Recognition).
  *
- * Total: any input gives tokens, and says why they end early: something is open that the next line may close, or there is a fault.
+ * Total: any input gives tokens, and says why they end early: something is open that the next line may close, or there
+ * is a fault.
  */
 import {
   type Fault,
@@ -161,7 +162,10 @@ class Lexer {
     return parts;
   }
 
-  /** Outside quotes a backslash quotes any character, inside only those that mean something there; it joins lines in both. */
+  /**
+   * Outside quotes a backslash quotes any character, inside only those that mean something there; it joins lines in
+   * both.
+   */
   private backslash(parts: WordPart[], place: Place): void {
     const next = this.peek(1);
     if (next === '') {

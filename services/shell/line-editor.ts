@@ -1,9 +1,9 @@
 /**
- * The line editor: keys in, a line of text and what to send to the terminal out. The key bindings are those of Emacs mode in readline and POSIX-like
- * shells. A state machine: it knows no terminal and no clock.
+ * The line editor: keys in, a line of text and what to send to the terminal out. The key bindings are those of Emacs
+ * mode in readline and POSIX-like shells. A state machine: it knows no terminal and no clock.
  *
- * One edit runs from `start` to the first event; what is typed ahead waits for the next `start`. The caller switches the terminal to raw mode before
- * and back after.
+ * One edit runs from `start` to the first event; what is typed ahead waits for the next `start`. The caller switches
+ * the terminal to raw mode before and back after.
  */
 import { type Cell, cellsOf, Display, promptCells } from './display.ts';
 import type { History } from './history.ts';
@@ -312,7 +312,10 @@ export class LineEditor {
     else buffer.replace(right - 1, right + 1, buffer.slice(right, right + 1) + buffer.slice(right - 1, right));
   }
 
-  /** Shows a line of the history, or the draft after the newest. The draft is kept meanwhile, changes to other lines are not. */
+  /**
+   * Shows a line of the history, or the draft after the newest. The draft is kept meanwhile, changes to other lines are
+   * not.
+   */
   private showLine(line: number): void {
     if (line < 0 || line > this.history.length) {
       this.bell();

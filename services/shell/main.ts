@@ -1,4 +1,7 @@
-/** shell: the command line. It talks to the user, or runs a script and ends the machine with its status. What it orders to be done in tasks of their own is in job/, tools/ and network/. */
+/**
+ * shell: the command line. It talks to the user, or runs a script and ends the machine with its status. What it orders
+ * to be done in tasks of their own is in job/, tools/ and network/.
+ */
 import { bootArguments, sleep } from '../lib/index.ts';
 import { commands } from './commands/index.ts';
 import { Descriptors } from './descriptors.ts';

@@ -21,7 +21,10 @@ export function nameSource(files: Files): NameSource {
   };
 }
 
-/** Paths for completion: what is in the directory that `typed` names so far. Names with a dot in front only if one is typed. */
+/**
+ * Paths for completion: what is in the directory that `typed` names so far. Names with a dot in front only if one is
+ * typed.
+ */
 export function pathsFor(files: Files, typed: string, directoriesOnly: boolean): string[] {
   const directory = /^.*\//s.exec(typed)?.[0] ?? '';
   const begun = typed.slice(directory.length);

@@ -1,4 +1,7 @@
-/** What commands on files do with their operands: one after the other, and what is wrong with one is told without harm to the others. */
+/**
+ * What commands on files do with their operands: one after the other, and what is wrong with one is told without harm
+ * to the others.
+ */
 import { type File, SystemError } from '../lib/index.ts';
 import type { CommandContext } from './command.ts';
 import { aboutFile, CommandError, fileReason, MissingService } from './errors.ts';
@@ -45,7 +48,10 @@ export function* standardInput({ input }: CommandContext): Generator<Uint8Array>
   for (let piece = input.read(); piece.length > 0; piece = input.read()) yield piece;
 }
 
-/** Reads each operand; without any, and for `-`, the standard input. Answers the status: 0, or 1 when something went wrong. */
+/**
+ * Reads each operand; without any, and for `-`, the standard input. Answers the status: 0, or 1 when something went
+ * wrong.
+ */
 export function forEachSource(
   context: CommandContext,
   operands: readonly string[],

@@ -1,5 +1,6 @@
 /**
- * Options of commands. Read POSIX, Base Definitions, 12.2 (Utility Syntax Guidelines); as in GNU's commands options may also stand behind operands, up to `--`.
+ * Options of commands. Read POSIX, Base Definitions, 12.2 (Utility Syntax Guidelines); as in GNU's commands options may
+ * also stand behind operands, up to `--`.
  */
 import { UsageError } from './errors.ts';
 

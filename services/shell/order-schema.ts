@@ -9,14 +9,20 @@ export const MAX_ARGUMENT_BYTES = 65536;
 const short = text(MAX_ORDER_BYTES);
 const descriptor = u8;
 
-/** What descriptors mean: a text to be read, a file whose right comes with the order (in their order), or with neither the terminal. */
+/**
+ * What descriptors mean: a text to be read, a file whose right comes with the order (in their order), or with neither
+ * the terminal.
+ */
 const target = record({
   descriptors: list(descriptor, 16),
   text: nullable(short),
   file: nullable(record({ type: fileType, stream: bool, position: u53 })),
 });
 
-/** What a job is told to do: one command of expanded words, a list as it was written, or to print what a command of the shell itself has printed. */
+/**
+ * What a job is told to do: one command of expanded words, a list as it was written, or to print what a command of the
+ * shell itself has printed.
+ */
 export const jobOrder = record({
   words: nullable(list(short, MAX_ORDER_BYTES)),
   text: nullable(short),

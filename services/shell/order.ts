@@ -25,7 +25,10 @@ function descriptorsOf({ targets }: Order, terminal: Terminal): Descriptors {
   return new Descriptors(terminal, new Map(entries));
 }
 
-/** Carries out the order in the arguments of this task, which ends with its status. `runs` are commands that this program runs besides those of the shell. */
+/**
+ * Carries out the order in the arguments of this task, which ends with its status. `runs` are commands that this
+ * program runs besides those of the shell.
+ */
 export function runOrder(runs: Readonly<Record<string, Run>>): never {
   const terminal = new Terminal();
   const order = jobOrder.fromWire(JSON.parse(startInformation.arguments.join('')), []);

@@ -1,5 +1,6 @@
 /**
- * Parses shell input into lists of commands. Read POSIX, Shell & Utilities, 2.9 (Shell Commands) and 2.10 (Shell Grammar).
+ * Parses shell input into lists of commands. Read POSIX, Shell & Utilities, 2.9 (Shell Commands) and 2.10 (Shell
+ * Grammar).
  *
  * Total: any input gives a program, a fault, or the remark that it is not complete yet.
  */

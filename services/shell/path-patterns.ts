@@ -1,4 +1,7 @@
-/** Finds the paths that match a pattern of several components. Read POSIX, Shell & Utilities, 2.14.3 (Patterns Used for Filename Expansion). */
+/**
+ * Finds the paths that match a pattern of several components. Read POSIX, Shell & Utilities, 2.14.3 (Patterns Used for
+ * Filename Expansion).
+ */
 import type { FileType } from '../../protocol/file.ts';
 import { CommandError } from './errors.ts';
 import { MAX_FIELDS } from './expand.ts';
@@ -19,8 +22,8 @@ function componentsOf(pattern: string): string[] {
 }
 
 /**
- * All matching paths, sorted by their code points. A name that begins with a dot is matched only by a component that does so too. Throws CommandError when
- * there are too many.
+ * All matching paths, sorted by their code points. A name that begins with a dot is matched only by a component that
+ * does so too. Throws CommandError when there are too many.
  */
 export function pathsMatching(pattern: string, source: NameSource): string[] {
   const components = componentsOf(pattern);

@@ -1,6 +1,6 @@
 /**
- * Patterns for names: `*`, `?`, `[…]`. Read POSIX, Shell & Utilities, 2.14 (Pattern Matching Notation). A backslash quotes the character behind it; a character is a
- * code point. Matching takes at most the product of both lengths.
+ * Patterns for names: `*`, `?`, `[…]`. Read POSIX, Shell & Utilities, 2.14 (Pattern Matching Notation). A backslash
+ * quotes the character behind it; a character is a code point. Matching takes at most the product of both lengths.
  */
 
 /** A test of one character, or `*`. */

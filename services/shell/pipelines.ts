@@ -1,4 +1,7 @@
-/** Turns pipelines and background lists into processes: pipes between them, redirections, words. Read POSIX, Shell & Utilities, 2.9.2 (Pipelines). */
+/**
+ * Turns pipelines and background lists into processes: pipes between them, redirections, words. Read POSIX, Shell &
+ * Utilities, 2.9.2 (Pipelines).
+ */
 import type { File, Files } from '../lib/index.ts';
 import { type Descriptors, emptyTarget, type Target } from './descriptors.ts';
 import { aboutFile, CommandError } from './errors.ts';

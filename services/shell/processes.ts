@@ -1,4 +1,6 @@
-/** The processes of a job: one, or one for each stage of a pipeline. They are started, signalled and counted together. */
+/**
+ * The processes of a job: one, or one for each stage of a pipeline. They are started, signalled and counted together.
+ */
 import { type SignalName, signalName, signals } from '../../protocol/signal.ts';
 import { kill, SystemError, taskList, waitpid } from '../lib/index.ts';
 import { launch, type Stage } from './launch.ts';
@@ -28,7 +30,10 @@ interface End {
   readonly signal: number;
 }
 
-/** Starts all stages; ends come to `port`. Throws CommandError when one cannot be started; then none runs, and nothing stays open. */
+/**
+ * Starts all stages; ends come to `port`. Throws CommandError when one cannot be started; then none runs, and nothing
+ * stays open.
+ */
 export function startAll(stages: Stages, port: number): Process[] {
   const started: Process[] = [];
   try {

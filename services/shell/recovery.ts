@@ -1,4 +1,7 @@
-/** What a new incarnation of the shell does with what it finds: it says why it is there, ends the jobs of its predecessor, takes variables, working directory and script over. */
+/**
+ * What a new incarnation of the shell does with what it finds: it says why it is there, ends the jobs of its
+ * predecessor, takes variables, working directory and script over.
+ */
 import { list, nullable, record, type Schema, text } from '../../protocol/schema.ts';
 import { MAX_PATH_BYTES } from '../../protocol/vfs.ts';
 import { crashList, kill, log, SystemError, startInformation, storeGet, storePut, taskList } from '../lib/index.ts';

@@ -1,9 +1,9 @@
 /**
- * A script: commands from a pipe, a file, or the option --exec. Read POSIX, Shell & Utilities, 2.8.1 (Consequences of Shell Errors): a syntax error
- * ends the script.
+ * A script: commands from a pipe, a file, or the option --exec. Read POSIX, Shell & Utilities, 2.8.1 (Consequences of
+ * Shell Errors): a syntax error ends the script.
  *
- * What has been read and not been run is kept in the recovery store. When the shell is killed, its next incarnation goes on behind the list
- * under way, which may or may not have done its work.
+ * What has been read and not been run is kept in the recovery store. When the shell is killed, its next incarnation
+ * goes on behind the list under way, which may or may not have done its work.
  */
 import { record, text, u8, u32 } from '../../protocol/schema.ts';
 import { log, SystemError, storeGet, storePut } from '../lib/index.ts';

@@ -1,4 +1,7 @@
-/** Services as the shell's commands see them: found by name, with an error that says what is missing, and let go after the command. */
+/**
+ * Services as the shell's commands see them: found by name, with an error that says what is missing, and let go after
+ * the command.
+ */
 import type { Client, Interface, Methods } from '../../protocol/interface.ts';
 import { client, Files, type Handle, init, ipcFindPort, ipcRelease, SystemError, vfs } from '../lib/index.ts';
 import { MissingService } from './errors.ts';

@@ -1,8 +1,9 @@
 /**
- * A shell session: carries out parsed programs. Read POSIX, Shell & Utilities, 2.8.2 (Exit Status for Commands) and 2.9 (Shell Commands).
+ * A shell session: carries out parsed programs. Read POSIX, Shell & Utilities, 2.8.2 (Exit Status for Commands) and 2.9
+ * (Shell Commands).
  *
- * In the shell itself, commands that may take long and all stages of pipelines run as tasks of their own. In such a task (a job) commands run where they are,
- * but for pipelines and what is another program.
+ * In the shell itself, commands that may take long and all stages of pipelines run as tasks of their own. In such a
+ * task (a job) commands run where they are, but for pipelines and what is another program.
  */
 import { init, SystemError, startInformation } from '../lib/index.ts';
 import { Children } from './children.ts';
@@ -21,7 +22,10 @@ import { BROKEN_PIPE_STATUS, BrokenPipe, BufferedOutput } from './streams.ts';
 import type { AndOrList, Pipeline, Program, SimpleCommand } from './syntax.ts';
 import type { Terminal } from './terminal.ts';
 
-/** Status of a command that does not exist, of one that was used wrongly, and of a line the user interrupted (128 + SIGINT). */
+/**
+ * Status of a command that does not exist, of one that was used wrongly, and of a line the user interrupted (128 +
+ * SIGINT).
+ */
 export const NOT_FOUND = 127;
 export const USAGE = 2;
 export const INTERRUPTED = 130;
@@ -100,7 +104,10 @@ export class Session implements Shell {
     this.machineEnding = true;
   }
 
-  /** Carries out a program. `before` is told what is left of the source before each list. False: the user interrupted it. */
+  /**
+   * Carries out a program. `before` is told what is left of the source before each list. False: the user interrupted
+   * it.
+   */
   run(program: Program, before?: (rest: string) => void): boolean {
     let at = 0;
     for (const list of program.lists) {

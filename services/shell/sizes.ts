@@ -21,7 +21,10 @@ export function parseSize(text: string, what: string): number {
   return size;
 }
 
-/** As `ls -h` and `df -h` show sizes: `0`, `512`, `1.5K`, `64M`; rounded up, so that what there is is never shown as less. */
+/**
+ * As `ls -h` and `df -h` show sizes: `0`, `512`, `1.5K`, `64M`; rounded up, so that what there is is never shown as
+ * less.
+ */
 export function shortSize(bytes: number): string {
   let value = bytes;
   let unit = 0;

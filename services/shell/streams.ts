@@ -8,7 +8,10 @@ export interface Input {
   read(): Uint8Array;
 }
 
-/** Bytes that go out. What is written is collected; all methods throw CommandError, or BrokenPipe when nobody will read it. */
+/**
+ * Bytes that go out. What is written is collected; all methods throw CommandError, or BrokenPipe when nobody will read
+ * it.
+ */
 export interface Output {
   write(bytes: Uint8Array): void;
   print(text: string): void;

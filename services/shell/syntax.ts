@@ -1,6 +1,6 @@
 /**
- * The syntax tree of the shell and its faults. Read POSIX (IEEE Std 1003.1), Shell & Utilities, 2.10 (Shell Grammar), of which this is the part without
- * compound commands, functions, here-documents and substitution of commands.
+ * The syntax tree of the shell and its faults. Read POSIX (IEEE Std 1003.1), Shell & Utilities, 2.10 (Shell Grammar),
+ * of which this is the part without compound commands, functions, here-documents and substitution of commands.
  */
 
 /** Longest input in UTF-16 code units, continuation lines included. */
@@ -15,7 +15,9 @@ export const MAX_PARAMETER_DEPTH = 16;
 /** How `${NAME…}` treats a missing value; with a colon an empty one counts as missing. */
 export type ParameterOperator = ':-' | '-' | ':+' | '+';
 
-/** A piece of a word. What is quoted is neither split into fields nor recognised as part of an assignment or keyword. */
+/**
+ * A piece of a word. What is quoted is neither split into fields nor recognised as part of an assignment or keyword.
+ */
 export type WordPart =
   | { readonly kind: 'text'; readonly text: string; readonly quoted: boolean }
   | {
@@ -39,7 +41,10 @@ export interface Assignment {
   readonly value: Word;
 }
 
-/** What a redirection does: read, write, append, read a text that stands there (`<<<`), or be the same as another descriptor (`<&`, `>&`). */
+/**
+ * What a redirection does: read, write, append, read a text that stands there (`<<<`), or be the same as another
+ * descriptor (`<&`, `>&`).
+ */
 export const redirectionOperators = ['<', '>', '>|', '>>', '<<<', '<&', '>&'] as const;
 export type RedirectionOperator = (typeof redirectionOperators)[number];
 
@@ -66,7 +71,10 @@ export interface Pipeline {
   readonly commands: readonly SimpleCommand[];
 }
 
-/** Pipelines joined by `&&` and `||`; `operator` is what stands before the pipeline, null before the first. `text` is the source of the list. */
+/**
+ * Pipelines joined by `&&` and `||`; `operator` is what stands before the pipeline, null before the first. `text` is
+ * the source of the list.
+ */
 export interface AndOrList {
   readonly items: readonly { readonly operator: '&&' | '||' | null; readonly pipeline: Pipeline }[];
   readonly background: boolean;

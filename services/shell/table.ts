@@ -16,8 +16,8 @@ function pad(text: string, width: number, align: 'left' | 'right'): string {
 }
 
 /**
- * Rows under their titles, each column as wide as its widest text. Control characters are made visible, missing texts are empty, and there are
- * no spaces at the end of a line.
+ * Rows under their titles, each column as wide as its widest text. Control characters are made visible, missing texts
+ * are empty, and there are no spaces at the end of a line.
  */
 export function formatTable(columns: readonly TableColumn[], rows: readonly (readonly string[])[]): string[] {
   const lines = [columns.map((column) => column.title), ...rows].map((row) =>

@@ -1,5 +1,6 @@
 /**
- * The shell's end of the terminal: buffered output, keys, the terminal's mode, and events: signals from the keyboard, new sizes, ends of jobs.
+ * The shell's end of the terminal: buffered output, keys, the terminal's mode, and events: signals from the keyboard,
+ * new sizes, ends of jobs.
  *
  * Read: protocol/tty.ts, and POSIX, chapter 11.1.4 (Terminal Access Control) for the foreground.
  */
@@ -118,7 +119,10 @@ export class Terminal implements Output {
     this.current = wanted;
   }
 
-  /** Becomes the foreground: signals from the keyboard and ends of jobs come as events from now on. Returns the port for the latter. */
+  /**
+   * Becomes the foreground: signals from the keyboard and ends of jobs come as events from now on. Returns the port for
+   * the latter.
+   */
   takeForeground(): Handle {
     if (this.port === null) {
       this.port = ipcCreatePort();

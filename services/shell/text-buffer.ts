@@ -46,7 +46,8 @@ export class TextBuffer {
   }
 
   /**
-   * Replaces what is between two places and puts the cursor behind the new text. False, and nothing changes, when the text would get too long.
+   * Replaces what is between two places and puts the cursor behind the new text. False, and nothing changes, when the
+   * text would get too long.
    */
   replace(start: number, end: number, text: string): boolean {
     const units = this.units - this.slice(start, end).length + text.length;

@@ -1,6 +1,7 @@
 /**
- * Text in character cells: what the cursor treats as one character, how it is shown and how wide that is. Read UAX #11 (East Asian Width) and, for
- * what is done more simply here, UAX #29 (Text Segmentation): a cluster is one code point and the zero-width ones behind it.
+ * Text in character cells: what the cursor treats as one character, how it is shown and how wide that is. Read UAX #11
+ * (East Asian Width) and, for what is done more simply here, UAX #29 (Text Segmentation): a cluster is one code point
+ * and the zero-width ones behind it.
  */
 import { characterWidth } from '../../protocol/character.ts';
 
@@ -27,7 +28,10 @@ export function clustersOf(text: string): string[] {
   return clusters;
 }
 
-/** How a cluster is shown: control characters as ^X, others that cannot be shown as U+FFFD, a lone combining mark on a dotted circle. */
+/**
+ * How a cluster is shown: control characters as ^X, others that cannot be shown as U+FFFD, a lone combining mark on a
+ * dotted circle.
+ */
 export function visible(cluster: string): string {
   const code = cluster.codePointAt(0) ?? 0;
   if (code < 0x20 || code === 0x7f) return `^${String.fromCharCode(code ^ 0x40)}`;

@@ -1,6 +1,7 @@
 /**
- * Settings of a terminal: the flags and special characters of <termios.h> under full names. Read POSIX (IEEE Std 1003.1), chapter 11.2 (Parameters
- * that Can be Set). They go over the wire and into the recovery store in the form that `terminalAttributes` describes.
+ * Settings of a terminal: the flags and special characters of <termios.h> under full names. Read POSIX (IEEE Std
+ * 1003.1), chapter 11.2 (Parameters that Can be Set). They go over the wire and into the recovery store in the form
+ * that `terminalAttributes` describes.
  */
 import { bool, type Infer, record, u8 } from '../../protocol/schema.ts';
 

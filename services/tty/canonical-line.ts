@@ -1,6 +1,6 @@
 /**
- * The line being typed in canonical mode: its bytes, and the cells each one took on the screen, so that erase wipes exactly what echo showed. Read
- * POSIX, 11.1.6 (Canonical Mode Input Processing).
+ * The line being typed in canonical mode: its bytes, and the cells each one took on the screen, so that erase wipes
+ * exactly what echo showed. Read POSIX, 11.1.6 (Canonical Mode Input Processing).
  */
 import { characterWidth, Utf8Decoder } from '../../protocol/character.ts';
 

@@ -1,9 +1,10 @@
 /**
- * The terminal driver: between UART, line discipline and clients. Interrupts and requests come in as calls; nothing here ever waits, so pings are
- * answered even while the other end of the line takes no output.
+ * The terminal driver: between UART, line discipline and clients. Interrupts and requests come in as calls; nothing
+ * here ever waits, so pings are answered even while the other end of the line takes no output.
  *
- * What survives a restart: settings, unread input and the answer given last, so that a read that comes again gets what it was owed and nothing twice;
- * and how much of the write under way has gone out, so that it goes on there. The foreground registers again (it is told by `no_senders`).
+ * What survives a restart: settings, unread input and the answer given last, so that a read that comes again gets what
+ * it was owed and nothing twice; and how much of the write under way has gone out, so that it goes on there. The
+ * foreground registers again (it is told by `no_senders`).
  */
 import { MAX_TASKS } from '../../protocol/bounds.ts';
 import type { Reply } from '../../protocol/interface.ts';
@@ -99,7 +100,10 @@ export class TerminalDriver {
     this.receive();
   }
 
-  /** The UART interrupts. Its line has to be seen low once, else the edge of the next interrupt is missed: hence the look that finds nothing pending. */
+  /**
+   * The UART interrupts. Its line has to be seen low once, else the edge of the next interrupt is missed: hence the
+   * look that finds nothing pending.
+   */
   receive(): void {
     for (let looks = 0; looks < MAX_LOOKS; looks++) {
       const found = this.uart.look(this.looks + 1);
@@ -113,7 +117,10 @@ export class TerminalDriver {
     this.output.pump();
   }
 
-  /** The window has another size: the foreground is told, and reads end, be it the next one, so that the reader can act on that. */
+  /**
+   * The window has another size: the foreground is told, and reads end, be it the next one, so that the reader can act
+   * on that.
+   */
   resize(): void {
     const { columns, rows } = this.size;
     this.size = readWindowSize(this.effects.vector);

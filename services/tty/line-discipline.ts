@@ -1,9 +1,9 @@
 /**
- * The line discipline of a terminal: what becomes of a byte from the keyboard before a client reads it, and of a byte from a client before the
- * terminal gets it. Read POSIX (IEEE Std 1003.1), chapter 11 (General Terminal Interface).
+ * The line discipline of a terminal: what becomes of a byte from the keyboard before a client reads it, and of a byte
+ * from a client before the terminal gets it. Read POSIX (IEEE Std 1003.1), chapter 11 (General Terminal Interface).
  *
- * A state machine without input or output of its own: the driver passes bytes in and sends on what comes out. Not done: VTIME (a read
- * between bytes needs a clock), parity and break marking, delays.
+ * A state machine without input or output of its own: the driver passes bytes in and sends on what comes out. Not done:
+ * VTIME (a read between bytes needs a clock), parity and break marking, delays.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import { bool, bytes, type Infer, list, record, u8, u53 } from '../../protocol/schema.ts';
@@ -16,13 +16,18 @@ import { OutputProcessor, outputState } from './output-processor.ts';
 /** A signal for the foreground, named without SIG. */
 export type TerminalSignal = 'INT' | 'QUIT' | 'TSTP';
 
-/** What came of some input: bytes for the screen, already processed for output, and signals in the order of their keys. */
+/**
+ * What came of some input: bytes for the screen, already processed for output, and signals in the order of their keys.
+ */
 export interface InputResult {
   echo: Uint8Array;
   signals: TerminalSignal[];
 }
 
-/** Echo of one call of `input` in bytes above which reprint does nothing: the one key that makes much output of little input. */
+/**
+ * Echo of one call of `input` in bytes above which reprint does nothing: the one key that makes much output of little
+ * input.
+ */
 const MAX_REPRINT_ECHO_BYTES = 65536;
 
 const SNAPSHOT_VERSION = 1;
@@ -106,8 +111,9 @@ export class LineDiscipline {
   }
 
   /**
-   * Reads at most `maxBytes`: at most one line in canonical mode, otherwise bytes once there are as many as VMIN says. Null when nothing is
-   * there yet, no bytes at the end of the input. Throws EINVAL for a size that is not a whole number from 0.
+   * Reads at most `maxBytes`: at most one line in canonical mode, otherwise bytes once there are as many as VMIN says.
+   * Null when nothing is there yet, no bytes at the end of the input. Throws EINVAL for a size that is not a whole
+   * number from 0.
    */
   read(maxBytes: number): Uint8Array | null {
     if (!Number.isSafeInteger(maxBytes) || maxBytes < 0) throw new SystemError('EINVAL', 'size of a read');
@@ -131,8 +137,9 @@ export class LineDiscipline {
   }
 
   /**
-   * Changes the settings that `changes` names. Unread input stays: leaving canonical mode makes the unfinished line readable, entering it makes one
-   * line of the unread bytes. Throws EINVAL, and changes nothing, when a value is not what it has to be.
+   * Changes the settings that `changes` names. Unread input stays: leaving canonical mode makes the unfinished line
+   * readable, entering it makes one line of the unread bytes. Throws EINVAL, and changes nothing, when a value is not
+   * what it has to be.
    */
   setAttributes(changes: Readonly<Partial<TerminalAttributes>>): void {
     const wanted = { ...this.attributes, ...changes };

@@ -1,8 +1,9 @@
 /**
- * Output side of the line discipline: newline and tab processing, and the column the cursor is in. Read POSIX, 11.2.3 (Output Modes).
+ * Output side of the line discipline: newline and tab processing, and the column the cursor is in. Read POSIX, 11.2.3
+ * (Output Modes).
  *
- * The column counts from the last start of a line. Escape sequences (ECMA-48, 5.4) take no cells, so a coloured prompt counts right; one that moves
- * the cursor is not followed, and neither is the wrap at the right edge of the screen.
+ * The column counts from the last start of a line. Escape sequences (ECMA-48, 5.4) take no cells, so a coloured prompt
+ * counts right; one that moves the cursor is not followed, and neither is the wrap at the right edge of the screen.
  */
 import { characterWidth, Utf8Decoder } from '../../protocol/character.ts';
 import { bytes, type Infer, oneOf, record, u53 } from '../../protocol/schema.ts';

@@ -1,6 +1,6 @@
 /**
- * Output on its way to the UART: what clients write, answered when it is out, and echo in between. When the other end takes no more, the rest waits for
- * the transmitter's interrupt.
+ * Output on its way to the UART: what clients write, answered when it is out, and echo in between. When the other end
+ * takes no more, the rest waits for the transmitter's interrupt.
  */
 import { record, u8, u32, u53 } from '../../protocol/schema.ts';
 import { type Deferred, SystemError } from '../lib/index.ts';

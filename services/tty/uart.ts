@@ -1,10 +1,11 @@
 /**
  * The serial port as this driver uses it: FIFOs on, 115200 baud, 8N1, an interrupt for the first byte.
  *
- * Read: National Semiconductor PC16550D data sheet, chapter 8 (registers). No byte is lost over a restart of the driver: the FIFOs are
- * only switched on when they are off, and never reset. And none is sent twice: the scratch register counts what has gone out of the FIFO's size, so a
- * new incarnation sees how far a vector got whose result nobody has read. What is received goes into the recovery store in the step that takes it out of
- * the FIFO, under a number that says whether it has been dealt with.
+ * Read: National Semiconductor PC16550D data sheet, chapter 8 (registers). No byte is lost over a restart of the
+ * driver: the FIFOs are only switched on when they are off, and never reset. And none is sent twice: the scratch
+ * register counts what has gone out of the FIFO's size, so a new incarnation sees how far a vector got whose result
+ * nobody has read. What is received goes into the recovery store in the step that takes it out of the FIFO, under a
+ * number that says whether it has been dealt with.
  */
 import { i32, list, record, u8, u53 } from '../../protocol/schema.ts';
 import { vectorOperation as operation } from '../../protocol/vector.ts';
@@ -54,7 +55,10 @@ export type Operand = number | string | Uint8Array;
 /** Runs a vector of port accesses (protocol/vector.ts). */
 export type RunVector = (operations: readonly Operand[]) => { ended: number; results: readonly unknown[] };
 
-/** Where the kernel keeps what the last look found, and what it keeps: number of the look, end and results of the vector. */
+/**
+ * Where the kernel keeps what the last look found, and what it keeps: number of the look, end and results of the
+ * vector.
+ */
 export const LOOK_KEY = 'look';
 const keptLook = record({ number: u53, ended: i32, results: list(u8, 2 * 1024) });
 
@@ -104,7 +108,9 @@ export class Uart {
     this.run = run;
   }
 
-  /** Brings the port to a known state with its interrupts off. Returns the byte that had waited outside a FIFO, if any. */
+  /**
+   * Brings the port to a known state with its interrupts off. Returns the byte that had waited outside a FIFO, if any.
+   */
   configure(): Uint8Array {
     const { WRITE8, READ8, CHECK8 } = operation;
     const [identified, groups] = this.run([
@@ -186,8 +192,8 @@ export class Uart {
   }
 
   /**
-   * Sends at most MAX_SEND_BYTES. Returns how many the transmitter has taken: fewer when the other end does not keep up. `counted`: in the scratch
-   * register too.
+   * Sends at most MAX_SEND_BYTES. Returns how many the transmitter has taken: fewer when the other end does not keep
+   * up. `counted`: in the scratch register too.
    */
   send(bytes: Uint8Array, counted: boolean): number {
     const { CHECK8, WRITE_BLOCK8, WRITE8 } = operation;

@@ -1,6 +1,6 @@
 /**
- * The size of the terminal's window: four read-only byte ports, columns then rows, low byte first. Reading the first one keeps all four together and
- * lowers the interrupt of a change. 0 columns: the console is not a terminal.
+ * The size of the terminal's window: four read-only byte ports, columns then rows, low byte first. Reading the first
+ * one keeps all four together and lowers the interrupt of a change. 0 columns: the console is not a terminal.
  */
 import { vectorOperation } from '../../protocol/vector.ts';
 import type { RunVector } from './uart.ts';

@@ -1,6 +1,6 @@
 /**
- * What the badge of a right to the port `vfs` stands for. The top byte is the kind; what the rest means is the business of who gives such rights out. A right without a
- * badge (0) is the plain one that `ipc_find_port` answers.
+ * What the badge of a right to the port `vfs` stands for. The top byte is the kind; what the rest means is the business
+ * of who gives such rights out. A right without a badge (0) is the plain one that `ipc_find_port` answers.
  */
 
 /** Kinds of rights; from VOLUME on one for each file system in this process. */

@@ -1,6 +1,7 @@
 /**
- * What is mounted on `/mnt` at boot: the first disk or partition with a VRFS, in the order of the devices; or a partition of our type that holds nothing yet, which is made one
- * first, so that files persist from the first start on. Whatever goes wrong is said in the log, and the system boots all the same.
+ * What is mounted on `/mnt` at boot: the first disk or partition with a VRFS, in the order of the devices; or a
+ * partition of our type that holds nothing yet, which is made one first, so that files persist from the first start on.
+ * Whatever goes wrong is said in the log, and the system boots all the same.
  */
 import type { Format } from '../../filesystems/file-system.ts';
 import { SystemError } from '../../protocol/errno.ts';

@@ -1,6 +1,6 @@
 /**
- * The devices `/dev/null`, `/dev/zero` and `/dev/random`, as interface `file`. They have no state: the badge of an opened one says which it is and how it was opened, and that is
- * all there is to it.
+ * The devices `/dev/null`, `/dev/zero` and `/dev/random`, as interface `file`. They have no state: the badge of an
+ * opened one says which it is and how it was opened, and that is all there is to it.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import { type FileAttributes, MAX_FILE_BYTES } from '../../protocol/file.ts';

@@ -1,5 +1,6 @@
 /**
- * `/dev` as its users see it: which devices there are, and opening them. A device of a driver answers the interface `file` itself; who opens it gets a right to the driver.
+ * `/dev` as its users see it: which devices there are, and opening them. A device of a driver answers the interface
+ * `file` itself; who opens it gets a right to the driver.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import type { filesystem } from '../../protocol/filesystem.ts';

@@ -1,6 +1,7 @@
 /**
- * The file system `/dev`, and what its names stand for: devices that are made here, the block devices of the disk driver, and what drivers have registered. Opening one of
- * them is up to whoever knows the drivers (device-opener.ts); here are the names.
+ * The file system `/dev`, and what its names stand for: devices that are made here, the block devices of the disk
+ * driver, and what drivers have registered. Opening one of them is up to whoever knows the drivers (device-opener.ts);
+ * here are the names.
  */
 import type { Attributes, DirectoryEntry, NodeNumber } from '../../filesystems/file-system.ts';
 import { SystemError } from '../../protocol/errno.ts';

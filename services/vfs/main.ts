@@ -1,7 +1,9 @@
 /**
- * vfs: the name space (protocol/vfs.ts). It keeps `/`, `/proc` and `/dev` and pipes itself, mounts disks, and hands what names a path to the file system that owns it.
+ * vfs: the name space (protocol/vfs.ts). It keeps `/`, `/proc` and `/dev` and pipes itself, mounts disks, and hands
+ * what names a path to the file system that owns it.
  *
- * A restart loses nothing: files, open files, sessions, pipes and mounts are kept in the recovery store, and drivers' devices are registered by requests that come again.
+ * A restart loses nothing: files, open files, sessions, pipes and mounts are kept in the recovery store, and drivers'
+ * devices are registered by requests that come again.
  */
 import { recoveryStore } from '../lib/filesystem/index.ts';
 import { file, offer, run, vfs } from '../lib/index.ts';

@@ -1,5 +1,6 @@
 /**
- * What is kept of mounts, so that they survive the death of this process: those there are, those being mounted or unmounted, and which requests to unmount have been carried out.
+ * What is kept of mounts, so that they survive the death of this process: those there are, those being mounted or
+ * unmounted, and which requests to unmount have been carried out.
  */
 import type { Keeper } from '../../filesystems/block-device.ts';
 import { SystemError } from '../../protocol/errno.ts';
@@ -9,7 +10,10 @@ import { mountRow, path } from '../../protocol/vfs.ts';
 /** Mounts of disks at the same time. */
 export const MAX_MOUNTS = 32;
 
-/** Number of the first mounted disk, as in `fileSystem` of attributes; smaller ones are for the file systems in this process. */
+/**
+ * Number of the first mounted disk, as in `fileSystem` of attributes; smaller ones are for the file systems in this
+ * process.
+ */
 const FIRST_NUMBER = 16;
 
 /** Requests to unmount that are remembered. */

@@ -1,6 +1,7 @@
 /**
- * Which file system owns a path: the one whose directory is the longest prefix of its components. Only components up to the first `..` count, and symbolic links are
- * taken as names: what a path really means is found out by the file systems on the way, which hand it back when it leads out of them.
+ * Which file system owns a path: the one whose directory is the longest prefix of its components. Only components up to
+ * the first `..` count, and symbolic links are taken as names: what a path really means is found out by the file
+ * systems on the way, which hand it back when it leads out of them.
  */
 import { SystemError } from '../../protocol/errno.ts';
 

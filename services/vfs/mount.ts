@@ -1,4 +1,7 @@
-/** What is mounted somewhere: a file system in this process, one in a process of its own, or a place that is not known yet. */
+/**
+ * What is mounted somewhere: a file system in this process, one in a process of its own, or a place that is not known
+ * yet.
+ */
 import { SystemError } from '../../protocol/errno.ts';
 import type { filesystem } from '../../protocol/filesystem.ts';
 import type { Reply, Request } from '../../protocol/interface.ts';
@@ -40,7 +43,9 @@ type Open = (typeof filesystem.methods)['open'];
 export interface MemoryMount extends Mounted {
   readonly kind: 'memory';
   readonly volume: Volume;
-  /** Opens its files, where that is more than to enter them as open. `goOn` gets the request when the path leads out. */
+  /**
+   * Opens its files, where that is more than to enter them as open. `goOn` gets the request when the path leads out.
+   */
   open?(
     request: Request<Open>,
     context: RequestContext,

@@ -1,6 +1,7 @@
 /**
- * Mounting and unmounting disks. Each is work in steps (work.ts) of which any can take long or fail; what has been begun is in a record, so that the request, when it comes
- * again after a death of this process, goes on, and what nobody asks for any more is undone.
+ * Mounting and unmounting disks. Each is work in steps (work.ts) of which any can take long or fail; what has been
+ * begun is in a record, so that the request, when it comes again after a death of this process, goes on, and what
+ * nobody asks for any more is undone.
  */
 import type { Format } from '../../filesystems/file-system.ts';
 import { SystemError } from '../../protocol/errno.ts';

@@ -1,6 +1,6 @@
 /**
- * Requests with paths on their way: to the owner of the path, which is a file system in this process or one to whose process the request is handed on; and further when a path
- * leads out of its file system.
+ * Requests with paths on their way: to the owner of the path, which is a file system in this process or one to whose
+ * process the request is handed on; and further when a path leads out of its file system.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import type { FileAttributes } from '../../protocol/file.ts';
@@ -142,7 +142,10 @@ export class NameSpace {
     return server;
   }
 
-  /** A rename or link whose two paths seem to be on different file systems: symbolic links and `..` may lead both to one. */
+  /**
+   * A rename or link whose two paths seem to be on different file systems: symbolic links and `..` may lead both to
+   * one.
+   */
   private *across<K extends PathMethodName>(
     name: K,
     request: Request<Methods[K]>,
@@ -236,7 +239,10 @@ export class NameSpace {
     throw new SystemError('ELOOP', 'the path goes through too many file systems');
   }
 
-  /** Tells the owner of a directory that another file system is mounted there, or no more. The path is canonical. Throws SystemError. */
+  /**
+   * Tells the owner of a directory that another file system is mounted there, or no more. The path is canonical. Throws
+   * SystemError.
+   */
   *cover(path: string, covered: boolean): Work<void> {
     const cut = path.lastIndexOf('/');
     const { mount, inner } = this.table.locate(path.slice(0, cut) || '/');

@@ -1,4 +1,7 @@
-/** The interface `file` on everything that this process has opened: files of its volumes, ends of pipes, and its own devices. The badge says which. */
+/**
+ * The interface `file` on everything that this process has opened: files of its volumes, ends of pipes, and its own
+ * devices. The badge says which.
+ */
 import { SystemError } from '../../protocol/errno.ts';
 import type { file } from '../../protocol/file.ts';
 import type { Reply, Request } from '../../protocol/interface.ts';

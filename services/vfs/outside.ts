@@ -1,4 +1,6 @@
-/** Everything outside of this process, without waiting for it: init, the disk driver, and the services of mounted disks. */
+/**
+ * Everything outside of this process, without waiting for it: init, the disk driver, and the services of mounted disks.
+ */
 import { SECTOR_BYTES } from '../../protocol/block.ts';
 import { SystemError } from '../../protocol/errno.ts';
 import type { FileAttributes } from '../../protocol/file.ts';
@@ -62,7 +64,10 @@ export class Outside {
     };
   }
 
-  /** What was written to disks by whatever way is on their media. While there is no driver nobody can be asked. Throws SystemError: the first error, after all have been tried. */
+  /**
+   * What was written to disks by whatever way is on their media. While there is no driver nobody can be asked. Throws
+   * SystemError: the first error, after all have been tried.
+   */
   *flushDisks(): Work<void> {
     if (this.findServiceNow('ata') === null) return;
     let failure: SystemError | undefined;

@@ -1,9 +1,11 @@
 /**
- * Pipes. A write stays owed until readers have taken all of it: the kernel keeps its data, and there is no buffer here that could be lost.
+ * Pipes. A write stays owed until readers have taken all of it: the kernel keeps its data, and there is no buffer here
+ * that could be lost.
  *
- * No byte is lost or doubled when this process dies. Before a reader is answered, it is kept which read got which part of which write; the kernel takes the answer to the reader before
- * the one to the writer. So if that read comes again, its write comes again too, and the part is answered anew; and a write that comes again goes on behind what was taken. For
- * this everything that comes again is gathered before anything is answered (`settled`).
+ * No byte is lost or doubled when this process dies. Before a reader is answered, it is kept which read got which part
+ * of which write; the kernel takes the answer to the reader before the one to the writer. So if that read comes again,
+ * its write comes again too, and the part is answered anew; and a write that comes again goes on behind what was taken.
+ * For this everything that comes again is gathered before anything is answered (`settled`).
  */
 import { SystemError } from '../../protocol/errno.ts';
 import { bool, type Infer, record, u8, u16, u32, u53 } from '../../protocol/schema.ts';
@@ -26,8 +28,8 @@ interface RequestNumber {
 }
 
 /**
- * What is kept of a pipe: which ends are open; of the write being taken, its number and the bytes taken so far; of the read answered last, its number and where its part
- * began (it ended at `taken`).
+ * What is kept of a pipe: which ends are open; of the write being taken, its number and the bytes taken so far; of the
+ * read answered last, its number and where its part began (it ended at `taken`).
  */
 const kept = record({
   slot: u8,
@@ -114,7 +116,10 @@ export class Pipes {
     }
   }
 
-  /** Makes a pipe; answers the badges of its ends. `mint` makes the rights, before anything is kept: a right that is lost then is told as gone. EAGAIN. */
+  /**
+   * Makes a pipe; answers the badges of its ends. `mint` makes the rights, before anything is kept: a right that is
+   * lost then is told as gone. EAGAIN.
+   */
   create<R>(mint: (badge: number) => R): { reader: R; writer: R } {
     let slot = 0;
     while (this.pipes.has(slot)) slot++;
@@ -147,7 +152,10 @@ export class Pipes {
     this.serve(pipe);
   }
 
-  /** Waits until readers have taken all data; answers its length. Throws EBADF: not the writer's end; EPIPE: nobody reads; EAGAIN. */
+  /**
+   * Waits until readers have taken all data; answers its length. Throws EBADF: not the writer's end; EPIPE: nobody
+   * reads; EAGAIN.
+   */
   write(given: number, data: Uint8Array, request: RequestNumber, deferred: Deferred<number>): void {
     const { pipe, end } = this.find(given);
     if (end !== 'writer') throw new SystemError('EBADF', "this is the reader's end of a pipe");

@@ -1,6 +1,6 @@
 /**
- * Finds out what is on a device without waiting for it. The formats look at a device synchronously; here they look at the sectors that have been read so far, and when one is
- * missing it is fetched, and they look again.
+ * Finds out what is on a device without waiting for it. The formats look at a device synchronously; here they look at
+ * the sectors that have been read so far, and when one is missing it is fetched, and they look again.
  */
 import { type BlockDevice, SECTOR_BYTES } from '../../filesystems/block-device.ts';
 import type { Format } from '../../filesystems/file-system.ts';

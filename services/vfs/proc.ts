@@ -1,6 +1,7 @@
 /**
- * The file system `/proc`: figures of the running system as files. A file's content is made when it is opened, and stays the same for whoever has it open: it is put into a
- * file without a name in a small ramfs, so that it is read consistently in pieces, and survives the death of this process.
+ * The file system `/proc`: figures of the running system as files. A file's content is made when it is opened, and
+ * stays the same for whoever has it open: it is put into a file without a name in a small ramfs, so that it is read
+ * consistently in pieces, and survives the death of this process.
  */
 import type { Attributes, DirectoryEntry, FileSystem, NodeNumber } from '../../filesystems/file-system.ts';
 import { SystemError } from '../../protocol/errno.ts';
@@ -83,7 +84,10 @@ export class ProcFileSystem extends ReadOnlyFileSystem {
     return [...files, ...folders];
   }
 
-  /** The node of a file that is being opened: one with the content of this moment. Whoever opens it retains it next. Throws ENOENT, ENOSPC. */
+  /**
+   * The node of a file that is being opened: one with the content of this moment. Whoever opens it retains it next.
+   * Throws ENOENT, ENOSPC.
+   */
   opened(node: NodeNumber): NodeNumber {
     const place = this.place(node);
     if (place.kind === 'root' || place.kind === 'folder') return node;

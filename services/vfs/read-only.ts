@@ -1,5 +1,6 @@
 /**
- * A file system whose names are made by the system: it is looked at, and nothing can be made, moved or removed in it. What is in it, a subclass says.
+ * A file system whose names are made by the system: it is looked at, and nothing can be made, moved or removed in it.
+ * What is in it, a subclass says.
  */
 import {
   type Attributes,

@@ -1,5 +1,6 @@
 /**
- * The service as a whole: what it is made of, what it does with requests and notices, and what it takes up when an earlier incarnation has died.
+ * The service as a whole: what it is made of, what it does with requests and notices, and what it takes up when an
+ * earlier incarnation has died.
  */
 import type { Keeper } from '../../filesystems/block-device.ts';
 import { formats } from '../../filesystems/formats.ts';
@@ -197,7 +198,10 @@ export class NameSpaceService {
     return absolutePath(path, this.sessions.directoryOf(badge));
   }
 
-  /** Everything written is on its medium: file systems first, for they write to disks. Throws SystemError: the first error, after all have been tried. */
+  /**
+   * Everything written is on its medium: file systems first, for they write to disks. Throws SystemError: the first
+   * error, after all have been tried.
+   */
   private *sync(): Work<void> {
     let failure: SystemError | undefined;
     const mounts = this.table.all.map((mount) => this.syncMount(mount));

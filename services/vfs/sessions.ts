@@ -1,5 +1,6 @@
 /**
- * Sessions: rights to `vfs` that have a working directory each. They are kept in the recovery store, and end when nobody has the right any more.
+ * Sessions: rights to `vfs` that have a working directory each. They are kept in the recovery store, and end when
+ * nobody has the right any more.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import { type Infer, record, u16, u32 } from '../../protocol/schema.ts';
@@ -58,7 +59,10 @@ export class Sessions {
     for (let slot = 0; slot < this.slots; slot++) if (!this.sessions.has(slot)) this.free.push(slot);
   }
 
-  /** Makes a session. `mint` makes the right, before anything is kept: a right that is lost then is told as gone. Throws EAGAIN, ENOSPC. */
+  /**
+   * Makes a session. `mint` makes the right, before anything is kept: a right that is lost then is told as gone. Throws
+   * EAGAIN, ENOSPC.
+   */
   create<R>(directory: string, owner: number, mint: (badge: number) => R): R {
     const slot = this.free.pop() ?? this.slots;
     if (slot >= MAX_SESSIONS) throw new SystemError('EAGAIN', `there are ${MAX_SESSIONS} sessions already`);
@@ -76,7 +80,10 @@ export class Sessions {
     }
   }
 
-  /** The directory that relative paths of a request begin at; `/` for a right without a session. Throws EBADF: it is none to the name space. */
+  /**
+   * The directory that relative paths of a request begin at; `/` for a right without a session. Throws EBADF: it is
+   * none to the name space.
+   */
   directoryOf(badge: number): string {
     return badge === badgeKind.PLAIN ? '/' : this.find(badge).directory;
   }

@@ -10,7 +10,10 @@ import { DeviceFileSystem } from './devices.ts';
 import { ProcFileSystem } from './proc.ts';
 import type { ProcSource } from './proc-texts.ts';
 
-/** Of the recovery store (32 MiB, 32,768 keys): for the files in `/`, and for opened files of `/proc`. The rest is for what a commit needs, and for all else that is kept. */
+/**
+ * Of the recovery store (32 MiB, 32,768 keys): for the files in `/`, and for opened files of `/proc`. The rest is for
+ * what a commit needs, and for all else that is kept.
+ */
 const ROOT_ROOM = { bytes: 24 * 1024 * 1024, keys: 24_000 };
 const PROC_ROOM = { bytes: 1024 * 1024, keys: 1000 };
 

@@ -1,6 +1,6 @@
 /**
- * Work in several steps of which each may take long, written down in one piece: a generator that yields what it waits for. This process must not block, and there is no event loop
- * that would run promises; so steps end by calling back.
+ * Work in several steps of which each may take long, written down in one piece: a generator that yields what it waits
+ * for. This process must not block, and there is no event loop that would run promises; so steps end by calling back.
  */
 import { SystemError } from '../../protocol/errno.ts';
 import { LATER, type Outcome, type RequestContext } from '../lib/index.ts';

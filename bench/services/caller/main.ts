@@ -1,6 +1,7 @@
 /**
- * The client of the measured calls. It runs as the machine's first service, starts the others, measures by the kernel's clock, writes the figures to
- * the kernel log and ends the machine. What to measure stands in the words of `--exec` (bench/machine.ts).
+ * The client of the measured calls. It runs as the machine's first service, starts the others, measures by the kernel's
+ * clock, writes the figures to the kernel log and ends the machine. What to measure stands in the words of `--exec`
+ * (bench/machine.ts).
  */
 import {
   bootArguments,

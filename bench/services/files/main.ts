@@ -1,5 +1,6 @@
 /**
- * Works on the files of /mnt and reports how long it took. What it does is named in the order: `sequential`, `cached`, `directory`, `append`, `mount` or `walk`.
+ * Works on the files of /mnt and reports how long it took. What it does is named in the order: `sequential`, `cached`,
+ * `directory`, `append`, `mount` or `walk`.
  */
 import { bootArguments, type File, Files, halt, log, taskList, uptime } from '../../../services/lib/index.ts';
 

@@ -1,5 +1,6 @@
 /**
- * Gives the network card a fixed address, then says which processes of the host the tasks are; with the order `watch` again each time that one has a new process.
+ * Gives the network card a fixed address, then says which processes of the host the tasks are; with the order `watch`
+ * again each time that one has a new process.
  */
 import { bootArguments, connect, log, network, sleep, taskList } from '../../../services/lib/index.ts';
 

@@ -1,6 +1,6 @@
 /**
- * Reads the first disk from its start in large requests and checks what it gets: every sector begins with its own number. It runs as the machine's first
- * service and starts the driver.
+ * Reads the first disk from its start in large requests and checks what it gets: every sector begins with its own
+ * number. It runs as the machine's first service and starts the driver.
  */
 import { block, bootArguments, client, connect, halt, log, spawn, uptime } from '../../../services/lib/index.ts';
 

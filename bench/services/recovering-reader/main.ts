@@ -1,6 +1,6 @@
 /**
- * Reads the first disk again and again while somebody kills the driver, checks every answer, and says in the log which reads took long and which
- * process of the host the driver is now.
+ * Reads the first disk again and again while somebody kills the driver, checks every answer, and says in the log which
+ * reads took long and which process of the host the driver is now.
  */
 import { block, client, connect, log, taskList, time, uptime } from '../../../services/lib/index.ts';
 

@@ -1,5 +1,6 @@
 /**
- * The device of a file system service: attached when vfs asks for it, again at the start of each further incarnation, and let go when vfs asks or the service is stopped.
+ * The device of a file system service: attached when vfs asks for it, again at the start of each further incarnation,
+ * and let go when vfs asks or the service is stopped.
  */
 import type { BlockDevice, Keeper } from '../../../filesystems/block-device.ts';
 import type { Format } from '../../../filesystems/file-system.ts';
@@ -40,7 +41,10 @@ const BLANK_SECTORS = 128;
 
 const ATTACHED_KEY = 'attached';
 
-/** What is kept: what to attach at the next start. `formatting`: making the file system was begun, and may not have come to its end. */
+/**
+ * What is kept: what to attach at the next start. `formatting`: making the file system was begun, and may not have come
+ * to its end.
+ */
 const kept = record({ device: text(64), path, number: u32, readOnly: bool, formatting: bool });
 type Kept = Infer<typeof kept>;
 

@@ -1,9 +1,11 @@
 /**
- * Group commit, and once only. Requests that change something are carried out one after the other, and answered when ONE commit has made all of them permanent; requests that
- * only read are answered at once, unless what they would see is not permanent yet. Requests to sync that wait together share one flush.
+ * Group commit, and once only. Requests that change something are carried out one after the other, and answered when
+ * ONE commit has made all of them permanent; requests that only read are answered at once, unless what they would see
+ * is not permanent yet. Requests to sync that wait together share one flush.
  *
- * A request that changes something is noted with its number in the same commit. When it comes again, because the process died between commit and answer, it is not carried out again but
- * answered from the note. One that comes again is never put together with others: if it is what kills this process, the kernel has to see which one it was.
+ * A request that changes something is noted with its number in the same commit. When it comes again, because the
+ * process died between commit and answer, it is not carried out again but answered from the note. One that comes again
+ * is never put together with others: if it is what kills this process, the kernel has to see which one it was.
  */
 import type { FileSystem, RequestResult } from '../../../filesystems/file-system.ts';
 import { errno, errorName, SystemError } from '../../../protocol/errno.ts';
@@ -15,7 +17,10 @@ export const MAX_BATCH = 16;
 
 /** What a request does. */
 export interface Work<A> {
-  /** Carries out the change that is asked for and answers what was done, in one number or none; null: there was nothing to change. Left out for what never changes anything. */
+  /**
+   * Carries out the change that is asked for and answers what was done, in one number or none; null: there was nothing
+   * to change. Left out for what never changes anything.
+   */
   readonly change?: () => RequestResult | null;
   /** Makes the answer, when the change is permanent: from those numbers, for this can be another incarnation. */
   readonly answer: (result: RequestResult | null) => A;
@@ -33,7 +38,10 @@ export type Caller = Pick<RequestContext, 'sender' | 'sequence' | 'retry' | 'lat
 /** A file system that requests are carried out on. */
 type Core = Pick<FileSystem, 'note' | 'completed' | 'commit' | 'sync'>;
 
-/** Answers a request whose work threw something that is no error: a path that leads out, for example. What it does not know it throws. */
+/**
+ * Answers a request whose work threw something that is no error: a path that leads out, for example. What it does not
+ * know it throws.
+ */
 export type Elsewhere<A> = (thrown: unknown) => A | typeof LATER;
 
 /** First number of the note of a request that was refused; the errno follows. No result has two numbers. */

@@ -5,7 +5,10 @@ import { SystemError } from '../../../protocol/errno.ts';
 import { beginCall, block, client, connect, ipcRelease, storeDelete, storeGet, storeKeys, storePut } from '../index.ts';
 import { PipelinedDevice } from './pipelined-device.ts';
 
-/** A device of the interface `block`. Its right names the disk by its place, so it is good for all incarnations of the driver. Throws SystemError: ENODEV, EIO. */
+/**
+ * A device of the interface `block`. Its right names the disk by its place, so it is good for all incarnations of the
+ * driver. Throws SystemError: ENODEV, EIO.
+ */
 export function openDriverDevice(name: string): PipelinedDevice {
   const { device, description } = connect(block, 'ata').open(name);
   return new PipelinedDevice(description, {

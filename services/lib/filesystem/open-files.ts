@@ -1,6 +1,7 @@
 /**
- * The open files of one file system. A badge names a slot of this table and the slot's generation, so the badge of a file that was closed is refused and never taken for its
- * successor. The table is kept in the recovery store, in chunks of a few slots, so that open files survive the process.
+ * The open files of one file system. A badge names a slot of this table and the slot's generation, so the badge of a
+ * file that was closed is refused and never taken for its successor. The table is kept in the recovery store, in chunks
+ * of a few slots, so that open files survive the process.
  */
 import type { Keeper } from '../../../filesystems/block-device.ts';
 import type { NodeNumber } from '../../../filesystems/file-system.ts';
@@ -21,7 +22,9 @@ const GENERATIONS = 2 ** 12;
 const CHUNK_SLOTS = 32;
 const KEY_PREFIX = 'open.';
 
-/** An open file. `flags` as in protocol/vfs.ts; `sender` and `sequence` are the number of the request that opened it. */
+/**
+ * An open file. `flags` as in protocol/vfs.ts; `sender` and `sequence` are the number of the request that opened it.
+ */
 export interface OpenFile {
   readonly badge: number;
   readonly node: NodeNumber;

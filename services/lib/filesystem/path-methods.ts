@@ -1,6 +1,6 @@
 /**
- * What the methods with paths do on a volume. The semantics are those of POSIX (IEEE Std 1003.1, System Interfaces: open, mkdir, rename …); where it leaves a choice, those of
- * Linux.
+ * What the methods with paths do on a volume. The semantics are those of POSIX (IEEE Std 1003.1, System Interfaces:
+ * open, mkdir, rename …); where it leaves a choice, those of Linux.
  */
 import type { NodeNumber, RequestResult } from '../../../filesystems/file-system.ts';
 import type { Found, Named } from '../../../filesystems/walk.ts';
@@ -157,7 +157,8 @@ function open(
   };
   return {
     ...((flags & (CREATE | TRUNCATE)) === 0 ? {} : { change }),
-    // An earlier incarnation may have made it: the path still leads there, for nothing that takes names away is carried out before this is answered. Its number may be another.
+    // An earlier incarnation may have made it: the path still leads there, for nothing that takes names away is carried
+    // out before this is answered. Its number may be another.
     answer: () => volume.open(found ?? existingNode(volume, place, flags), flags, place.path, caller),
     opens: true,
   };

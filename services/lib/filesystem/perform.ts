@@ -12,8 +12,8 @@ type PathInterface = typeof filesystem.methods;
 type FileInterface = typeof file.methods;
 
 /**
- * Carries out a method with paths, which begin at the root of the volume. If one leads out, `goOn` gets the request with absolute paths instead; that can be
- * later, when the batch is answered. Throws SystemError.
+ * Carries out a method with paths, which begin at the root of the volume. If one leads out, `goOn` gets the request
+ * with absolute paths instead; that can be later, when the batch is answered. Throws SystemError.
  */
 export function performPath<K extends PathMethodName>(
   batch: Batch,

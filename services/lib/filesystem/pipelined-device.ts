@@ -1,6 +1,7 @@
 /**
- * A device of the disk driver that is given the next request before it has answered the last one: the parts of a large request, and writes that need not be finished yet.
- * The driver answers in the order of the requests, over its deaths as well, so whatever was begun before an ordinary call has ended when that has.
+ * A device of the disk driver that is given the next request before it has answered the last one: the parts of a large
+ * request, and writes that need not be finished yet. The driver answers in the order of the requests, over its deaths
+ * as well, so whatever was begun before an ordinary call has ended when that has.
  */
 import type { BlockDevice } from '../../../filesystems/block-device.ts';
 import { MAX_REQUEST_SECTORS, SECTOR_BYTES } from '../../../protocol/block.ts';

@@ -1,8 +1,10 @@
 /**
- * The service of a mounted disk: interfaces `filesystem` and `file` in front of one format. `services/vrfs/main.ts` and its like are nothing but a call of `serveFileSystem`.
+ * The service of a mounted disk: interfaces `filesystem` and `file` in front of one format. `services/vrfs/main.ts` and
+ * its like are nothing but a call of `serveFileSystem`.
  *
- * A restart loses nothing that was answered: the device is attached again, open files and covered directories are read back from the recovery store, and the core recovers what it
- * committed. Requests that come again are not carried out twice (batch.ts).
+ * A restart loses nothing that was answered: the device is attached again, open files and covered directories are read
+ * back from the recovery store, and the core recovers what it committed. Requests that come again are not carried out
+ * twice (batch.ts).
  */
 import type { Format } from '../../../filesystems/file-system.ts';
 import { SystemError } from '../../../protocol/errno.ts';

@@ -1,6 +1,6 @@
 /**
- * A file system in the name space: its core, where it is mounted, which of its directories others are mounted on, and its open files. A service of one file system has one
- * volume; vfs has one for each file system that it keeps itself.
+ * A file system in the name space: its core, where it is mounted, which of its directories others are mounted on, and
+ * its open files. A service of one file system has one volume; vfs has one for each file system that it keeps itself.
  *
  * What is kept in the recovery store is kept before anything is answered that tells of it.
  */
@@ -87,7 +87,10 @@ export class Volume {
     return this.inside(place, findNode(this.core, this.surroundings, place, follow));
   }
 
-  /** The directory and last name of a place; a node where there is no such name: the root, or a path that ends in `.` or `..`. Throws SystemError, LeadsOut. */
+  /**
+   * The directory and last name of a place; a node where there is no such name: the root, or a path that ends in `.` or
+   * `..`. Throws SystemError, LeadsOut.
+   */
   findName(place: Place, follow = false): Named | Found {
     return this.inside(place, findName(this.core, this.surroundings, place, follow));
   }
@@ -114,8 +117,8 @@ export class Volume {
   }
 
   /**
-   * The directory of a place is covered by another file system from now on, or no more; the same again changes nothing. The place has no symbolic links and dots. Throws SystemError
-   * ENOTDIR, EBUSY, EINVAL.
+   * The directory of a place is covered by another file system from now on, or no more; the same again changes nothing.
+   * The place has no symbolic links and dots. Throws SystemError ENOTDIR, EBUSY, EINVAL.
    */
   cover(place: Place, covered: boolean): void {
     const absolute = this.absolute(place.path.replace(/\/+$/, ''));
@@ -177,7 +180,10 @@ export class Volume {
 
   // Open files
 
-  /** Enters a node as open, and makes the right to it. A request that comes again gets the file it has opened already. Throws SystemError EMFILE. */
+  /**
+   * Enters a node as open, and makes the right to it. A request that comes again gets the file it has opened already.
+   * Throws SystemError EMFILE.
+   */
   open(
     node: NodeNumber,
     flags: number,
@@ -214,7 +220,10 @@ export class Volume {
     return this.settled && this.drop(badge);
   }
 
-  /** Out of the table first: a node that is retained by nobody is freed at the next start, but one that is gone must not be retained. */
+  /**
+   * Out of the table first: a node that is retained by nobody is freed at the next start, but one that is gone must not
+   * be retained.
+   */
   private drop(badge: number): boolean {
     const file = this.files.remove(badge);
     if (file === undefined) return false;
@@ -223,8 +232,9 @@ export class Volume {
   }
 
   /**
-   * What came again has been answered. Files whose answer never reached anybody, or whose notice an earlier incarnation has lost, are told as gone now: a right is made to each and given
-   * up, and if that was the only one, the kernel says so.
+   * What came again has been answered. Files whose answer never reached anybody, or whose notice an earlier incarnation
+   * has lost, are told as gone now: a right is made to each and given up, and if that was the only one, the kernel says
+   * so.
    */
   settle(): void {
     this.settled = true;

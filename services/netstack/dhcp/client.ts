@@ -1,5 +1,6 @@
 /**
- * DHCP client of one interface: a state machine that gets an address, keeps it for as long as it is granted, and goes on asking when nobody answers.
+ * DHCP client of one interface: a state machine that gets an address, keeps it for as long as it is granted, and goes
+ * on asking when nobody answers.
  *
  * Read: RFC 2131, 3 (course), 4.4 (client behaviour, figure 5) and 4.1 (times between messages).
  */
@@ -20,7 +21,10 @@ import {
 import type { RandomNumbers } from '../random.ts';
 import { type Lease, readLease } from './lease.ts';
 
-/** Pause after the first message; each further one is twice as long, up to the last (RFC 2131, 4.1), all within a second more or less. */
+/**
+ * Pause after the first message; each further one is twice as long, up to the last (RFC 2131, 4.1), all within a second
+ * more or less.
+ */
 const FIRST_PAUSE_MS = 4000;
 const LONGEST_PAUSE_MS = 64_000;
 const JITTER_MS = 1000;
@@ -135,7 +139,10 @@ export class DhcpClient {
     this.#candidate = null;
   }
 
-  /** The cable was plugged in again, perhaps elsewhere: asks whether the address may still be used, which it is until it is refused (RFC 2131, 3.7). */
+  /**
+   * The cable was plugged in again, perhaps elsewhere: asks whether the address may still be used, which it is until it
+   * is refused (RFC 2131, 3.7).
+   */
   verify(now: number): void {
     if (this.#phase === 'off') return;
     if (this.#lease === null) this.#discover(now);

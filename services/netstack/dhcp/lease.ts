@@ -60,7 +60,10 @@ export function readLease(message: DhcpMessage, from: number): Lease | null {
   };
 }
 
-/** When to renew and to rebind: as the server says if that makes sense, else after 1/2 and 7/8 of the lease (RFC 2131, 4.4.5). */
+/**
+ * When to renew and to rebind: as the server says if that makes sense, else after 1/2 and 7/8 of the lease (RFC 2131,
+ * 4.4.5).
+ */
 function timesOf(
   message: DhcpMessage,
   seconds: number,
@@ -76,7 +79,10 @@ function timesOf(
   return { renewAt: from + renew * 1000, rebindAt: from + rebind * 1000, expiresAt: from + seconds * 1000 };
 }
 
-/** The length of a mask of ones and then zeros, null for another; without one that of the address's class (RFC 791, 3.2). */
+/**
+ * The length of a mask of ones and then zeros, null for another; without one that of the address's class (RFC 791,
+ * 3.2).
+ */
 function prefixOf(mask: number | undefined, address: Ipv4Address): number | null {
   if (mask === undefined) return address >>> 31 === 0 ? 8 : address >>> 30 === 2 ? 16 : 24;
   const prefix = Math.clz32(~mask);

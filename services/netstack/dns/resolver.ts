@@ -1,7 +1,8 @@
 /**
  * Finds the addresses of names: asks name servers, one after the other, follows aliases, and remembers what they say.
  *
- * An answer is believed only if it comes from the server that was asked, to the random port and with the random identifier of the question (RFC 5452).
+ * An answer is believed only if it comes from the server that was asked, to the random port and with the random
+ * identifier of the question (RFC 5452).
  *
  * Read: RFC 1034, 5.3; RFC 1035, 7.
  */
@@ -94,8 +95,9 @@ export class Resolver {
   }
 
   /**
-   * Finds the addresses of a name. `done` is called once, perhaps before this returns: EINVAL: no name; ENOENT: there is no such name, or it has no address; ENETUNREACH: no server is
-   * known; ETIMEDOUT: none answers in time; EAGAIN: those that answer cannot tell, or too many questions are under way.
+   * Finds the addresses of a name. `done` is called once, perhaps before this returns: EINVAL: no name; ENOENT: there
+   * is no such name, or it has no address; ENETUNREACH: no server is known; ETIMEDOUT: none answers in time; EAGAIN:
+   * those that answer cannot tell, or too many questions are under way.
    *
    * @param timeout milliseconds
    * @returns gives the question up: `done` is not called any more

@@ -1,8 +1,9 @@
 /**
  * Whether an address is ours alone: probes before it is used, announces it, and defends it.
  *
- * Probing takes half a second and not the seven of RFC 5227, 1.1: its times are for links of which nothing is known, and a server of DHCP has checked the address before it gave it
- * (RFC 2131, 4.3.1). Whoever answers later is found by the watch that goes on for as long as the address is used (RFC 5227, 2.4).
+ * Probing takes half a second and not the seven of RFC 5227, 1.1: its times are for links of which nothing is known,
+ * and a server of DHCP has checked the address before it gave it (RFC 2131, 4.3.1). Whoever answers later is found by
+ * the watch that goes on for as long as the address is used (RFC 5227, 2.4).
  *
  * Read: RFC 5227, 2.
  */

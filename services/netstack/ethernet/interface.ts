@@ -90,7 +90,10 @@ export class EthernetInterface implements NetworkInterface {
     return this.#origin;
   }
 
-  /** Gives the interface an address, which is announced; null takes it away. What is known of neighbours elsewhere is forgotten. */
+  /**
+   * Gives the interface an address, which is announced; null takes it away. What is known of neighbours elsewhere is
+   * forgotten.
+   */
   setAddress(own: OwnAddress | null, origin: AddressOrigin, now: number): void {
     const before = this.#own;
     this.#own = own;

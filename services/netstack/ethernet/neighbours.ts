@@ -1,6 +1,6 @@
 /**
- * Whose link address is whose on one Ethernet: the cache of ARP, and the packets that wait for an answer. Everything in it is bounded; addresses that were only heard of never push out
- * those that are used.
+ * Whose link address is whose on one Ethernet: the cache of ARP, and the packets that wait for an answer. Everything in
+ * it is bounded; addresses that were only heard of never push out those that are used.
  *
  * Read: RFC 826; RFC 1122, 2.3.2 (old entries are asked for again, questions are limited, a packet waits).
  */
@@ -324,7 +324,10 @@ export class Neighbours {
     for (const packet of packets) this.#effects.failed(packet);
   }
 
-  /** Takes the entry away that is least worth keeping, if there is no room: of those that are used the one that was used longest ago, else the oldest. */
+  /**
+   * Takes the entry away that is least worth keeping, if there is no room: of those that are used the one that was used
+   * longest ago, else the oldest.
+   */
   #makeRoom(map: Map<Ipv4Address, Neighbour>, limit: number): void {
     if (map.size < limit) return;
     let [victim] = map.values();

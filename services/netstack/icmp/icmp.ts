@@ -1,7 +1,8 @@
 /**
  * ICMP: answers echoes, tells others why their packets got nowhere, and hears what others tell about ours.
  *
- * Read: RFC 792; RFC 1122, 3.2.2; RFC 1812, 4.3.2.8 (limits); RFC 6633 (source quench is not listened to); RFC 5927 (attacks).
+ * Read: RFC 792; RFC 1122, 3.2.2; RFC 1812, 4.3.2.8 (limits); RFC 6633 (source quench is not listened to); RFC 5927
+ * (attacks).
  */
 import type { Ipv4Address } from '../../../wire/address.ts';
 import { isUnicast } from '../../../wire/address.ts';
@@ -90,7 +91,10 @@ export class Icmp {
     this.#send(destination, source, typeOfService, buildIcmp({ ...message, type: ICMP.ECHO_REPLY, code: 0 }), now);
   }
 
-  /** Never about an error, a fragment that is not the first, or a packet that came to all or from nobody in particular (RFC 1122, 3.2.2). */
+  /**
+   * Never about an error, a fragment that is not the first, or a packet that came to all or from nobody in particular
+   * (RFC 1122, 3.2.2).
+   */
   #sendError(type: number, code: number, about: Buffer, now: number): void {
     const packet = parseQuotedPacket(about);
     if (packet === null || packet.fragmentOffset !== 0) return;

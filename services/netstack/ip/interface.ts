@@ -68,7 +68,10 @@ export function broadcastOf({ address, prefix }: OwnAddress): Ipv4Address {
   return prefix >= 31 ? LIMITED_BROADCAST : (address | ~maskOf(prefix)) >>> 0;
 }
 
-/** Whether an address can be that of a host in a network with this prefix: neither the network's own nor that of all hosts (RFC 1122, 3.2.1.3). */
+/**
+ * Whether an address can be that of a host in a network with this prefix: neither the network's own nor that of all
+ * hosts (RFC 1122, 3.2.1.3).
+ */
 export function isHostAddress(own: OwnAddress): boolean {
   if (own.prefix < 1 || own.prefix > 32) return false;
   if (own.prefix >= 31) return true;

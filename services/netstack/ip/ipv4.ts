@@ -34,7 +34,10 @@ const FIRST_RESERVED = 0xf000_0000;
 export interface Ipv4Effects {
   /** A packet for us, whole and checked. `toAll`: it is a broadcast. */
   deliver(packet: Ipv4Packet, toAll: boolean, now: number): void;
-  /** A datagram for whoever gets the interface an address, before it has one (RFC 1122, 3.3.1.6). @returns whether it was one */
+  /**
+   * A datagram for whoever gets the interface an address, before it has one (RFC 1122, 3.3.1.6). @returns whether it
+   * was one
+   */
   bootstrap(inbound: NetworkInterface, packet: Ipv4Packet, now: number): boolean;
   /** The time of a packet is over before all of its fragments have come. */
   reassemblyExpired(quoted: Buffer, now: number): void;
@@ -280,7 +283,10 @@ export class Ipv4 implements IpLayer {
 /** Every host can take packets of this size (RFC 1122, 3.3.2). */
 const REASSEMBLED_AT_LEAST = 576;
 
-/** Begins at a random number and counts, so that fragments under way do not meet others of the same number (RFC 6864, 5.2). */
+/**
+ * Begins at a random number and counts, so that fragments under way do not meet others of the same number (RFC 6864,
+ * 5.2).
+ */
 function nextIdentification(path: Path): number {
   path.identification = (path.identification + 1) & 0xffff;
   return path.identification;

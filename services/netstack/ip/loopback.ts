@@ -1,5 +1,6 @@
 /**
- * The interface `lo`: what is sent to ourselves comes back. Packets wait until the owner of the stack calls `advance`, so that nothing is entered a second time.
+ * The interface `lo`: what is sent to ourselves comes back. Packets wait until the owner of the stack calls `advance`,
+ * so that nothing is entered a second time.
  */
 import type { ErrorName } from '../../../protocol/errno.ts';
 import { ETHERNET_HEADER_BYTES, ETHERTYPE } from '../../../wire/ethernet.ts';

@@ -1,5 +1,6 @@
 /**
- * Packets on their way out: one buffer with room for the headers of Ethernet and IPv4 in front of the payload, so that no layer copies.
+ * Packets on their way out: one buffer with room for the headers of Ethernet and IPv4 in front of the payload, so that
+ * no layer copies.
  */
 import type { Ipv4Address } from '../../../wire/address.ts';
 import { ETHERNET_HEADER_BYTES, MINIMUM_FRAME_BYTES } from '../../../wire/ethernet.ts';

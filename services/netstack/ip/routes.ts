@@ -7,7 +7,10 @@ import { SystemError } from '../../../protocol/errno.ts';
 import type { Ipv4Address } from '../../../wire/address.ts';
 import { inNetwork, maskOf } from './interface.ts';
 
-/** Routes that are set; the rest of the 64 that one answer of `network.routes` takes are for what interfaces bring with them. */
+/**
+ * Routes that are set; the rest of the 64 that one answer of `network.routes` takes are for what interfaces bring with
+ * them.
+ */
 const FIXED_LIMIT = 48;
 const ROUTE_LIMIT = 64;
 
@@ -30,7 +33,10 @@ export class RouteTable {
     return this.#routes;
   }
 
-  /** EEXIST: one that differs in no more than the metric is there; ENOSPC; EINVAL: bits of the destination are behind the prefix. */
+  /**
+   * EEXIST: one that differs in no more than the metric is there; ENOSPC; EINVAL: bits of the destination are behind
+   * the prefix.
+   */
   add(route: Route): void {
     if ((route.destination & ~maskOf(route.prefix)) !== 0)
       throw new SystemError('EINVAL', 'the destination has bits behind its prefix');

@@ -1,5 +1,6 @@
 /**
- * The time until the network is there. What needs it right after the boot waits for the first address instead of failing; after five seconds it fails as it would anywhere.
+ * The time until the network is there. What needs it right after the boot waits for the first address instead of
+ * failing; after five seconds it fails as it would anywhere.
  */
 import type { Place } from './waiting.ts';
 
@@ -30,7 +31,9 @@ export class NetworkArrival {
     this.until = now + ARRIVAL_MS;
   }
 
-  /** Whether what cannot be sent now may be possible in a moment; then `place` is among those that `changed` answers. */
+  /**
+   * Whether what cannot be sent now may be possible in a moment; then `place` is among those that `changed` answers.
+   */
   isComing(place: Place, now: number): boolean {
     if (this.isDecided(now)) return false;
     this.places.add(place);

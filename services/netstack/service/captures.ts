@@ -1,6 +1,6 @@
 /**
- * What programs see that watch the network (`capture` in protocol/network.ts): packets as they go by, up to a length, in a bounded buffer each. Who watches what survives a restart; packets that
- * were not asked for yet do not.
+ * What programs see that watch the network (`capture` in protocol/network.ts): packets as they go by, up to a length,
+ * in a bounded buffer each. Who watches what survives a restart; packets that were not asked for yet do not.
  */
 import { SystemError } from '../../../protocol/errno.ts';
 import type { LATER, Reply } from '../../../protocol/interface.ts';
@@ -73,7 +73,10 @@ export class Captures {
     return this.slots.flatMap((slot) => (slot === null ? [] : [slot.badge]));
   }
 
-  /** Begins to watch an interface (null: all); answers the badge. A request that comes again gets what it got. Throws SystemError EMFILE. */
+  /**
+   * Begins to watch an interface (null: all); answers the badge. A request that comes again gets what it got. Throws
+   * SystemError EMFILE.
+   */
   add(interfaceName: string | null, length: number, by: Requester): number {
     const known = this.slots.find((slot) => slot?.by.sender === by.sender && slot.by.sequence === by.sequence);
     if (known) return known.badge;

@@ -1,4 +1,6 @@
-/** Time of the service: asked for at most once per turn of its loop, and one alarm for the earliest of all deadlines. */
+/**
+ * Time of the service: asked for at most once per turn of its loop, and one alarm for the earliest of all deadlines.
+ */
 
 /** Milliseconds since power-on, as of the first question since `expire`. */
 export class TurnClock {
@@ -21,8 +23,9 @@ export class TurnClock {
 }
 
 /**
- * The one alarm. It is set when something is due earlier than it would go off, and never put off or cancelled: deadlines move with every packet, and one alarm in vain is cheaper than a
- * call for each of them. When nothing is due there is none, so an idle machine is idle.
+ * The one alarm. It is set when something is due earlier than it would go off, and never put off or cancelled:
+ * deadlines move with every packet, and one alarm in vain is cheaper than a call for each of them. When nothing is due
+ * there is none, so an idle machine is idle.
  */
 export class Alarm {
   private readonly set: (milliseconds: number) => void;

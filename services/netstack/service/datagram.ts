@@ -1,5 +1,6 @@
 /**
- * A datagram or raw socket. What it is bound and connected to is kept in the table and survives; datagrams that wait in it do not, as any network may lose them.
+ * A datagram or raw socket. What it is bound and connected to is kept in the table and survives; datagrams that wait in
+ * it do not, as any network may lose them.
  */
 import { errno, SystemError } from '../../../protocol/errno.ts';
 import type { LATER, Reply } from '../../../protocol/interface.ts';

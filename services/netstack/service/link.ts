@@ -1,8 +1,11 @@
 /**
- * The way to the card: finds its driver, opens the card, keeps one request for frames under way, and sends what goes out in batches. Nothing here waits; the effects are asynchronous calls.
+ * The way to the card: finds its driver, opens the card, keeps one request for frames under way, and sends what goes
+ * out in batches. Nothing here waits; the effects are asynchronous calls.
  *
- * When the driver dies, the requests under way come again to its next incarnation by themselves (protocol/net.ts), and nothing is to be done here. A call that fails means that the driver was
- * given up, or that the card does not work: then the way begins anew, later and later. Frames that find no room meanwhile are dropped and counted, as on any network.
+ * When the driver dies, the requests under way come again to its next incarnation by themselves (protocol/net.ts), and
+ * nothing is to be done here. A call that fails means that the driver was given up, or that the card does not work:
+ * then the way begins anew, later and later. Frames that find no room meanwhile are dropped and counted, as on any
+ * network.
  */
 import type { SystemError } from '../../../protocol/errno.ts';
 import type { Reply, Request } from '../../../protocol/interface.ts';
@@ -23,7 +26,9 @@ export const MAX_BATCHES_UNDER_WAY = 2;
 /** Frames that may wait for their batch. */
 export const MAX_QUEUED_FRAMES = 512;
 
-/** Frames that wait from which on streams wait, too: what is left has room for all that one connection may send at once. */
+/**
+ * Frames that wait from which on streams wait, too: what is left has room for all that one connection may send at once.
+ */
 const CROWDED_FRAMES = 64;
 
 /** Milliseconds after which a way that failed is tried again: at first, and at most. */
@@ -164,7 +169,10 @@ export class Link {
     return this.card !== null && this.queue.length > 0 && this.underWay < MAX_BATCHES_UNDER_WAY;
   }
 
-  /** Hands frames to the driver, as far as it may have more; then asks for frames, so that an answer to the last ones goes out first. */
+  /**
+   * Hands frames to the driver, as far as it may have more; then asks for frames, so that an answer to the last ones
+   * goes out first.
+   */
   flush(): void {
     const { card } = this;
     while (card !== null && card === this.card && this.queue.length > 0 && this.underWay < MAX_BATCHES_UNDER_WAY) {

@@ -70,7 +70,10 @@ function onceMore(retry: boolean, done: 'EEXIST' | 'ESRCH', action: () => void):
   }
 }
 
-/** Carries out what concerns an interface. Asked too early, before the card has been found, it is carried out when that has come. */
+/**
+ * Carries out what concerns an interface. Asked too early, before the card has been found, it is carried out when that
+ * has come.
+ */
 function withCard<A>(parts: NetworkParts, context: RequestContext, action: () => A): A | typeof LATER {
   const expired = (): SystemError => new SystemError('ENODEV', 'there is no network card');
   return parts.waiting.answer<A>(context, parts.cards, { timeout: ARRIVAL_MS, expired }, parts.now(), () => {

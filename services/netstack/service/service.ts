@@ -1,8 +1,10 @@
 /**
- * The process around the network stack: takes messages, lets the stack work, and sends what comes of it, once in every turn of the loop.
+ * The process around the network stack: takes messages, lets the stack work, and sends what comes of it, once in every
+ * turn of the loop.
  *
- * A turn: a message is taken; then, until nothing changes any more, waiting requests are answered and the stack does what is due (`finish`); then the frames of the whole turn go to the driver. So
- * what a frame relies on, whatever was put into the recovery store and whatever was answered, is in the pipe before it (docs/netstack.md).
+ * A turn: a message is taken; then, until nothing changes any more, waiting requests are answered and the stack does
+ * what is due (`finish`); then the frames of the whole turn go to the driver. So what a frame relies on, whatever was
+ * put into the recovery store and whatever was answered, is in the pipe before it (docs/netstack.md).
  */
 
 import type { Handlers } from '../../../protocol/interface.ts';
@@ -168,7 +170,10 @@ export class NetworkService implements Gathering {
     for (const badge of badges) this.effects.release(this.effects.mint(badge));
   }
 
-  /** Nobody has a right with this badge any more. Not believed before what comes again has come: a right may be made anew. */
+  /**
+   * Nobody has a right with this badge any more. Not believed before what comes again has come: a right may be made
+   * anew.
+   */
   noSenders(badge: number): void {
     if (!this.isSettled) return;
     this.hasBegun = true;
@@ -208,7 +213,8 @@ export class NetworkService implements Gathering {
     }
     this.captures.serve();
     this.link.flush();
-    // What is left goes on at once, but after the messages that wait; so does what waited for room, if there is some now.
+    // What is left goes on at once, but after the messages that wait; so does what waited for room, if there is some
+    // now.
     deadline = this.stack.deadline();
     this.hasMore = this.dirty.size > 0 || deadline <= now;
     if (!this.hasMore) {
@@ -219,7 +225,10 @@ export class NetworkService implements Gathering {
     this.wall.expire();
   }
 
-  /** Answers who waits for what has changed, and only then lets the stack send: an acknowledgement goes behind the answer that it is for. */
+  /**
+   * Answers who waits for what has changed, and only then lets the stack send: an acknowledgement goes behind the
+   * answer that it is for.
+   */
   private work(now: number): number {
     const { dirty } = this;
     if (dirty.size > 0) {

@@ -1,6 +1,8 @@
 /**
- * The sockets of all programs. A badge names a slot of this table and the slot's generation, so the badge of a socket that was closed is never taken for its successor. What a socket is, is kept
- * in the recovery store: its type and ends, its options, and the number of the request that made it, so that this request, when it comes again, gets the same socket.
+ * The sockets of all programs. A badge names a slot of this table and the slot's generation, so the badge of a socket
+ * that was closed is never taken for its successor. What a socket is, is kept in the recovery store: its type and ends,
+ * its options, and the number of the request that made it, so that this request, when it comes again, gets the same
+ * socket.
  */
 import { SystemError } from '../../../protocol/errno.ts';
 import { bool, type Infer, list, nullable, record, u8, u16, u32, u53 } from '../../../protocol/schema.ts';
@@ -38,7 +40,8 @@ export const keptOptions = [
 export type KeptOption = (typeof keptOptions)[number];
 
 /**
- * What is kept of a socket. `pid` and `sequence`: the request that made it. `bound`: it has a local end of its own. `backlog`: null while it does not listen. `connection`: number of its connection.
+ * What is kept of a socket. `pid` and `sequence`: the request that made it. `bound`: it has a local end of its own.
+ * `backlog`: null while it does not listen. `connection`: number of its connection.
  * `options`: values of those that were set, null for the others.
  */
 export const keptSocket = record({

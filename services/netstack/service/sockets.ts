@@ -1,5 +1,6 @@
 /**
- * The sockets of all programs and the methods of the interface `socket`: finds the socket of a badge and hands the request to it.
+ * The sockets of all programs and the methods of the interface `socket`: finds the socket of a badge and hands the
+ * request to it.
  */
 import { SystemError } from '../../../protocol/errno.ts';
 import type { Handlers } from '../../../protocol/interface.ts';
@@ -35,7 +36,10 @@ export class Sockets {
     this.handlers = handlersOf(this);
   }
 
-  /** Makes the sockets of an earlier incarnation anew. TCP and the stack have been restored; afterwards TCP can reset what belongs to nobody. */
+  /**
+   * Makes the sockets of an earlier incarnation anew. TCP and the stack have been restored; afterwards TCP can reset
+   * what belongs to nobody.
+   */
   restore(): void {
     const { table } = this.around;
     const streams: StreamSocket[] = [];

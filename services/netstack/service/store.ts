@@ -1,6 +1,7 @@
 /**
- * The recovery store as this service uses it: read once when it starts; after that changes are posted, in order with the answers and frames that rely on them, and nobody waits for them. So an
- * error would not be noticed. The bounds of what is kept sum up to less than the store has (docs/netstack.md); should that be wrong, it is noticed here.
+ * The recovery store as this service uses it: read once when it starts; after that changes are posted, in order with
+ * the answers and frames that rely on them, and nobody waits for them. So an error would not be noticed. The bounds of
+ * what is kept sum up to less than the store has (docs/netstack.md); should that be wrong, it is noticed here.
  */
 import { SystemError } from '../../../protocol/errno.ts';
 

@@ -1,8 +1,10 @@
 /**
  * A stream socket: the end of a TCP connection, or what connections come to.
  *
- * What it is, is kept in the table before anything that relies on it is answered: the number of its connection before `accept` and `connect` are, its local end and backlog before `bind` and `listen`
- * are. The connection keeps itself (tcp/). So after a death of this process each right stands for the same connection, and a request that comes again finds what it has done.
+ * What it is, is kept in the table before anything that relies on it is answered: the number of its connection before
+ * `accept` and `connect` are, its local end and backlog before `bind` and `listen` are. The connection keeps itself
+ * (tcp/). So after a death of this process each right stands for the same connection, and a request that comes again
+ * finds what it has done.
  */
 import { FOREVER } from '../../../protocol/bounds.ts';
 import { errno, SystemError } from '../../../protocol/errno.ts';

@@ -76,7 +76,10 @@ const ranges: Readonly<Record<KeptOption, readonly [number, number]>> = {
 const ofStreams: ReadonlySet<SocketOption> = new Set(['no-delay', 'keep-alive', 'linger', 'user-timeout']);
 const ofDatagrams: ReadonlySet<SocketOption> = new Set(['dont-fragment', 'broadcast']);
 
-/** Checks an option that is to be set or asked for. Throws SystemError: EOPNOTSUPP: not for this type of socket, or not to be set; EINVAL. */
+/**
+ * Checks an option that is to be set or asked for. Throws SystemError: EOPNOTSUPP: not for this type of socket, or not
+ * to be set; EINVAL.
+ */
 export function checkOption(entry: Entry, option: SocketOption, value?: number): asserts option is KeptOption {
   const others = entry.state.type === 'stream' ? ofDatagrams : ofStreams;
   if (others.has(option)) throw new SystemError('EOPNOTSUPP', `${option} is no option of a ${entry.state.type} socket`);

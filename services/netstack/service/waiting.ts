@@ -1,6 +1,7 @@
 /**
- * Requests that wait: for a connection, for data, for room, for the network. Each waits at a place (a socket, say), which is looked at again when something has changed there, and ends with its
- * timeout. How many wait is bounded, at each place and in all.
+ * Requests that wait: for a connection, for data, for room, for the network. Each waits at a place (a socket, say),
+ * which is looked at again when something has changed there, and ends with its timeout. How many wait is bounded, at
+ * each place and in all.
  */
 import { FOREVER } from '../../../protocol/bounds.ts';
 import { SystemError } from '../../../protocol/errno.ts';
@@ -51,7 +52,10 @@ export class WaitingRequests {
     return this.all.size;
   }
 
-  /** Answers a request as soon as an attempt succeeds; the first one is made now. Throws SystemError: what the attempt throws; EAGAIN: it must not wait, or too many do. */
+  /**
+   * Answers a request as soon as an attempt succeeds; the first one is made now. Throws SystemError: what the attempt
+   * throws; EAGAIN: it must not wait, or too many do.
+   */
   answer<A>(
     context: Pick<RequestContext, 'later'>,
     place: Place,

@@ -1,12 +1,13 @@
 /**
- * The first checks that a segment has to pass in a synchronised state: RFC 9293, 3.10.7.4, steps 1 to 5, with RFC 5961 (3: RST, 4: SYN, 5: ACK) and PAWS (RFC 7323, 5.3). Pure: it says what is to be
- * done.
+ * The first checks that a segment has to pass in a synchronised state: RFC 9293, 3.10.7.4, steps 1 to 5, with RFC 5961
+ * (3: RST, 4: SYN, 5: ACK) and PAWS (RFC 7323, 5.3). Pure: it says what is to be done.
  */
 import { FLAG, type TcpSegment } from '../../../wire/tcp.ts';
 
 /**
- * drop: nothing. acknowledge: drop it and say where we are (it was data or FIN that the peer repeats). challenge: the same for what could be forged or an endless exchange, so at a limited rate.
- * refuse: answer with a reset, as for no connection. reset: the peer has ended the connection. process: go on.
+ * drop: nothing. acknowledge: drop it and say where we are (it was data or FIN that the peer repeats). challenge: the
+ * same for what could be forged or an endless exchange, so at a limited rate. refuse: answer with a reset, as for no
+ * connection. reset: the peer has ended the connection. process: go on.
  */
 export type Verdict = 'drop' | 'acknowledge' | 'challenge' | 'refuse' | 'reset' | 'process';
 
@@ -27,7 +28,10 @@ export interface Expectation {
   isOld(value: number): boolean;
 }
 
-/** Judges a segment whose first position is `start` (that of a SYN is -1) and whose acknowledgement stands for `acknowledged`. */
+/**
+ * Judges a segment whose first position is `start` (that of a SYN is -1) and whose acknowledgement stands for
+ * `acknowledged`.
+ */
 export function judge(segment: TcpSegment, start: number, acknowledged: number, expected: Expectation): Verdict {
   const { flags } = segment;
   const length = segment.data.length + (flags & FLAG.FIN ? 1 : 0);
@@ -37,9 +41,11 @@ export function judge(segment: TcpSegment, start: number, acknowledged: number, 
     if (expected.isOld(segment.timestamp)) return length > 0 ? 'acknowledge' : 'challenge';
   }
   if (flags & FLAG.RST) return judgeReset(start, expected);
-  // A SYN at the beginning is the peer's own again: our answer to it was lost (RFC 9293, 3.10.7.4, first check, and simultaneous open).
+  // A SYN at the beginning is the peer's own again: our answer to it was lost (RFC 9293, 3.10.7.4, first check, and
+  // simultaneous open).
   if (flags & FLAG.SYN) return expected.synReceived && start === -1 ? 'acknowledge' : 'challenge';
-  // What lies between the last acknowledgement sent and RCV.NXT is a repetition; it may carry news of our own stream. What begins at the right edge may be a probe of a closed window.
+  // What lies between the last acknowledgement sent and RCV.NXT is a repetition; it may carry news of our own stream.
+  // What begins at the right edge may be a probe of a closed window.
   const outside = start + length < expected.receiveAcknowledged || start > expected.receiveEdge;
   if (outside) return length > 0 ? 'acknowledge' : 'challenge';
   if (!(flags & FLAG.ACK)) return 'drop';
@@ -51,7 +57,9 @@ export function judge(segment: TcpSegment, start: number, acknowledged: number, 
   return 'process';
 }
 
-/** RFC 5961, 3.2: only a reset at exactly the place that is expected ends a connection; one in the window is answered. */
+/**
+ * RFC 5961, 3.2: only a reset at exactly the place that is expected ends a connection; one in the window is answered.
+ */
 function judgeReset(start: number, expected: Expectation): Verdict {
   const exact = start === expected.receiveNext || start === expected.receiveAcknowledged;
   if (exact) return 'reset';

@@ -1,6 +1,7 @@
 /**
- * The receive buffer: bytes that came in order wait for their reader, bytes behind a gap wait for what is missing. Read RFC 9293, 3.10.7.4, and RFC 2018 for the ranges that are reported.
- * Positions are those of the stream. Bounded in bytes by who gives the window, in the number of gaps by MAX_RANGES.
+ * The receive buffer: bytes that came in order wait for their reader, bytes behind a gap wait for what is missing. Read
+ * RFC 9293, 3.10.7.4, and RFC 2018 for the ranges that are reported. Positions are those of the stream. Bounded in
+ * bytes by who gives the window, in the number of gaps by MAX_RANGES.
  */
 import { MAX_RANGES } from './limits.ts';
 import type { Range } from './scoreboard.ts';
@@ -20,7 +21,10 @@ export class Assembler {
   /** Ranges behind gaps, the one changed last first, as SACK wants them (RFC 2018, 4). */
   ranges: readonly Range[] = [];
 
-  /** Takes bytes that begin at `start`, as far as they lie before `limit`. Ranges that would be too many are dropped: they come again. */
+  /**
+   * Takes bytes that begin at `start`, as far as they lie before `limit`. Ranges that would be too many are dropped:
+   * they come again.
+   */
   insert(start: number, bytes: Uint8Array, limit: number): void {
     const from = Math.max(start, this.next);
     const end = Math.min(start + bytes.length, limit);

@@ -1,6 +1,6 @@
 /**
- * How large the two buffers of a connection are. They begin with INITIAL_BUFFER_BYTES and double while that is what holds the connection up, as long as all connections together have room for it; an option fixes
- * them.
+ * How large the two buffers of a connection are. They begin with INITIAL_BUFFER_BYTES and double while that is what
+ * holds the connection up, as long as all connections together have room for it; an option fixes them.
  */
 import { INITIAL_BUFFER_BYTES, LEAST_BUFFER_BYTES, MAX_BUFFER_BYTES } from './limits.ts';
 

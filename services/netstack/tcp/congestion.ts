@@ -1,6 +1,6 @@
 /**
- * Congestion control: how much may be under way. Slow start and the reaction to loss as in RFC 5681 and RFC 6582, growth in congestion avoidance as in CUBIC (RFC 9438). Bytes
- * and milliseconds.
+ * Congestion control: how much may be under way. Slow start and the reaction to loss as in RFC 5681 and RFC 6582,
+ * growth in congestion avoidance as in CUBIC (RFC 9438). Bytes and milliseconds.
  */
 
 /** CUBIC's constants (RFC 9438, 4.1 and 4.6). */
@@ -14,7 +14,10 @@ const MIN_THRESHOLD_SEGMENTS = 2;
 /** Segments of the initial window (RFC 6928). */
 const INITIAL_SEGMENTS = 10;
 
-/** Segments that one acknowledgement makes slow start grow by at most: it may stand for several (RFC 3465; RFC 9406, 4.2, has 8), after a time-out for one (RFC 3465, 2.3). */
+/**
+ * Segments that one acknowledgement makes slow start grow by at most: it may stand for several (RFC 3465; RFC 9406,
+ * 4.2, has 8), after a time-out for one (RFC 3465, 2.3).
+ */
 const MAX_GROWTH_SEGMENTS = 8;
 
 /** What is put back when a time-out turns out to have been too early. */
@@ -97,7 +100,10 @@ export class Congestion {
     this.epoch = null;
   }
 
-  /** The retransmission timer ran out (RFC 5681, 3.1): back to one segment. `again`: for a segment that had timed out before, whose loss has been counted. */
+  /**
+   * The retransmission timer ran out (RFC 5681, 3.1): back to one segment. `again`: for a segment that had timed out
+   * before, whose loss has been counted.
+   */
   timedOut(underWay: number, again: boolean): void {
     if (!again) this.lost(underWay);
     this.window = this.segmentBytes;

@@ -1,6 +1,7 @@
 /**
- * A connection, as its owner sees it: two streams of bytes. layer.ts makes them; machine.ts is what makes them go. Positions in the streams (`offset`) count bytes from 0 and belong to the
- * owner, so that a request that comes again does no harm.
+ * A connection, as its owner sees it: two streams of bytes. layer.ts makes them; machine.ts is what makes them go.
+ * Positions in the streams (`offset`) count bytes from 0 and belong to the owner, so that a request that comes again
+ * does no harm.
  */
 import { type ErrorName, SystemError } from '../../../protocol/errno.ts';
 import type { TcpSegment } from '../../../wire/tcp.ts';
@@ -112,8 +113,10 @@ export class TcpConnection extends Machine {
   }
 
   /**
-   * Puts bytes into the stream at `offset`. Answers how many bytes of `data` lie in the stream now, those of an earlier, repeated request included; 0: no room, wait. What is taken is
-   * in the recovery store when this returns. Throws SystemError: EINVAL (offset beyond the end), EPIPE (closed for sending), the error of the connection, ENOTCONN.
+   * Puts bytes into the stream at `offset`. Answers how many bytes of `data` lie in the stream now, those of an
+   * earlier, repeated request included; 0: no room, wait. What is taken is in the recovery store when this returns.
+   * Throws SystemError: EINVAL (offset beyond the end), EPIPE (closed for sending), the error of the connection,
+   * ENOTCONN.
    */
   write(offset: number, data: Uint8Array): number {
     const there = this.queue.end - offset;
@@ -141,8 +144,10 @@ export class TcpConnection extends Machine {
   }
 
   /**
-   * Up to `most` bytes of the stream from `offset` on; gives up what lies before. The bytes count as handed out: the caller must write his answer to the pipe before he next calls `advance`.
-   * The Buffer is the caller's. 'end': the peer has closed, or `closeReceive`. Throws SystemError: EINVAL (given up already, or beyond), the error of the connection, ENOTCONN.
+   * Up to `most` bytes of the stream from `offset` on; gives up what lies before. The bytes count as handed out: the
+   * caller must write his answer to the pipe before he next calls `advance`. The Buffer is the caller's. 'end': the
+   * peer has closed, or `closeReceive`. Throws SystemError: EINVAL (given up already, or beyond), the error of the
+   * connection, ENOTCONN.
    */
   read(offset: number, most: number, now: number): Buffer | 'wait' | 'end' {
     if (!this.synchronised) throw new SystemError('ENOTCONN', 'the connection is not established');
@@ -196,7 +201,8 @@ export class TcpConnection extends Machine {
   }
 
   /**
-   * The owner has gone. What was written is still sent in the background, at most `lingerMs` (null: the usual bounds); 0, or bytes nobody has read: RST (RFC 1122, 4.2.2.13).
+   * The owner has gone. What was written is still sent in the background, at most `lingerMs` (null: the usual bounds);
+   * 0, or bytes nobody has read: RST (RFC 1122, 4.2.2.13).
    * `changed` is not called any more.
    */
   close(lingerMs: number | null, now: number): void {

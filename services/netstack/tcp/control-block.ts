@@ -1,5 +1,6 @@
 /**
- * The state of a connection and what of it is in the recovery store, so that the next incarnation of this process can go on with it (record.ts has the keys). machine.ts makes it go.
+ * The state of a connection and what of it is in the recovery store, so that the next incarnation of this process can
+ * go on with it (record.ts has the keys). machine.ts makes it go.
  */
 import type { ErrorName } from '../../../protocol/errno.ts';
 import { FLAG, type TcpSegment } from '../../../wire/tcp.ts';
@@ -82,11 +83,20 @@ export abstract class ControlBlock {
   readonly local: Endpoint;
   readonly remote: Endpoint;
   state: TcpState;
-  /** Why it ended, when it did not end well: ECONNREFUSED, ECONNRESET, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH, ECONNABORTED. */
+  /**
+   * Why it ended, when it did not end well: ECONNREFUSED, ECONNRESET, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH,
+   * ECONNABORTED.
+   */
   error: ErrorName | null = null;
-  /** Called, perhaps from within any call that has `now`, when something that can be asked here may have become different. Cheap work only: mark, and look later in the turn. */
+  /**
+   * Called, perhaps from within any call that has `now`, when something that can be asked here may have become
+   * different. Cheap work only: mark, and look later in the turn.
+   */
   changed: (() => void) | null = null;
-  /** Options of the socket, which take effect at once: seconds of silence before a probe, milliseconds that data may stay unacknowledged; 0 for none or the usual one. */
+  /**
+   * Options of the socket, which take effect at once: seconds of silence before a probe, milliseconds that data may
+   * stay unacknowledged; 0 for none or the usual one.
+   */
   keepAlive = 0;
   userTimeout = 0;
   protected readonly context: TcpContext;
@@ -173,7 +183,8 @@ export abstract class ControlBlock {
     this.state = 'closed';
     this.stateEndsAt = NEVER;
     this.buffers.release();
-    // What came before an end in order can still be read, also by the owner's next request after a death of this process.
+    // What came before an end in order can still be read, also by the owner's next request after a death of this
+    // process.
     const readable = error === null && !this.orphaned && this.stored;
     if (readable) {
       this.receiver.settle();

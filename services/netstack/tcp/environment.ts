@@ -1,6 +1,7 @@
 /**
- * What the TCP of the network stack is given, and what it gives back. It knows no processes, no clock and no interfaces: time is an argument (`now`, milliseconds since power-on), and
- * its effects are the two calls `output` and those of the keeper, in the order in which they have to happen.
+ * What the TCP of the network stack is given, and what it gives back. It knows no processes, no clock and no
+ * interfaces: time is an argument (`now`, milliseconds since power-on), and its effects are the two calls `output` and
+ * those of the keeper, in the order in which they have to happen.
  */
 import type { Ipv4Address } from '../../../wire/address.ts';
 
@@ -18,7 +19,10 @@ export interface Keeper {
   keys(): string[];
 }
 
-/** Free bytes in front of the segment in `TcpOutput.packet`: an Ethernet header (14) and an IPv4 header without options (20). */
+/**
+ * Free bytes in front of the segment in `TcpOutput.packet`: an Ethernet header (14) and an IPv4 header without options
+ * (20).
+ */
 export const TCP_HEADROOM_BYTES = 34;
 
 /** A segment to be sent. */
@@ -31,8 +35,8 @@ export interface TcpOutput {
   /** The segment with its check sum: a view of `packet` behind its first TCP_HEADROOM_BYTES. */
   readonly payload: Buffer;
   /**
-   * A buffer of nobody else: TCP_HEADROOM_BYTES that the stack may write the headers of IPv4 and Ethernet into, so that nothing has to be copied, then the segment. It is not used again
-   * here, so it may be kept.
+   * A buffer of nobody else: TCP_HEADROOM_BYTES that the stack may write the headers of IPv4 and Ethernet into, so that
+   * nothing has to be copied, then the segment. It is not used again here, so it may be kept.
    */
   readonly packet: Buffer;
 }
@@ -40,7 +44,10 @@ export interface TcpOutput {
 /** See the head of this file. */
 export interface TcpEnvironment {
   output(packet: TcpOutput): void;
-  /** Whether the way out has room for what one connection may send at once. While it has not, connections keep what they have to say, and `deadline` does not ask for them. */
+  /**
+   * Whether the way out has room for what one connection may send at once. While it has not, connections keep what they
+   * have to say, and `deadline` does not ask for them.
+   */
   mayOutput(): boolean;
   /** Our address for packets to `destination`, and the MTU of that way's first hop. Null: there is no route. */
   sourceFor(destination: Ipv4Address): { readonly address: Ipv4Address; readonly mtu: number } | null;

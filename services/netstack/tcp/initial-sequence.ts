@@ -1,4 +1,7 @@
-/** Initial sequence numbers that nobody can guess, and that rise with time for each pair of ends. Read RFC 6528, 3. The secret is in the recovery store, so that they go on rising. */
+/**
+ * Initial sequence numbers that nobody can guess, and that rise with time for each pair of ends. Read RFC 6528, 3. The
+ * secret is in the recovery store, so that they go on rising.
+ */
 import type { Endpoint, Keeper } from './environment.ts';
 import { sipHash } from './siphash.ts';
 

@@ -1,6 +1,7 @@
 /**
- * Bytes of a stream in the recovery store: chunks, each under a key with the position of its first byte. Small ones are put again, longer, so that the number of keys is bounded: of two chunks that
- * follow each other one at least has half of COALESCED_BYTES.
+ * Bytes of a stream in the recovery store: chunks, each under a key with the position of its first byte. Small ones are
+ * put again, longer, so that the number of keys is bounded: of two chunks that follow each other one at least has half
+ * of COALESCED_BYTES.
  */
 import type { Keeper } from './environment.ts';
 
@@ -33,7 +34,10 @@ export class KeptChunks {
     return this.chunks.at(-1)?.end;
   }
 
-  /** Where a chunk has to begin that gets `count` bytes from `position` on: there, or at the beginning of the last chunk, which then is to be put again. */
+  /**
+   * Where a chunk has to begin that gets `count` bytes from `position` on: there, or at the beginning of the last
+   * chunk, which then is to be put again.
+   */
   startFor(position: number, count: number): number {
     const last = this.chunks.at(-1);
     if (last === undefined || last.end !== position || position + count - last.start > COALESCED_BYTES) return position;
@@ -65,7 +69,10 @@ export class KeptChunks {
     if (count > 0) this.chunks.splice(0, count);
   }
 
-  /** Takes over what an earlier incarnation has kept: chunks in the order of their positions, each beginning where the one before ends. */
+  /**
+   * Takes over what an earlier incarnation has kept: chunks in the order of their positions, each beginning where the
+   * one before ends.
+   */
   adopt(chunks: readonly { readonly start: number; readonly data: Uint8Array }[]): void {
     this.chunks = chunks.map(({ start, data }) => ({ start, end: start + data.length }));
   }

@@ -1,10 +1,12 @@
 /**
- * TCP: finds the connection of a segment, makes connections and listeners, and runs their timers. Read RFC 9293; docs/tcp.md has the argument about deaths.
+ * TCP: finds the connection of a segment, makes connections and listeners, and runs their timers. Read RFC 9293;
+ * docs/tcp.md has the argument about deaths.
  *
- * A turn of the stack: any number of `input`, `write`, `read` ..., then answers are written to the pipe, then `advance` sends what is due. So an acknowledgement leaves behind the answer
- * that handed its bytes out.
+ * A turn of the stack: any number of `input`, `write`, `read` ..., then answers are written to the pipe, then `advance`
+ * sends what is due. So an acknowledgement leaves behind the answer that handed its bytes out.
  *
- * After a death: `restore`, then `adopt` each connection that a socket is known for, then `listen` again (connections that waited to be accepted are in its queue again), then
+ * After a death: `restore`, then `adopt` each connection that a socket is known for, then `listen` again (connections
+ * that waited to be accepted are in its queue again), then
  * `settle`, which resets what nobody has asked for.
  */
 import { type ErrorName, SystemError } from '../../../protocol/errno.ts';
@@ -294,7 +296,8 @@ export class TcpLayer {
   }
 
   /**
-   * An ICMP error about a segment of ours: its ends, and its sequence number. Before 'fragmentation' `pathMtu` of the environment has to answer the new value.
+   * An ICMP error about a segment of ours: its ends, and its sequence number. Before 'fragmentation' `pathMtu` of the
+   * environment has to answer the new value.
    */
   unreachable(kind: UnreachableKind, local: Endpoint, remote: Endpoint, sequence: number): void {
     const connection = this.table.get(local, remote);
@@ -305,7 +308,10 @@ export class TcpLayer {
 
   // Owners.
 
-  /** Begins a connection. `local.port` 0: a free one is chosen. Throws SystemError: EADDRINUSE, EADDRNOTAVAIL (no port is left), ENETUNREACH, EAGAIN (too many). */
+  /**
+   * Begins a connection. `local.port` 0: a free one is chosen. Throws SystemError: EADDRINUSE, EADDRNOTAVAIL (no port
+   * is left), ENETUNREACH, EAGAIN (too many).
+   */
   connect(local: Endpoint, remote: Endpoint, now: number): TcpConnection {
     if (this.isFull) throw new SystemError('EAGAIN', 'there are too many connections');
     if (this.environment.sourceFor(remote.address) === null) throw new SystemError('ENETUNREACH');
@@ -341,7 +347,10 @@ export class TcpLayer {
     return listener;
   }
 
-  /** Whether a socket can bind here: nobody listens or is connected on it. With `reuse` connections do not count; without it not even those in TIME-WAIT may be there. */
+  /**
+   * Whether a socket can bind here: nobody listens or is connected on it. With `reuse` connections do not count;
+   * without it not even those in TIME-WAIT may be there.
+   */
   isPortFree(local: Endpoint, reuse = false): boolean {
     for (const { local: other } of this.listeners.values()) {
       const overlap = other.address === local.address || other.address === 0 || local.address === 0;

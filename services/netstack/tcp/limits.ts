@@ -14,11 +14,16 @@ export const WINDOW_SHIFT = 3;
 /** Bytes that one `read` answers at most. */
 export const MAX_READ_BYTES = 64 * 1024;
 
-/** Connections in states other than SYN-RECEIVED and TIME-WAIT, and those in TIME-WAIT; of these the oldest makes room. */
+/**
+ * Connections in states other than SYN-RECEIVED and TIME-WAIT, and those in TIME-WAIT; of these the oldest makes room.
+ */
 export const MAX_CONNECTIONS = 512;
 export const MAX_TIME_WAIT = 1024;
 
-/** Connections in SYN-RECEIVED of one listener. The oldest makes room, so that a flood does not shut out who answers fast. */
+/**
+ * Connections in SYN-RECEIVED of one listener. The oldest makes room, so that a flood does not shut out who answers
+ * fast.
+ */
 export const MAX_SYN_QUEUE = 256;
 
 /** Connections that wait to be accepted, of one listener. */
@@ -38,13 +43,16 @@ export const LEAST_SEGMENT_BYTES = 64;
 export const HEADER_BYTES = 40;
 
 /**
- * How long bytes that nobody waits for stay unacknowledged and unkept, and how long an acknowledgement is put off (RFC 9293, 3.8.6.3: at most 500). Sooner when more than this share of
- * the buffer is unacknowledged.
+ * How long bytes that nobody waits for stay unacknowledged and unkept, and how long an acknowledgement is put off (RFC
+ * 9293, 3.8.6.3: at most 500). Sooner when more than this share of the buffer is unacknowledged.
  */
 export const DELAYED_ACKNOWLEDGEMENT_MS = 20;
 export const UNACKNOWLEDGED_SHARE = 1 / 4;
 
-/** Twice the maximum segment lifetime: how long TIME-WAIT lasts, and FIN-WAIT-2 when the owner has gone. RFC 9293 has 4 minutes; like most systems this one takes one. */
+/**
+ * Twice the maximum segment lifetime: how long TIME-WAIT lasts, and FIN-WAIT-2 when the owner has gone. RFC 9293 has 4
+ * minutes; like most systems this one takes one.
+ */
 export const TIME_WAIT_MS = 60_000;
 export const ORPHAN_FIN_WAIT_MS = 60_000;
 
@@ -62,12 +70,18 @@ export const SYN_RECEIVED_MS = 60_000;
 export const KEEP_ALIVE_PROBES = 9;
 export const KEEP_ALIVE_INTERVAL_MS = 75_000;
 
-/** Challenge acknowledgements (RFC 5961, 7) and other answers to segments that cannot be: so many a second of one connection, and of all. */
+/**
+ * Challenge acknowledgements (RFC 5961, 7) and other answers to segments that cannot be: so many a second of one
+ * connection, and of all.
+ */
 export const CHALLENGES_A_SECOND = 10;
 export const ALL_CHALLENGES_A_SECOND = 500;
 
 /** Resets for segments of no connection, a second. */
 export const RESETS_A_SECOND = 500;
 
-/** Time-outs in a row after which a segment is sent without "don't fragment": perhaps large packets vanish (RFC 2923, 2.1). */
+/**
+ * Time-outs in a row after which a segment is sent without "don't fragment": perhaps large packets vanish (RFC 2923,
+ * 2.1).
+ */
 export const BLACK_HOLE_TIMEOUTS = 4;

@@ -1,4 +1,7 @@
-/** A listening end: connections in the making (SYN queue, bounded, the oldest makes room), and established ones that wait to be accepted. layer.ts fills it. */
+/**
+ * A listening end: connections in the making (SYN queue, bounded, the oldest makes room), and established ones that
+ * wait to be accepted. layer.ts fills it.
+ */
 import type { TcpConnection } from './connection.ts';
 import type { Endpoint } from './environment.ts';
 import { MAX_BACKLOG, MAX_SYN_QUEUE } from './limits.ts';
@@ -70,7 +73,8 @@ export class TcpListener {
   gone(connection: TcpConnection): void {
     this.pending.delete(connection);
     const index = this.established.indexOf(connection);
-    // One that has ended in order still has something to be read; one that was reset has not (and the next `accept` should not find it).
+    // One that has ended in order still has something to be read; one that was reset has not (and the next `accept`
+    // should not find it).
     if (index < 0 || connection.error === null) return;
     this.established.splice(index, 1);
     this.changed?.();

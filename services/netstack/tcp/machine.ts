@@ -1,6 +1,7 @@
 /**
- * The machine of a connection: what segments (RFC 9293, 3.10.7) and time (3.10.8) do to its state. Sending and receiving are in sender.ts and receiver.ts, the first checks of a segment in arrival.ts. What the
- * owner of a connection can ask is in connection.ts.
+ * The machine of a connection: what segments (RFC 9293, 3.10.7) and time (3.10.8) do to its state. Sending and
+ * receiving are in sender.ts and receiver.ts, the first checks of a segment in arrival.ts. What the owner of a
+ * connection can ask is in connection.ts.
  */
 import type { ErrorName } from '../../../protocol/errno.ts';
 import { FLAG, type TcpSegment } from '../../../wire/tcp.ts';
@@ -10,7 +11,10 @@ import * as limit from './limits.ts';
 import { MAX_BLOCKS } from './transmitter.ts';
 
 const EMPTY = Buffer.alloc(0);
-/** Distance between the sequence numbers of a connection in TIME-WAIT and of its successor: more than a window without scaling. */
+/**
+ * Distance between the sequence numbers of a connection in TIME-WAIT and of its successor: more than a window without
+ * scaling.
+ */
 const SUCCESSOR_GAP = 2 ** 16;
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -114,7 +118,8 @@ export abstract class Machine extends ControlBlock {
     if (verdict === 'acknowledge') {
       receiver.mustAcknowledge = true;
       receiver.compare(start, segment.data.length);
-      // The peer repeats its SYN: our answer echoes the last one (RFC 7323, 4.3), or it would take the time since the first one for a round trip.
+      // The peer repeats its SYN: our answer echoes the last one (RFC 7323, 4.3), or it would take the time since the
+      // first one for a round trip.
       if (this.state === 'syn-received' && start === -1 && segment.timestamp !== undefined)
         transmitter.timestamps.accept(segment.timestamp, now);
       // The peer repeats its FIN (RFC 9293, 3.10.7.4, eighth check).
@@ -126,8 +131,9 @@ export abstract class Machine extends ControlBlock {
   }
 
   /**
-   * After a death this side sends again what the peer has, and cannot say by its sequence numbers how far it had come. If the peer has died, too, then each takes all segments of the other for repetitions; so both
-   * take from such a segment what it acknowledges, or they would repeat themselves for ever.
+   * After a death this side sends again what the peer has, and cannot say by its sequence numbers how far it had come.
+   * If the peer has died, too, then each takes all segments of the other for repetitions; so both take from such a
+   * segment what it acknowledges, or they would repeat themselves for ever.
    */
   private takeNews(segment: TcpSegment, start: number, acknowledgment: number, now: number): void {
     const { sender, receiver, transmitter } = this;
@@ -339,8 +345,8 @@ export abstract class Machine extends ControlBlock {
   }
 
   /**
-   * An ICMP error about a segment of ours with this sequence number (RFC 5927, 4.1: one that is under way). Hard ones end a connection that is being made; later all are taken for passing ones (RFC 5927, 5.2,
-   * RFC 1122, 4.2.3.9).
+   * An ICMP error about a segment of ours with this sequence number (RFC 5927, 4.1: one that is under way). Hard ones
+   * end a connection that is being made; later all are taken for passing ones (RFC 5927, 5.2, RFC 1122, 4.2.3.9).
    */
   unreachable(reason: ErrorName, sequence: number): void {
     const { sender } = this;
@@ -350,7 +356,10 @@ export abstract class Machine extends ControlBlock {
     else this.softError = reason;
   }
 
-  /** The path to the peer has another MTU. `sequence`: of the segment that was too long, which has to be under way (RFC 5927, 7.2). */
+  /**
+   * The path to the peer has another MTU. `sequence`: of the segment that was too long, which has to be under way (RFC
+   * 5927, 7.2).
+   */
   pathChanged(sequence?: number): void {
     const { sender, transmitter } = this;
     const position =
@@ -367,12 +376,18 @@ export abstract class Machine extends ControlBlock {
     this.end(error);
   }
 
-  /** A sequence number behind all that this connection has used: a new one in its place begins there or later (RFC 9293, 3.10.7.4). */
+  /**
+   * A sequence number behind all that this connection has used: a new one in its place begins there or later (RFC 9293,
+   * 3.10.7.4).
+   */
   get successor(): number {
     return this.transmitter.ours.sequence(this.sender.acceptable + SUCCESSOR_GAP);
   }
 
-  /** Whether the peer may begin a new connection in place of this one in TIME-WAIT: the SYN is newer than all of it (RFC 6191, 2; RFC 9293, 3.6.1). */
+  /**
+   * Whether the peer may begin a new connection in place of this one in TIME-WAIT: the SYN is newer than all of it (RFC
+   * 6191, 2; RFC 9293, 3.6.1).
+   */
   canBeFollowedBy(syn: TcpSegment): boolean {
     const { theirs, timestamps } = this.transmitter;
     if (theirs === null) return false;

@@ -1,9 +1,12 @@
 /**
- * The receiving half of a connection: what has come, what may be acknowledged, and the window. Read RFC 9293, 3.8.6 (windows), RFC 1122, 4.2.3.2 (delayed acknowledgements), RFC 2018 and RFC 2883
- * (what is reported beside the acknowledgement).
+ * The receiving half of a connection: what has come, what may be acknowledged, and the window. Read RFC 9293, 3.8.6
+ * (windows), RFC 1122, 4.2.3.2 (delayed acknowledgements), RFC 2018 and RFC 2883 (what is reported beside the
+ * acknowledgement).
  *
- * The rule that makes the death of this process harmless: a byte is acknowledged only when it was handed out to the reader, or is in the recovery store. In the hope that a reader takes it soon it is
- * neither for DELAYED_ACKNOWLEDGEMENT_MS; then it is kept. Positions are those of the stream; the FIN counts as a byte behind the last one.
+ * The rule that makes the death of this process harmless: a byte is acknowledged only when it was handed out to the
+ * reader, or is in the recovery store. In the hope that a reader takes it soon it is neither for
+ * DELAYED_ACKNOWLEDGEMENT_MS; then it is kept. Positions are those of the stream; the FIN counts as a byte behind the
+ * last one.
  */
 import { Assembler } from './assembler.ts';
 import type { KeptChunks } from './kept-chunks.ts';
@@ -82,7 +85,10 @@ export class Receiver {
     return Math.min(this.acknowledgeAt, this.releaseAt);
   }
 
-  /** What a segment of ours reports beside its acknowledgement: bytes that have come again, once and in front (RFC 2883, 4), and the ranges behind gaps. */
+  /**
+   * What a segment of ours reports beside its acknowledgement: bytes that have come again, once and in front (RFC 2883,
+   * 4), and the ranges behind gaps.
+   */
   report(most: number): readonly Range[] {
     const { repeated } = this;
     this.repeated = null;
@@ -173,7 +179,8 @@ export class Receiver {
   }
 
   /**
-   * The position to acknowledge in a segment that goes out now. What has come and is not safe is kept first if the acknowledgement is `due`: else it goes along only with what is safe.
+   * The position to acknowledge in a segment that goes out now. What has come and is not safe is kept first if the
+   * acknowledgement is `due`: else it goes along only with what is safe.
    */
   acknowledge(due: boolean): number {
     if (due) {
@@ -224,7 +231,10 @@ export class Receiver {
     this.kept.discard(Number.POSITIVE_INFINITY);
   }
 
-  /** Goes on where an earlier incarnation was: `next` and `edge` as it had announced them, what it had kept, and whether the FIN was the last thing acknowledged. */
+  /**
+   * Goes on where an earlier incarnation was: `next` and `edge` as it had announced them, what it had kept, and whether
+   * the FIN was the last thing acknowledged.
+   */
   resume(
     next: number,
     edge: number,

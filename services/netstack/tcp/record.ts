@@ -1,7 +1,8 @@
 /**
- * What is kept of a connection in the recovery store, so that the next incarnation can go on with it. Keys, ID being the connection's number:
+ * What is kept of a connection in the recovery store, so that the next incarnation can go on with it. Keys, ID being
+ * the connection's number:
  *
- *     tcp.ID            what changes rarely: ends, what was agreed on in the handshake, options, whether each side has closed
+ *     tcp.ID            what changes rarely: ends, what the handshake agreed on, options, whether each side has closed
  *     tcp.ID.p          positions: put before each acknowledgement that moves
  *     tcp.ID.s.OFFSET   bytes written and not acknowledged
  *     tcp.ID.r.OFFSET   bytes acknowledged and not given up by their reader
@@ -24,7 +25,10 @@ import type { Keeper } from './environment.ts';
 
 const end = record({ address: u32, port: u16 });
 
-/** `owner`: none: it has gone, what is left is done in the background. `over`: closed on both sides, and only the owner's reading is left. */
+/**
+ * `owner`: none: it has gone, what is left is done in the background. `over`: closed on both sides, and only the
+ * owner's reading is left.
+ */
 export const controlRecord = record({
   local: end,
   remote: end,
@@ -101,7 +105,10 @@ interface Found {
   readonly received: number[];
 }
 
-/** Reads all connections. Keys that do not make one are deleted: of a connection that was just being made, or had just ended. */
+/**
+ * Reads all connections. Keys that do not make one are deleted: of a connection that was just being made, or had just
+ * ended.
+ */
 export function loadConnections(keeper: Keeper): KeptConnection[] {
   const found = new Map<number, Found>();
   for (const key of keeper.keys()) {
@@ -147,7 +154,9 @@ function load<T>(keeper: Keeper, key: string, schema: Schema<T>): T | null {
   }
 }
 
-/** The chunks behind the last gap. What lies before a gap was handed out together with the gap, and is given up with it. */
+/**
+ * The chunks behind the last gap. What lies before a gap was handed out together with the gap, and is given up with it.
+ */
 function lastRun(keeper: Keeper, prefix: string, starts: number[]): KeptChunk[] {
   let run: KeptChunk[] = [];
   let expected: number | undefined;

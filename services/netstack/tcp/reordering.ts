@@ -1,7 +1,8 @@
 /**
- * How long a segment may be overtaken by others before it counts as lost. Read RFC 8985, 6.2: the time is a quarter of the least round trip, and grows with each recovery that proves needless,
- * up to the round trip; after sixteen recoveries that were right it is as at first. That one was needless, duplicate SACKs tell, as in
- * the RFC, and timestamps (RFC 3522), which need nothing of the peer.
+ * How long a segment may be overtaken by others before it counts as lost. Read RFC 8985, 6.2: the time is a quarter of
+ * the least round trip, and grows with each recovery that proves needless, up to the round trip; after sixteen
+ * recoveries that were right it is as at first. That one was needless, duplicate SACKs tell, as in the RFC, and
+ * timestamps (RFC 3522), which need nothing of the peer.
  */
 import type { RoundTrip } from './round-trip.ts';
 

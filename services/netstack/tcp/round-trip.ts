@@ -1,13 +1,15 @@
 /**
- * The round-trip time and the retransmission time-out that follows from it. Read RFC 6298; its rules are named where they are kept. Times are milliseconds.
+ * The round-trip time and the retransmission time-out that follows from it. Read RFC 6298; its rules are named where
+ * they are kept. Times are milliseconds.
  */
 
 /** First time-out, before anything has been measured (2.1). */
 export const INITIAL_TIMEOUT_MS = 1000;
 
 /**
- * What is added to the smoothed round-trip time at least, and the greatest time-out. (2.4) says that the least time-out should be a second; like most systems this one adds 200 ms,
- * since timestamps measure every round trip and acknowledgements are put off for less than that. (2.5) allows a greatest of 60 s or more.
+ * What is added to the smoothed round-trip time at least, and the greatest time-out. (2.4) says that the least time-out
+ * should be a second; like most systems this one adds 200 ms, since timestamps measure every round trip and
+ * acknowledgements are put off for less than that. (2.5) allows a greatest of 60 s or more.
  */
 export const LEAST_MARGIN_MS = 200;
 export const MAX_TIMEOUT_MS = 60_000;

@@ -1,6 +1,7 @@
 /**
- * What is known of the segments under way: acknowledged out of order (SACK), lost, sent again. Read RFC 6675 and RFC 2018. Positions are those of the stream; SYN and FIN count as
- * bytes. Bounded by MAX_SEGMENTS_UNDER_WAY, which the sender keeps.
+ * What is known of the segments under way: acknowledged out of order (SACK), lost, sent again. Read RFC 6675 and RFC
+ * 2018. Positions are those of the stream; SYN and FIN count as bytes. Bounded by MAX_SEGMENTS_UNDER_WAY, which the
+ * sender keeps.
  */
 
 /** A piece of the stream that was sent as one segment. */
@@ -34,13 +35,21 @@ export class Scoreboard {
   private acknowledgedCount = 0;
   /** Behind the last byte acknowledged out of order. */
   private highest = Number.NEGATIVE_INFINITY;
-  /** Of the segment sent last of those that are known to have arrived: when it was sent, its end, and how long it took (RFC 8985, RACK.xmit_ts, RACK.end_seq, RACK.rtt). */
+  /**
+   * Of the segment sent last of those that are known to have arrived: when it was sent, its end, and how long it took
+   * (RFC 8985, RACK.xmit_ts, RACK.end_seq, RACK.rtt).
+   */
   private delivered = { sentAt: Number.NEGATIVE_INFINITY, end: 0, took: 0 };
   /** When `findLost` should look again: what is not lost yet may only be late. */
   lookAgainAt = Number.POSITIVE_INFINITY;
-  /** Segments overtake each other on this way: something came, or was found to have come, behind what was sent later (RFC 8985, RACK.reordering_seen). */
+  /**
+   * Segments overtake each other on this way: something came, or was found to have come, behind what was sent later
+   * (RFC 8985, RACK.reordering_seen).
+   */
   reordered = false;
-  /** Behind the last byte known to have arrived, now and when the present acknowledgement began (RFC 8985, RACK.fack). */
+  /**
+   * Behind the last byte known to have arrived, now and when the present acknowledgement began (RFC 8985, RACK.fack).
+   */
   private arrivedUpTo = Number.NEGATIVE_INFINITY;
   private frontier = Number.NEGATIVE_INFINITY;
 
@@ -88,8 +97,8 @@ export class Scoreboard {
   }
 
   /**
-   * All up to a position has arrived. Answers when the newest segment among it was sent, if none of it was sent twice (Karn), else null. `leastRoundTrip`: what arrives sooner after it was sent
-   * again is the first copy.
+   * All up to a position has arrived. Answers when the newest segment among it was sent, if none of it was sent twice
+   * (Karn), else null. `leastRoundTrip`: what arrives sooner after it was sent again is the first copy.
    */
   acknowledge(position: number, now: number, leastRoundTrip: number): number | null {
     let sentAt: number | null = null;
@@ -161,8 +170,9 @@ export class Scoreboard {
   }
 
   /**
-   * Marks as lost what has enough behind it that arrived (RFC 6675, IsLost): three segments, or more than two segment sizes; not where segments are known to overtake each other. Lost is also what was
-   * sent, or sent again, before something that arrived, and has taken longer than that and the time that reordering may take (RFC 8985, 6.2).
+   * Marks as lost what has enough behind it that arrived (RFC 6675, IsLost): three segments, or more than two segment
+   * sizes; not where segments are known to overtake each other. Lost is also what was sent, or sent again, before
+   * something that arrived, and has taken longer than that and the time that reordering may take (RFC 8985, 6.2).
    */
   findLost(segmentBytes: number, reordering: number, now: number): void {
     let segments = 0;
@@ -191,7 +201,10 @@ export class Scoreboard {
     if (first !== undefined) this.setLost(first, true);
   }
 
-  /** A time-out: all that is under way counts as lost, and what was reported out of order may have been thrown away (RFC 2018, 8). */
+  /**
+   * A time-out: all that is under way counts as lost, and what was reported out of order may have been thrown away (RFC
+   * 2018, 8).
+   */
   allAreLost(): void {
     for (const segment of this.sent) {
       segment.acknowledged = false;
@@ -236,7 +249,10 @@ export class Scoreboard {
     return last === undefined || last.acknowledged || last.lost ? undefined : last;
   }
 
-  /** A segment before something that arrived, not lost by the rules and sent once only (RFC 6675, NextSeg (3)): sent again when there is nothing better to send. */
+  /**
+   * A segment before something that arrived, not lost by the rules and sent once only (RFC 6675, NextSeg (3)): sent
+   * again when there is nothing better to send.
+   */
   nextHole(most: number): Sent | undefined {
     if (this.acknowledgedCount === 0) return undefined;
     const index = this.sent.findIndex(({ acknowledged, transmissions }) => !acknowledged && transmissions === 1);

@@ -1,5 +1,6 @@
 /**
- * The send buffer: bytes that were written and not acknowledged yet, all of them in the recovery store too. Positions are those of the stream.
+ * The send buffer: bytes that were written and not acknowledged yet, all of them in the recovery store too. Positions
+ * are those of the stream.
  */
 import { COALESCED_BYTES, type KeptChunks } from './kept-chunks.ts';
 

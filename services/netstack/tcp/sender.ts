@@ -1,6 +1,8 @@
 /**
- * The sending half of a connection: what goes out when, and what an acknowledgement means. Read RFC 5681 and RFC 6675 (recovery), RFC 6582 (without SACK), RFC 6298 (time-outs), RFC 9293,
- * 3.8.6 (windows, silly windows, probes) and 3.7.4 (Nagle); RFC 8985 for losses that nothing behind them shows. It knows no segments: positions only, SYN and FIN being bytes.
+ * The sending half of a connection: what goes out when, and what an acknowledgement means. Read RFC 5681 and RFC 6675
+ * (recovery), RFC 6582 (without SACK), RFC 6298 (time-outs), RFC 9293, 3.8.6 (windows, silly windows, probes) and 3.7.4
+ * (Nagle); RFC 8985 for losses that nothing behind them shows. It knows no segments: positions only, SYN and FIN being
+ * bytes.
  */
 import { Congestion, type SavedWindow } from './congestion.ts';
 import { BLACK_HOLE_TIMEOUTS, DEFAULT_SEGMENT_BYTES, MAX_SEGMENTS_UNDER_WAY } from './limits.ts';
@@ -8,7 +10,10 @@ import { Reordering } from './reordering.ts';
 import { RoundTrip } from './round-trip.ts';
 import { DUPLICATE_THRESHOLD, type Range, Scoreboard, type Sent } from './scoreboard.ts';
 
-/** Least time before a probe for a lost tail, and what a peer may put off the acknowledgement of a single segment (RFC 8985, 7.2). */
+/**
+ * Least time before a probe for a lost tail, and what a peer may put off the acknowledgement of a single segment (RFC
+ * 8985, 7.2).
+ */
 const LEAST_TAIL_PROBE_MS = 10;
 const SINGLE_SEGMENT_MS = 200;
 
@@ -38,7 +43,10 @@ export interface Acknowledgement {
 const wasSentBefore = (echoAge: number, now: number, time: number): boolean =>
   Math.floor(now) - echoAge < Math.floor(time);
 
-/** What came twice, by the first range: it lies below what is acknowledged, or in the second range (RFC 2883, 4). Null: nothing. */
+/**
+ * What came twice, by the first range: it lies below what is acknowledged, or in the second range (RFC 2883, 4). Null:
+ * nothing.
+ */
 function secondCopy(position: number, [first, second]: readonly Range[]): Range | null {
   if (first === undefined) return null;
   const isInSecond = second !== undefined && first.start >= second.start && first.end <= second.end;
@@ -47,7 +55,10 @@ function secondCopy(position: number, [first, second]: readonly Range[]): Range 
 
 /** See the head of this file. */
 export class Sender {
-  /** Position of the first byte that is not acknowledged (SND.UNA), and of the next one to be sent for the first time (SND.NXT). */
+  /**
+   * Position of the first byte that is not acknowledged (SND.UNA), and of the next one to be sent for the first time
+   * (SND.NXT).
+   */
   unacknowledged = -1;
   next = -1;
   /** Behind the last byte that may be sent: of the stream, or the FIN. */
@@ -74,13 +85,19 @@ export class Sender {
   private duplicates = 0;
   /** What a recovery has changed, and when it began, until it is known whether it was right (RFC 3522). */
   private saved: { readonly window: SavedWindow; readonly at: number } | null = null;
-  /** The window before the last recovery, and where the segments begin that it has sent again and of which no second copy is reported. */
+  /**
+   * The window before the last recovery, and where the segments begin that it has sent again and of which no second
+   * copy is reported.
+   */
   private copies: { readonly window: SavedWindow; readonly unreported: Set<number> } | null = null;
   /** Further reports of second copies belong to the same round until this is acknowledged. */
   private copiesRound = Number.NEGATIVE_INFINITY;
   retransmitAt = Number.POSITIVE_INFINITY;
   persistAt = Number.POSITIVE_INFINITY;
-  /** When the end of what is under way is sent again, since nothing behind it could show its loss (RFC 8985, 7), and the last time that this was done and is not answered yet. */
+  /**
+   * When the end of what is under way is sent again, since nothing behind it could show its loss (RFC 8985, 7), and the
+   * last time that this was done and is not answered yet.
+   */
   private tailProbeAt = Number.POSITIVE_INFINITY;
   private tailProbe: { readonly until: number; readonly at: number; readonly again: boolean } | null = null;
   private persistBackoff = 0;
@@ -202,14 +219,20 @@ export class Sender {
     }
   }
 
-  /** An acknowledgement in recovery that does not end it: without SACK the next hole is known (RFC 6582, 3.2), and what else has left the net. */
+  /**
+   * An acknowledgement in recovery that does not end it: without SACK the next hole is known (RFC 6582, 3.2), and what
+   * else has left the net.
+   */
   private partial(timeout: boolean, bytes: number): void {
     if (timeout || this.selective) return;
     this.board.firstIsLost();
     this.duplicates = Math.max(0, this.duplicates - Math.max(0, Math.floor(bytes / this.segmentBytes) - 1));
   }
 
-  /** If what is acknowledged is the first copy, the recovery was needless: the time-out came too early, or segments have overtaken each other (RFC 3522, RFC 4015). */
+  /**
+   * If what is acknowledged is the first copy, the recovery was needless: the time-out came too early, or segments have
+   * overtaken each other (RFC 3522, RFC 4015).
+   */
   private checkRecovery(echoAge: number | undefined, now: number): void {
     const { saved, recovery } = this;
     if (saved === null) return;
@@ -235,7 +258,8 @@ export class Sender {
   }
 
   /**
-   * The peer has got something twice (RFC 2883). When it has got everything twice that a recovery has sent again, that was needless. What the net has doubled, or a probe has sent, says nothing.
+   * The peer has got something twice (RFC 2883). When it has got everything twice that a recovery has sent again, that
+   * was needless. What the net has doubled, or a probe has sent, says nothing.
    */
   private cameTwice({ start, end }: Range): void {
     const { copies } = this;
@@ -259,7 +283,10 @@ export class Sender {
     this.emit(segment.start, segment.end, now);
   }
 
-  /** What the probe for a lost tail has sent again has arrived, and what was sent before has not: that is a loss like another (RFC 8985, 7.4). */
+  /**
+   * What the probe for a lost tail has sent again has arrived, and what was sent before has not: that is a loss like
+   * another (RFC 8985, 7.4).
+   */
   private checkTailProbe(position: number, echoAge: number | undefined, now: number): void {
     const { tailProbe } = this;
     if (tailProbe === null || position < tailProbe.until) return;
@@ -283,7 +310,10 @@ export class Sender {
     this.retransmitAt = now + this.roundTrip.timeout;
   }
 
-  /** Bytes that are taken to be in the net: without SACK each duplicate stands for a segment that has left it. So the first two let a new segment out each (RFC 3042). */
+  /**
+   * Bytes that are taken to be in the net: without SACK each duplicate stands for a segment that has left it. So the
+   * first two let a new segment out each (RFC 3042).
+   */
   private get pipe(): number {
     return this.selective ? this.board.pipe : Math.max(0, this.board.pipe - this.duplicates * this.segmentBytes);
   }
@@ -352,7 +382,10 @@ export class Sender {
     }
   }
 
-  /** Nothing else may be sent though there is room: a hole that is not lost by the rules perhaps is (RFC 6675, NextSeg (3)). One at a time. */
+  /**
+   * Nothing else may be sent though there is room: a hole that is not lost by the rules perhaps is (RFC 6675, NextSeg
+   * (3)). One at a time.
+   */
   private fillHole(now: number): void {
     if (this.pipe + this.segmentBytes > this.congestion.window) return;
     const segment = this.board.nextHole(this.segmentBytes);
@@ -417,7 +450,10 @@ export class Sender {
     this.send(now);
   }
 
-  /** RFC 9293, 3.8.6.1: one byte into the closed window, or what fits into one that was too small to use (3.8.6.2.1, override). */
+  /**
+   * RFC 9293, 3.8.6.1: one byte into the closed window, or what fits into one that was too small to use (3.8.6.2.1,
+   * override).
+   */
   private probe(now: number): void {
     const bytes = Math.min(Math.max(1, this.window), this.segmentBytes, this.end - this.next);
     this.persistBackoff = Math.min(this.persistBackoff + 1, 16);

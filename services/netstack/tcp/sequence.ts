@@ -1,6 +1,7 @@
 /**
- * Sequence numbers and positions. On the wire a byte has a sequence number on a circle of 2^32 (RFC 9293, 3.4); everywhere else in this folder it has its position in the stream, counted from 0, so
- * that positions are compared as numbers are. The SYN has position -1, the FIN the position behind the last byte.
+ * Sequence numbers and positions. On the wire a byte has a sequence number on a circle of 2^32 (RFC 9293, 3.4);
+ * everywhere else in this folder it has its position in the stream, counted from 0, so that positions are compared as
+ * numbers are. The SYN has position -1, the FIN the position behind the last byte.
  */
 import { sequenceAdd, sequenceDifference } from '../../../wire/tcp.ts';
 

@@ -1,5 +1,6 @@
 /**
- * SipHash-2-4 with a result of 64 bits, of which the lower 32 are answered. Read "SipHash: a fast short-input PRF" (Aumasson, Bernstein, 2012). Numbers of 64 bits are pairs of halves.
+ * SipHash-2-4 with a result of 64 bits, of which the lower 32 are answered. Read "SipHash: a fast short-input PRF"
+ * (Aumasson, Bernstein, 2012). Numbers of 64 bits are pairs of halves.
  */
 
 /** The four words of the state, low and high halves in turn. */

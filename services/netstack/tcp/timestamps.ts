@@ -1,6 +1,7 @@
 /**
- * The timestamps option of one connection: round-trip times, and protection against old segments (PAWS). Read RFC 7323, 3 to 5. The clock counts milliseconds from a random number on (5.4), and
- * goes on over the death of this process, since the clock of the machine does.
+ * The timestamps option of one connection: round-trip times, and protection against old segments (PAWS). Read RFC 7323,
+ * 3 to 5. The clock counts milliseconds from a random number on (5.4), and goes on over the death of this process,
+ * since the clock of the machine does.
  */
 import { sequenceDifference, TCP_TIMESTAMP_BYTES } from '../../../wire/tcp.ts';
 

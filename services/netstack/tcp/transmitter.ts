@@ -1,5 +1,6 @@
 /**
- * What both ends have agreed on in their SYNs, and the segments of one connection on their way out: numbers, windows and options of the wire instead of positions.
+ * What both ends have agreed on in their SYNs, and the segments of one connection on their way out: numbers, windows
+ * and options of the wire instead of positions.
  */
 import { buildTcp, FLAG, type TcpSegment } from '../../../wire/tcp.ts';
 import { type Endpoint, TCP_HEADROOM_BYTES, type TcpEnvironment } from './environment.ts';
@@ -84,7 +85,10 @@ export class Transmitter {
     if (control.timestamps) this.timestamps.begin(timestampRecent, now);
   }
 
-  /** Bytes of data in a full segment: as much as the peer takes and the path carries, less the options that every segment has. */
+  /**
+   * Bytes of data in a full segment: as much as the peer takes and the path carries, less the options that every
+   * segment has.
+   */
   get segmentBytes(): number {
     const path = this.environment.pathMtu(this.remote.address) - HEADER_BYTES;
     return Math.max(Math.min(this.peerSegmentBytes, path), LEAST_SEGMENT_BYTES) - this.timestamps.bytes;

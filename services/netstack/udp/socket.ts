@@ -43,7 +43,10 @@ export class UdpSocket {
     return this.#remote;
   }
 
-  /** Only datagrams of this end are wanted from now on, and what is sent without a destination goes there; address 0: of all again. ENETUNREACH, EACCES, EOPNOTSUPP. */
+  /**
+   * Only datagrams of this end are wanted from now on, and what is sent without a destination goes there; address 0: of
+   * all again. ENETUNREACH, EACCES, EOPNOTSUPP.
+   */
   connect(remote: Endpoint): void {
     if (remote.address === UNSPECIFIED) {
       this.#remote = ANY;
@@ -57,8 +60,8 @@ export class UdpSocket {
   }
 
   /**
-   * Sends a datagram; null: to the peer of `connect`. EDESTADDRREQ, EMSGSIZE, ENETUNREACH, EHOSTUNREACH, EACCES: broadcast; EOPNOTSUPP: multicast; and a pending error, such as
-   * ECONNREFUSED.
+   * Sends a datagram; null: to the peer of `connect`. EDESTADDRREQ, EMSGSIZE, ENETUNREACH, EHOSTUNREACH, EACCES:
+   * broadcast; EOPNOTSUPP: multicast; and a pending error, such as ECONNREFUSED.
    */
   send(to: Endpoint | null, data: Uint8Array, now: number): void {
     this.queue.throwPending();

@@ -32,7 +32,10 @@ export interface UdpHandlers {
   changed(): void;
 }
 
-/** What came of a datagram: `taken`; `refused`: it is nobody's (an ICMP error is due); `malformed`; `dropped`: no room, or a broadcast that nobody wants. */
+/**
+ * What came of a datagram: `taken`; `refused`: it is nobody's (an ICMP error is due); `malformed`; `dropped`: no room,
+ * or a broadcast that nobody wants.
+ */
 export type UdpInput = 'taken' | 'refused' | 'malformed' | 'dropped';
 
 /** See the head of this file. */
@@ -55,7 +58,8 @@ export class UdpTable {
   }
 
   /**
-   * A socket at an end of ours; port 0: one that is free. EADDRINUSE; EADDRNOTAVAIL: the address is not ours, or no port is free; EMFILE.
+   * A socket at an end of ours; port 0: one that is free. EADDRINUSE; EADDRNOTAVAIL: the address is not ours, or no
+   * port is free; EMFILE.
    *
    * @param share whether others that want so too may have the same end
    */
@@ -100,7 +104,10 @@ export class UdpTable {
     return taken ? 'taken' : 'dropped';
   }
 
-  /** An error about a datagram of ours. Only who is connected to that end can be told what it is about (RFC 1122, 4.1.3.3). */
+  /**
+   * An error about a datagram of ours. Only who is connected to that end can be told what it is about (RFC 1122,
+   * 4.1.3.3).
+   */
   unreachable(kind: UnreachableKind, local: Endpoint, remote: Endpoint): void {
     for (const socket of this.#ports.get(local.port) ?? []) {
       const { remote: peer } = socket;

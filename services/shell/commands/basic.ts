@@ -1,4 +1,7 @@
-/** Commands of the shell itself: help, screen, text, variables, ends. Read POSIX, Shell & Utilities, 2.14 (Special Built-In Utilities). */
+/**
+ * Commands of the shell itself: help, screen, text, variables, ends. Read POSIX, Shell & Utilities, 2.14 (Special
+ * Built-In Utilities).
+ */
 import { type Command, expectWords, wholeNumber } from '../command.ts';
 import { CommandError, UsageError } from '../errors.ts';
 import { helpOf } from '../session.ts';

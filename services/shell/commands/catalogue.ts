@@ -1,6 +1,6 @@
 /**
- * Commands that jobs run, and commands that need the code of all formats: what they are. How they are run is in the programs of the jobs (job/, tools/), so that the shell
- * itself starts quickly.
+ * Commands that jobs run, and commands that need the code of all formats: what they are. How they are run is in the
+ * programs of the jobs (job/, tools/), so that the shell itself starts quickly.
  */
 import type { Command } from '../command.ts';
 import { deviceNames } from '../disks.ts';

@@ -1,4 +1,7 @@
-/** blktest: reads a disk in many ways that all have to give the same bytes; with -w also writes, reads back and restores. */
+/**
+ * blktest: reads a disk in many ways that all have to give the same bytes; with -w also writes, reads back and
+ * restores.
+ */
 import { MAX_REQUEST_SECTORS, SECTOR_BYTES } from '../../../protocol/block.ts';
 import { random, uptime } from '../../lib/index.ts';
 import { Checks, equalBytes, expect } from '../checks.ts';

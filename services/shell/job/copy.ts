@@ -46,7 +46,10 @@ function move(context: CommandContext, from: string, to: string): boolean {
   return copyTree(context, from, to, { recursive: true, keepTimes: true }) && removeTree(context, from);
 }
 
-/** Makes room at the destination, as `rename` would: a file takes the place of a file, a directory that of an empty directory. */
+/**
+ * Makes room at the destination, as `rename` would: a file takes the place of a file, a directory that of an empty
+ * directory.
+ */
 function replaceable({ files }: CommandContext, isDirectory: boolean, to: string): void {
   try {
     if (isDirectory) files.removeDirectory(to);

@@ -83,7 +83,9 @@ function copyFile(files: Files, from: string, attributes: FileAttributes, to: st
   copyContent(files, from, attributes, to);
 }
 
-/** Copies a tree that is to be at `to`. Answers whether nothing went wrong; what did has been told. Throws CommandError. */
+/**
+ * Copies a tree that is to be at `to`. Answers whether nothing went wrong; what did has been told. Throws CommandError.
+ */
 export function copyTree(context: CommandContext, from: string, to: string, options: CopyOptions): boolean {
   const { files } = context;
   const top = files.attributes(from, options.recursive === false);

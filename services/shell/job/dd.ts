@@ -60,7 +60,9 @@ export interface CopyFigures {
   bytes: number;
 }
 
-/** Copies blocks until the end of the input, or as many as were asked for. Short reads, as of pipes, are put together. */
+/**
+ * Copies blocks until the end of the input, or as many as were asked for. Short reads, as of pipes, are put together.
+ */
 export function copyBlocks(
   read: (count: number) => Uint8Array,
   write: (data: Uint8Array) => void,

@@ -1,4 +1,7 @@
-/** drvtest: kills a driver while it works, and shows that its clients only notice the time. The driver is that of the clock chip. */
+/**
+ * drvtest: kills a driver while it works, and shows that its clients only notice the time. The driver is that of the
+ * clock chip.
+ */
 import { clock, kill, taskList, uptime } from '../../lib/index.ts';
 import { Checks, expect, median } from '../checks.ts';
 import { expectWords, type Run } from '../command.ts';

@@ -1,4 +1,6 @@
-/** ipctest: messages between tasks, with the service echo at the other end: values, sizes, rights, queues, and times. */
+/**
+ * ipctest: messages between tasks, with the service echo at the other end: values, sizes, rights, queues, and times.
+ */
 import { MAX_FRAME_BYTES, PORT_QUEUE_MESSAGES } from '../../../protocol/bounds.ts';
 import type { Client } from '../../../protocol/interface.ts';
 import { kernelNotices } from '../../../protocol/kernel.ts';

@@ -1,4 +1,7 @@
-/** job: what the shell orders to be done in a task of its own: commands that may take long, stages of pipelines, background lists. */
+/**
+ * job: what the shell orders to be done in a task of its own: commands that may take long, stages of pipelines,
+ * background lists.
+ */
 import { runOrder } from '../order.ts';
 import { jobRuns } from './runs.ts';
 

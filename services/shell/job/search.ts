@@ -1,4 +1,7 @@
-/** Commands that look for something, and that put it in order: grep, sort, find. Read the POSIX utilities of these names. */
+/**
+ * Commands that look for something, and that put it in order: grep, sort, find. Read the POSIX utilities of these
+ * names.
+ */
 import type { FileType } from '../../../protocol/file.ts';
 import type { FileAttributes } from '../../lib/index.ts';
 import { type CommandContext, type Run, wholeNumber } from '../command.ts';

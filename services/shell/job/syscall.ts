@@ -1,6 +1,7 @@
 /**
- * syscall: makes every system call that does no harm, rightly and wrongly, and compares what comes back with protocol/syscall.ts. The test runs in a
- * task of its own, whose manifest gives it no devices and no power over the machine.
+ * syscall: makes every system call that does no harm, rightly and wrongly, and compares what comes back with
+ * protocol/syscall.ts. The test runs in a task of its own, whose manifest gives it no devices and no power over the
+ * machine.
  */
 import { FOREVER } from '../../../protocol/bounds.ts';
 import { type SystemCallName, systemCalls } from '../../../protocol/syscall.ts';

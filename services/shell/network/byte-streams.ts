@@ -1,4 +1,7 @@
-/** Bytes that come and go while something else goes on: the standard input and output, sockets, and pumps from one to the other. */
+/**
+ * Bytes that come and go while something else goes on: the standard input and output, sockets, and pumps from one to
+ * the other.
+ */
 import { FOREVER } from '../../../protocol/bounds.ts';
 import { MAX_FILE_BYTES } from '../../../protocol/file.ts';
 import { MAX_STREAM_BYTES } from '../../../protocol/socket.ts';
@@ -31,7 +34,10 @@ export interface ByteSink {
   write(bytes: Uint8Array, done: Done<void>): void;
 }
 
-/** Failures in a row that are borne of what has positions or loses nothing: a server has died in the middle, which a request is not to blame for. */
+/**
+ * Failures in a row that are borne of what has positions or loses nothing: a server has died in the middle, which a
+ * request is not to blame for.
+ */
 const MAX_FAILURES = 3;
 
 const nothing = new Uint8Array(0);
@@ -215,7 +221,10 @@ export function standardSink(loop: EventLoop, { descriptors, services }: Command
 /** How a pump ended: at the end of its source, or with an error on either side. */
 export type PumpEnd = { readonly side: 'end' } | { readonly side: 'source' | 'sink'; readonly error: SystemError };
 
-/** Moves bytes from a source to a sink until one of them ends; `moved` is told of each piece that has arrived. Answers what stops it: nothing is told then. */
+/**
+ * Moves bytes from a source to a sink until one of them ends; `moved` is told of each piece that has arrived. Answers
+ * what stops it: nothing is told then.
+ */
 export function pump(source: ByteSource, sink: ByteSink, moved: () => void, ended: (end: PumpEnd) => void): () => void {
   let stopped = false;
   const end = (how: PumpEnd): void => {

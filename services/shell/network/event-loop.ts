@@ -1,6 +1,6 @@
 /**
- * The loop of commands that wait for several things at once: answers of asynchronous calls, times, signals. Everything comes to one port as a notice of the kernel
- * (protocol/kernel.ts), so nothing is asked for again and again.
+ * The loop of commands that wait for several things at once: answers of asynchronous calls, times, signals. Everything
+ * comes to one port as a notice of the kernel (protocol/kernel.ts), so nothing is asked for again and again.
  */
 import { FOREVER, MAX_TIMEOUT_MILLISECONDS } from '../../../protocol/bounds.ts';
 import type { Interface, Methods } from '../../../protocol/interface.ts';

@@ -1,4 +1,7 @@
-/** httpd: serves a directory by HTTP/1.1. One process, one loop (event-loop.ts), as many connections as there may be calls under way. */
+/**
+ * httpd: serves a directory by HTTP/1.1. One process, one loop (event-loop.ts), as many connections as there may be
+ * calls under way.
+ */
 import { FOREVER } from '../../../protocol/bounds.ts';
 import { formatIpv4 } from '../../../wire/address.ts';
 import {
@@ -36,7 +39,9 @@ const TICK_MS = 1000;
 const PAUSE_MS = 100;
 const MAX_ACCEPT_FAILURES = 50;
 
-/** Connections that are asked for at the same time, so that many clients that come at once do not wait for one another. */
+/**
+ * Connections that are asked for at the same time, so that many clients that come at once do not wait for one another.
+ */
 const ACCEPTS = 8;
 
 /** See the head of this file. */

@@ -78,7 +78,10 @@ class PatternSource implements ByteSource {
   }
 }
 
-/** Moves `count` bytes from each first socket to its second one, all at the same time. Checks them by their hash. Answers how long it took in milliseconds. */
+/**
+ * Moves `count` bytes from each first socket to its second one, all at the same time. Checks them by their hash.
+ * Answers how long it took in milliseconds.
+ */
 export function transfer(routes: readonly (readonly [from: Socket, to: Socket])[], count: number): number {
   const loop = new EventLoop();
   let open = 2 * routes.length;

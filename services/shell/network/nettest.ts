@@ -1,4 +1,6 @@
-/** nettest: looks at the network from end to end: interface, neighbour, ping, name server, datagrams and connections. */
+/**
+ * nettest: looks at the network from end to end: interface, neighbour, ping, name server, datagrams and connections.
+ */
 import { formatIpv4 } from '../../../wire/address.ts';
 import { DNS_PORT } from '../../../wire/dns.ts';
 import { buildIcmp, ICMP, parseIcmp } from '../../../wire/icmp.ts';
@@ -47,7 +49,10 @@ function pingTimes(network: Network, address: number, count: number): number[] {
   }
 }
 
-/** Right after the boot the stack lets what needs an address wait for it; where there is none, the check of the interface says so. */
+/**
+ * Right after the boot the stack lets what needs an address wait for it; where there is none, the check of the
+ * interface says so.
+ */
 function awaitAddress(network: Network): void {
   const socket = network.datagram();
   try {

@@ -1,5 +1,6 @@
 /**
- * ping: echo requests, and what comes back, as the one of iputils does and shows it. Options, words and exit statuses are its.
+ * ping: echo requests, and what comes back, as the one of iputils does and shows it. Options, words and exit statuses
+ * are its.
  *
  * Read: RFC 792 (echo), and ping(8) of iputils.
  */
@@ -233,8 +234,9 @@ class Ping {
 }
 
 /**
- * Waits for a way to the host, as iputils looks for one with a socket for datagrams: else the time that the network takes to come after the boot would be that of the first packet. When there is
- * none, each packet tells why it is not sent.
+ * Waits for a way to the host, as iputils looks for one with a socket for datagrams: else the time that the network
+ * takes to come after the boot would be that of the first packet. When there is none, each packet tells why it is not
+ * sent.
  */
 function awaitRoute(network: Network, address: number): void {
   const socket = network.datagram();

@@ -1,4 +1,7 @@
-/** traceroute: the routers on the way to a host. UDP datagrams whose time to live grows, and what ICMP says of them. Read RFC 1393, 1 (the method it replaces), and RFC 792. */
+/**
+ * traceroute: the routers on the way to a host. UDP datagrams whose time to live grows, and what ICMP says of them.
+ * Read RFC 1393, 1 (the method it replaces), and RFC 792.
+ */
 import { MAX_DATAGRAM_BYTES, MAX_PACKET_PAYLOAD_BYTES } from '../../../protocol/socket.ts';
 import { formatIpv4 } from '../../../wire/address.ts';
 import { ICMP, parseIcmp, parseQuote } from '../../../wire/icmp.ts';

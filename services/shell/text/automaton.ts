@@ -1,6 +1,7 @@
 /**
- * Matches regular expressions in time linear in the text, whatever the expression: a finite automaton whose deterministic states are made when they are first
- * needed. Read K. Thompson, "Regular Expression Search Algorithm" (1968), and R. Cox, "Regular Expression Matching Can Be Simple And Fast" (2007).
+ * Matches regular expressions in time linear in the text, whatever the expression: a finite automaton whose
+ * deterministic states are made when they are first needed. Read K. Thompson, "Regular Expression Search Algorithm"
+ * (1968), and R. Cox, "Regular Expression Matching Can Be Simple And Fast" (2007).
  */
 import { UsageError } from '../errors.ts';
 import { type Assertion, type CharacterTest, type Expression, isWordCharacter } from './regular-expression.ts';

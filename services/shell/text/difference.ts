@@ -1,7 +1,10 @@
 /** Where two sequences of bytes begin to differ. */
 import { countNewlines } from './lines.ts';
 
-/** The offset of the first difference and the number of its line, from 1. `ended`: which one ended there, null when a byte differs. */
+/**
+ * The offset of the first difference and the number of its line, from 1. `ended`: which one ended there, null when a
+ * byte differs.
+ */
 export interface Difference {
   readonly at: number;
   readonly line: number;

@@ -7,8 +7,9 @@ function offsetText(offset: number): string {
 }
 
 /**
- * Lines of `hexdump -C`: offset, 16 bytes in hexadecimal, the same as text. Lines equal to the one before are left out, with one `*` in their place; the last line is
- * the offset of the end. `offset` is that of the first byte. No bytes give no lines.
+ * Lines of `hexdump -C`: offset, 16 bytes in hexadecimal, the same as text. Lines equal to the one before are left out,
+ * with one `*` in their place; the last line is the offset of the end. `offset` is that of the first byte. No bytes
+ * give no lines.
  */
 export function* hexdump(pieces: Iterable<Uint8Array>, offset = 0): Generator<string> {
   let at = offset;

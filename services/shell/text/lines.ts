@@ -7,7 +7,10 @@ export const MAX_LINE_BYTES = 8 * 1024 * 1024;
 
 const NEWLINE = 0x0a;
 
-/** The lines, each with its newline; the last one may have none. A line is valid until the next one is asked for. Throws CommandError for one that is too long. */
+/**
+ * The lines, each with its newline; the last one may have none. A line is valid until the next one is asked for. Throws
+ * CommandError for one that is too long.
+ */
 export function* linesOf(pieces: Iterable<Uint8Array>): Generator<Uint8Array> {
   let begun: Uint8Array[] = [];
   let bytes = 0;

@@ -1,6 +1,7 @@
 /**
- * Parses regular expressions, basic and extended. Read POSIX, Base Definitions, chapter 9 (Regular Expressions). Of GNU's additions it knows `\+`, `\?`, `\|` in basic ones,
- * and `\w \W \s \S \b \B \< \>`. There are no back references: nobody knows how to match them in linear time.
+ * Parses regular expressions, basic and extended. Read POSIX, Base Definitions, chapter 9 (Regular Expressions). Of
+ * GNU's additions it knows `\+`, `\?`, `\|` in basic ones, and `\w \W \s \S \b \B \< \>`. There are no back references:
+ * nobody knows how to match them in linear time.
  */
 import { UsageError } from '../errors.ts';
 import { characterClasses } from '../patterns.ts';

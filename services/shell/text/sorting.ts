@@ -65,7 +65,10 @@ export function collectLines(pieces: Iterable<Uint8Array>, lines: string[] = [])
 
 const compare = (left: string | number, right: string | number): number => (left < right ? -1 : left > right ? 1 : 0);
 
-/** Sorts lines that `collectLines` gave. Lines with equal keys are in the order of their bytes, or with `unique` only the first of them stays. */
+/**
+ * Sorts lines that `collectLines` gave. Lines with equal keys are in the order of their bytes, or with `unique` only
+ * the first of them stays.
+ */
 export function sortLines(lines: readonly string[], options: SortOptions): string[] {
   const { numeric, reverse, unique, key } = options;
   const sign = reverse ? -1 : 1;

@@ -72,7 +72,9 @@ export function readingDevice({ disk, description }: OpenDevice): BlockDevice {
 const isPartOf = (name: string, disk: string): boolean =>
   /^\d+$/.test(name.slice(disk.length)) && name.startsWith(disk);
 
-/** Throws CommandError for a device that must not be changed or checked now: it, a part of it, or its disk is mounted. */
+/**
+ * Throws CommandError for a device that must not be changed or checked now: it, a part of it, or its disk is mounted.
+ */
 function expectUnmounted({ files }: CommandContext, name: string): void {
   for (const { device, path } of files.mounts()) {
     if (device === '') continue;

@@ -5,7 +5,10 @@ export const formatDate = (milliseconds: number): string => new Date(millisecond
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-/** Milliseconds since 1970 of a time in the preferred form; null for anything else, which is then as if it were not there. */
+/**
+ * Milliseconds since 1970 of a time in the preferred form; null for anything else, which is then as if it were not
+ * there.
+ */
 export function parseDate(text: string): number | null {
   const parts = /^(?:Sun|Mon|Tue|Wed|Thu|Fri|Sat), (\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT$/.exec(text);
   if (parts === null) return null;

@@ -22,7 +22,10 @@ export const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
 
-/** Where the empty line behind a head ends, if it is there: the lines before it are `bytes.subarray(0, end)`. -1: not yet. `from`: nothing to be found before it. */
+/**
+ * Where the empty line behind a head ends, if it is there: the lines before it are `bytes.subarray(0, end)`. -1: not
+ * yet. `from`: nothing to be found before it.
+ */
 export function headEnd(bytes: Buffer, from = 0): number {
   const start = Math.max(0, from - 3);
   const strict = bytes.indexOf('\n\r\n', start, 'latin1');
@@ -64,7 +67,10 @@ export function listOf(fields: Fields, name: string): string[] {
     .filter((member) => member !== '');
 }
 
-/** The value of Content-Length; undefined where it is missing. Several that are the same are one (RFC 9110, 8.6). Throws HttpError. */
+/**
+ * The value of Content-Length; undefined where it is missing. Several that are the same are one (RFC 9110, 8.6). Throws
+ * HttpError.
+ */
 export function contentLength(fields: Fields): number | undefined {
   const text = fields.get('content-length');
   if (text === undefined) return undefined;

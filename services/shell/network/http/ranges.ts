@@ -7,7 +7,8 @@ export interface Range {
 }
 
 /**
- * What the field Range asks for of `size` bytes. Null: everything, as for several ranges, other units and what is malformed, which may be passed over (RFC 9110, 14.2).
+ * What the field Range asks for of `size` bytes. Null: everything, as for several ranges, other units and what is
+ * malformed, which may be passed over (RFC 9110, 14.2).
  * `unsatisfiable`: nothing of it is there.
  */
 export function parseRange(text: string | undefined, size: number): Range | 'unsatisfiable' | null {
@@ -23,7 +24,10 @@ export function parseRange(text: string | undefined, size: number): Range | 'uns
   return { start, end: last === '' ? size : Math.min(Number(last) + 1, size) };
 }
 
-/** What Content-Range of an answer says: where the part begins and how large the whole is, null if it is not known. Undefined: it is malformed. */
+/**
+ * What Content-Range of an answer says: where the part begins and how large the whole is, null if it is not known.
+ * Undefined: it is malformed.
+ */
 export function parseContentRange(text: string): { start: number; end: number; size: number | null } | undefined {
   const parts = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/i.exec(text);
   if (parts === null) return undefined;

@@ -56,7 +56,10 @@ export class RequestReader {
     this.bytes = this.bytes.length === 0 ? view : Buffer.concat([this.bytes, view]);
   }
 
-  /** The next request; null as long as it is not complete. Throws HttpError, after which nothing more can be made of the bytes. */
+  /**
+   * The next request; null as long as it is not complete. Throws HttpError, after which nothing more can be made of the
+   * bytes.
+   */
   next(): Request | null {
     // Empty lines before a request are passed over (RFC 9112, 2.2).
     let start = 0;

@@ -1,4 +1,7 @@
-/** Answers of a server: their heads, and what is to be answered to a request for a file. Read RFC 9110, 13 (conditions), 14 (ranges), 15 (status codes). */
+/**
+ * Answers of a server: their heads, and what is to be answered to a request for a file. Read RFC 9110, 13 (conditions),
+ * 14 (ranges), 15 (status codes).
+ */
 
 import { contentType } from './content-types.ts';
 import { formatDate, parseDate } from './dates.ts';
@@ -17,7 +20,10 @@ const reasons: Readonly<Record<number, string>> = {
 /** What the status means. */
 export const reasonPhrase = (status: number): string => reasons[status] ?? 'Unknown';
 
-/** An answer but for the connection and the time. `length`: bytes of the content, null where there is none by definition. */
+/**
+ * An answer but for the connection and the time. `length`: bytes of the content, null where there is none by
+ * definition.
+ */
 export interface Answer {
   readonly status: number;
   readonly length: number | null;

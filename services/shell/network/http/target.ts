@@ -1,4 +1,7 @@
-/** The path that a request means. Read RFC 3986, 2.1 (percent encoding) and 5.2.4 (dot segments); RFC 9112, 3.2 (forms of targets). */
+/**
+ * The path that a request means. Read RFC 3986, 2.1 (percent encoding) and 5.2.4 (dot segments); RFC 9112, 3.2 (forms
+ * of targets).
+ */
 import { HttpError } from './fields.ts';
 
 /** Bytes of the longest path that files can have. */
@@ -32,7 +35,10 @@ export function percentEncoded(name: string): string {
   return encodeURIComponent(name).replaceAll(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
-/** A path below the directory that is served: it begins with a slash, has no `.`, `..` or empty segments, and ends in a slash if the target does. */
+/**
+ * A path below the directory that is served: it begins with a slash, has no `.`, `..` or empty segments, and ends in a
+ * slash if the target does.
+ */
 export interface TargetPath {
   readonly path: string;
   /** Behind the question mark, with it; '' without. */

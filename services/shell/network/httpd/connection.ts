@@ -1,4 +1,7 @@
-/** One client of httpd: reads its requests, answers them in their order, and never lets another one wait. Read RFC 9112, 9 (persistence, pipelining). */
+/**
+ * One client of httpd: reads its requests, answers them in their order, and never lets another one wait. Read RFC 9112,
+ * 9 (persistence, pipelining).
+ */
 import { formatIpv4 } from '../../../../wire/address.ts';
 import type { DirectoryEntry, Endpoint, Outcome, SystemError } from '../../../lib/index.ts';
 import type { StreamSocket } from '../byte-streams.ts';

@@ -1,6 +1,7 @@
 /**
- * Files that a server gives out again and again: small ones with their content, large ones open. What is known of a file is looked at again when it is older than a
- * tick (a second); what has changed is read anew. Everything is asynchronous, and who asks for the same meanwhile waits for the same answer.
+ * Files that a server gives out again and again: small ones with their content, large ones open. What is known of a
+ * file is looked at again when it is older than a tick (a second); what has changed is read anew. Everything is
+ * asynchronous, and who asks for the same meanwhile waits for the same answer.
  */
 import type { Handle } from '../../../../protocol/schema.ts';
 import { openFlags } from '../../../../protocol/vfs.ts';
@@ -78,7 +79,10 @@ export class FileCache {
     this.tick += 1;
   }
 
-  /** The file at a path below the root, which begins with a slash. ENOENT, EACCES: it leads out of the root; and what opening it can bring. */
+  /**
+   * The file at a path below the root, which begins with a slash. ENOENT, EACCES: it leads out of the root; and what
+   * opening it can bring.
+   */
   find(path: string, done: Done<CachedFile>): void {
     const known = this.entries.get(path);
     if (known !== undefined && known.looked === this.tick) {

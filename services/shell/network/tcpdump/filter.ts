@@ -1,5 +1,6 @@
 /**
- * Filters of tcpdump: a part of the language of pcap-filter(7): `host`, `net`, `port`, each with `src` or `dst` in front, protocols, `and`, `or`, `not` and parentheses.
+ * Filters of tcpdump: a part of the language of pcap-filter(7): `host`, `net`, `port`, each with `src` or `dst` in
+ * front, protocols, `and`, `or`, `not` and parentheses.
  * `and` and `or` bind equally, from the left; `not` binds more.
  */
 import { UsageError } from '../../errors.ts';

@@ -1,5 +1,6 @@
 /**
- * Packets as tcpdump looks at them: also those that are cut off or wrong, which the readers in wire/ refuse. Read RFC 791, 3.1, RFC 9293, 3.1, RFC 768, RFC 792.
+ * Packets as tcpdump looks at them: also those that are cut off or wrong, which the readers in wire/ refuse. Read RFC
+ * 791, 3.1, RFC 9293, 3.1, RFC 768, RFC 792.
  */
 import { type ArpPacket, parseArp } from '../../../../wire/arp.ts';
 import { ETHERNET_HEADER_BYTES, ETHERTYPE, parseEthernet } from '../../../../wire/ethernet.ts';
@@ -74,7 +75,10 @@ export function viewFrame(bytes: Buffer, length = bytes.length): PacketView {
   return { type, length, arp, ip, ports: portsOf(ip) };
 }
 
-/** A frame around a bare packet, so that both can be recorded in one file: without addresses, as that of a loopback interface. */
+/**
+ * A frame around a bare packet, so that both can be recorded in one file: without addresses, as that of a loopback
+ * interface.
+ */
 export function framed(packet: Uint8Array): Buffer {
   const frame = Buffer.alloc(ETHERNET_HEADER_BYTES + packet.length);
   frame.writeUInt16BE(ETHERTYPE.IPV4, ETHERNET_HEADER_BYTES - 2);

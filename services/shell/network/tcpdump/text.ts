@@ -174,7 +174,10 @@ export class PacketText {
     return this.sum(ip, length) + parts.join(', ') + httpText(ip.payload, headerBytes);
   }
 
-  /** Sequence numbers from where the connection began, if that was seen or at least something of it; the first ones as they are. */
+  /**
+   * Sequence numbers from where the connection began, if that was seen or at least something of it; the first ones as
+   * they are.
+   */
   private relative(
     { source, destination, payload }: IpView,
     bits: number,
