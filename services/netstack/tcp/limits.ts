@@ -46,7 +46,7 @@ export const HEADER_BYTES = 40;
  * How long bytes that nobody waits for stay unacknowledged and unkept, and how long an acknowledgement is put off (RFC
  * 9293, 3.8.6.3: at most 500). Sooner when more than this share of the buffer is unacknowledged.
  */
-export const DELAYED_ACKNOWLEDGEMENT_MS = 20;
+export const DELAYED_ACKNOWLEDGEMENT_MS = 40;
 export const UNACKNOWLEDGED_SHARE = 1 / 4;
 
 /**

@@ -1,5 +1,6 @@
 /** Data, segment by segment: acknowledgements, windows, losses, timers. The rule is named with each. */
 import { describe, expect, it } from 'vitest';
+import { DELAYED_ACKNOWLEDGEMENT_MS } from '../../../services/netstack/tcp/limits.ts';
 import { Script } from './script.ts';
 
 const MODERN = { windowShift: 0, selectivePermitted: true, segmentSize: 1460 } as const;
@@ -16,7 +17,7 @@ describe('receiving', () => {
     script.peer({ at: 2920, data: 10 });
     script.read(2920);
     expect(script.brief()).toEqual([]);
-    script.wait(20);
+    script.wait(DELAYED_ACKNOWLEDGEMENT_MS);
     expect(script.brief()).toEqual(['A 0+0 ack 2930']);
   });
 
@@ -26,7 +27,7 @@ describe('receiving', () => {
     expect(script.brief()).toEqual([]);
     const kept = (): string[] => [...script.keeper.values.keys()].filter((key) => key.includes('.r.'));
     expect(kept()).toEqual([]);
-    script.wait(20);
+    script.wait(DELAYED_ACKNOWLEDGEMENT_MS);
     expect(script.brief()).toEqual(['A 0+0 ack 8']);
     expect(kept()).toHaveLength(1);
     script.reboot();
@@ -37,7 +38,7 @@ describe('receiving', () => {
 
   it('puts small pieces together under few keys', () => {
     const script = Script.established();
-    for (let at = 0; at < 3000; at++) script.peer({ at, data: 'x' }).wait(20);
+    for (let at = 0; at < 3000; at++) script.peer({ at, data: 'x' }).wait(DELAYED_ACKNOWLEDGEMENT_MS);
     const kept = [...script.keeper.values.keys()].filter((key) => key.includes('.r.'));
     expect(kept).toHaveLength(1);
     expect(script.read(0)).toEqual(Buffer.alloc(3000, 'x'));
@@ -145,7 +146,7 @@ describe('receiving', () => {
   it('throws away what comes when nobody reads any more', () => {
     const script = Script.established();
     script.our.closeReceive();
-    script.peer({ at: 0, data: 5000 }).wait(20);
+    script.peer({ at: 0, data: 5000 }).wait(DELAYED_ACKNOWLEDGEMENT_MS);
     expect(script.brief().at(-1)).toBe('A 0+0 ack 5000');
     expect(script.read(0)).toBe('end');
     expect(script.our.receiveQueue).toBe(0);
@@ -155,7 +156,7 @@ describe('receiving', () => {
     const script = Script.established({ ...MODERN, timestamp: 1000 });
     script.peer({ at: 0, data: 'new', timestamp: 2000, timestampEcho: script.lastTimestamp });
     script.read(0);
-    script.wait(20);
+    script.wait(DELAYED_ACKNOWLEDGEMENT_MS);
     expect(script.seen()).toMatchObject([{ ack: 3, timestampEcho: 2000 }]);
     script.peer({ at: 3, data: 'old', timestamp: 1500, timestampEcho: script.lastTimestamp });
     script.peer({ at: 3, data: 'bare' });
