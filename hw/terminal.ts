@@ -44,6 +44,17 @@ export interface TerminalOutput {
   off(event: 'drain' | 'close' | 'resize', listener: () => void): unknown;
 }
 
+/**
+ * A stream of this process that never keeps it waiting. Node writes to a terminal until all of it is out, so one that
+ * nobody reads would stop everything (Node.js documentation, "A note on process I/O"); only the handle can take that
+ * back. Other streams stay as they are.
+ */
+export function neverWaiting<S extends object>(stream: S): S {
+  const { _handle: handle } = stream as { _handle?: { setBlocking?(on: boolean): unknown } | null };
+  handle?.setBlocking?.(false);
+  return stream;
+}
+
 /** A terminal on a pair of streams. */
 export class HostTerminal implements SerialLine {
   readonly #input: TerminalInput;

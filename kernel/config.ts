@@ -6,7 +6,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { DEFAULT_MEMORY_MEBIBYTES } from '../loader/engine.ts';
-import { MAX_NAME_BYTES } from '../protocol/bounds.ts';
+import { MAX_MANIFEST_NAMES, MAX_MANIFESTS, MAX_NAME_BYTES } from '../protocol/bounds.ts';
 import { isTemplate, TEMPLATE_SIGN } from '../protocol/template.ts';
 import { programFile } from './paths.ts';
 
@@ -79,6 +79,8 @@ export function readConfiguration(file: string): Manifest[] {
 export function parseConfiguration(content: unknown, file: string): Manifest[] {
   const services = isRecord(content) ? content.services : undefined;
   if (!Array.isArray(services)) throw new ConfigurationError(`${file}: expected { "services": [ … ] }`);
+  if (services.length > MAX_MANIFESTS)
+    throw new ConfigurationError(`${file}: ${services.length} services; at most ${MAX_MANIFESTS} are possible`);
   const manifests = services.map((value: unknown, index) => new Reader(file, value, index).manifest());
   const names = new Set<string>();
   const served = new Map<string, string>();
@@ -121,7 +123,7 @@ class Reader {
     const entry = this.fields.entry;
     if ((typeof entry === 'string') === command.length > 0) return this.refuse('entry', 'give either entry or command');
     const program = this.flag('program', false);
-    const serves = this.strings('serves');
+    const serves = this.names('serves').map((port) => this.name(port, 'serves'));
     if (program && serves.length > 0) return this.refuse('serves', 'a program of many tasks cannot serve named ports');
     const name = this.programName();
     const template = isTemplate(name);
@@ -141,12 +143,12 @@ class Reader {
       program,
       entry: typeof entry === 'string' ? this.entry(entry) : '',
       command,
-      serves: serves.map((port) => this.name(port, 'serves')),
+      serves,
       looksUp: this.strings('looksUp'),
       ioPorts: this.strings('ioPorts').map((range) => this.range(range)),
       irqs: this.numbers('irqs', 0, 15),
       restart: this.word('restart', ['always', 'on-failure', 'never'], 'always'),
-      dependsOn: this.strings('dependsOn'),
+      dependsOn: this.names('dependsOn'),
       memory,
       standby,
       store: this.number('store', 1, MAX_STORE_MEBIBYTES, 1),
@@ -198,6 +200,15 @@ class Reader {
     return value.map((item: unknown) =>
       typeof item === 'string' ? item : this.refuse(field, 'expected a list of strings'),
     );
+  }
+
+  private names(field: string): string[] {
+    const names = this.strings(field);
+    if (names.length > MAX_MANIFEST_NAMES) return this.refuse(field, `at most ${MAX_MANIFEST_NAMES} names`);
+    for (const name of names)
+      if (name === '' || Buffer.byteLength(name) > MAX_NAME_BYTES)
+        this.refuse(field, `a name has 1 to ${MAX_NAME_BYTES} bytes`);
+    return names;
   }
 
   private numbers(field: string, least: number, most: number): number[] {

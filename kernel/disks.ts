@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { DiskBackend } from '../hw/disk/backend.ts';
 import { DISK_NAMES, type DiskFault } from '../hw/disk/fault-options.ts';
 import { FaultyDisk } from '../hw/disk/faulty.ts';
-import { openDiskImage } from '../hw/disk/image.ts';
+import { DiskImageError, openDiskImage } from '../hw/disk/image.ts';
 import { type Options, UsageError } from './options.ts';
 
 /** The image that is used when none is named, in the current folder. */
@@ -47,15 +47,34 @@ function withFaults(disk: DiskBackend | null, index: number, faults: readonly Di
   return faulty;
 }
 
+/** Makes the default image where there is none. Throws DiskImageError. */
 function defaultImage(): string {
-  if (!fs.existsSync(DEFAULT_IMAGE)) {
+  if (fs.existsSync(DEFAULT_IMAGE)) return DEFAULT_IMAGE;
+  const unfinished = `${DEFAULT_IMAGE}.${process.pid}`;
+  try {
     fs.mkdirSync(path.dirname(DEFAULT_IMAGE), { recursive: true });
-    const descriptor = fs.openSync(DEFAULT_IMAGE, 'wx');
-    fs.ftruncateSync(descriptor, DEFAULT_SECTORS * SECTOR_BYTES);
-    fs.writeSync(descriptor, masterBootRecord(PARTITION_START, DEFAULT_SECTORS - PARTITION_START), 0, SECTOR_BYTES, 0);
-    fs.closeSync(descriptor);
+    makeImage(unfinished);
+    // Should two machines start at once, the image of the first one stays.
+    if (!fs.existsSync(DEFAULT_IMAGE)) fs.linkSync(unfinished, DEFAULT_IMAGE);
+  } catch (error) {
+    if (!fs.existsSync(DEFAULT_IMAGE)) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new DiskImageError('not-made', DEFAULT_IMAGE, `The disk image ${DEFAULT_IMAGE} cannot be made: ${reason}.`);
+    }
+  } finally {
+    if (fs.existsSync(unfinished)) fs.rmSync(unfinished);
   }
   return DEFAULT_IMAGE;
+}
+
+function makeImage(file: string): void {
+  const descriptor = fs.openSync(file, 'w');
+  try {
+    fs.ftruncateSync(descriptor, DEFAULT_SECTORS * SECTOR_BYTES);
+    fs.writeSync(descriptor, masterBootRecord(PARTITION_START, DEFAULT_SECTORS - PARTITION_START), 0, SECTOR_BYTES, 0);
+  } finally {
+    fs.closeSync(descriptor);
+  }
 }
 
 /** A boot sector with one partition; its text says what the image is. */

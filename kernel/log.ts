@@ -4,6 +4,7 @@
 import { pino } from 'pino';
 import { MAX_LOG_BYTES } from '../protocol/bounds.ts';
 import type { LogLine } from '../protocol/records.ts';
+import { shown } from './text.ts';
 
 /** Lines kept in the ring. */
 const RING_LINES = 4096;
@@ -19,23 +20,30 @@ export class KernelLog {
   private readonly now: () => number;
   private readonly listeners = new Set<(line: LogLine) => void>();
 
-  /** `now`: uptime in milliseconds. `file`: gets each line as JSON too; `debug`: keep lines of level debug. */
-  constructor(now: () => number, debug: boolean, file?: { write(line: string): void }) {
+  private recorder: (line: string) => void = () => {};
+
+  /** `now`: uptime in milliseconds. `debug`: keep lines of level debug. */
+  constructor(now: () => number, debug: boolean) {
     this.now = now;
     this.logger = pino(
       { base: null, timestamp: false, level: debug ? 'debug' : 'info' },
       {
         write: (line: string) => {
           this.keep(line);
-          file?.write(line);
+          this.recorder(line);
         },
       },
     );
   }
 
+  /** Hands each line on as JSON too, from now on. */
+  record(recorder: (line: string) => void): void {
+    this.recorder = recorder;
+  }
+
   /** One line from the kernel or, with `source`, from a service. */
   write(level: LogLevel, text: string, source = 'kernel'): void {
-    this.logger[level]({ time: Math.round(this.now() * 1000) / 1000, source }, clip(text));
+    this.logger[level]({ time: Math.round(this.now() * 1000) / 1000, source }, shown(text, MAX_LOG_BYTES));
   }
 
   debug(text: string): void {
@@ -80,23 +88,4 @@ export class KernelLog {
 function parse(line: string): LogLine {
   const { time, level, source, msg } = JSON.parse(line) as { time: number; level: number; source: string; msg: string };
   return { time, level, source, text: msg };
-}
-
-/** Cuts a text to the bound of a log line and makes control characters visible, so that no service can forge lines. */
-function clip(text: string): string {
-  const cut = text.length > MAX_LOG_BYTES / 4 ? clipBytes(text) : text;
-  return cut.replace(
-    /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g,
-    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  );
-}
-
-function clipBytes(text: string): string {
-  const bytes = Buffer.from(text.slice(0, MAX_LOG_BYTES));
-  return bytes.length <= MAX_LOG_BYTES
-    ? bytes.toString()
-    : bytes
-        .subarray(0, MAX_LOG_BYTES - 3)
-        .toString()
-        .replace(/\ufffd$/, '');
 }

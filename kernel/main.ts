@@ -1,25 +1,26 @@
 /**
  * VROS: one process that is the machine and its kernel. This file is the boot order.
  */
-import fs from 'node:fs';
 import type { DiskBackend } from '../hw/disk/backend.ts';
 import { DiskImageError } from '../hw/disk/image.ts';
 import { createMachine, type Machine } from '../hw/machine.ts';
 import type { Cable } from '../hw/network/cable.ts';
 import { CableError, openCable } from '../hw/network/open.ts';
-import { HostTerminal } from '../hw/terminal.ts';
+import { HostTerminal, neverWaiting } from '../hw/terminal.ts';
 import packageDescription from '../package.json' with { type: 'json' };
 import { ConfigurationError, type Manifest } from './config.ts';
 import { closeDisks, openDisks } from './disks.ts';
 import { Kernel, manifestsOf, type Outcome } from './kernel.ts';
 import { KernelLog } from './log.ts';
 import { type Options, parseOptions, UsageError, usage } from './options.ts';
+import { checkRecords, openLog } from './record-files.ts';
 import { handleHostSignals, leave } from './shutdown.ts';
 import { closeInheritedDescriptors } from './task/inherited.ts';
 import { allowedCpus, Placement } from './task/placement.ts';
 import { probeHost } from './task/sandbox.ts';
 import { Spawner } from './task/spawner.ts';
 import { hostClock } from './time/clock.ts';
+import type { TimeSource } from './time/timers.ts';
 
 const { version } = packageDescription;
 
@@ -29,8 +30,19 @@ async function main(): Promise<number> {
   if (options.version) return print(`VROS ${version}\n`);
 
   closeInheritedDescriptors();
+  checkRecords(options);
   const time = hostClock();
-  const log = new KernelLog(() => time.now(), options.debug, logFile(options));
+  const log = new KernelLog(() => time.now(), options.debug);
+  const logFile = openLog(options, log);
+  try {
+    return await run(options, time, log);
+  } finally {
+    await logFile.close();
+  }
+}
+
+/** Runs the machine until it ends; it may start again in between. Answers the exit status. */
+async function run(options: Options, time: TimeSource, log: KernelLog): Promise<number> {
   const manifests = manifestsOf(options);
   const tools = probeHost();
   const placement = new Placement(allowedCpus(), process.pid);
@@ -51,7 +63,7 @@ async function main(): Promise<number> {
     await closeDisks(disks);
     throw error;
   }
-  const terminal = new HostTerminal({ input: process.stdin, output: process.stdout });
+  const terminal = new HostTerminal({ input: process.stdin, output: neverWaiting(process.stdout) });
   const machine = createMachine({
     clock: () => time.now() * 1e6,
     startSeconds: Math.floor((Date.now() - time.now()) / 1000),
@@ -89,20 +101,6 @@ async function main(): Promise<number> {
 function print(text: string): number {
   process.stdout.write(text);
   return 0;
-}
-
-function logFile(options: Options): { write(line: string): void } | undefined {
-  if (options.logFile === undefined) return undefined;
-  const descriptor = openLog(options.logFile);
-  return { write: (line) => fs.writeSync(descriptor, line) };
-}
-
-function openLog(file: string): number {
-  try {
-    return fs.openSync(file, 'a');
-  } catch (error) {
-    throw new UsageError(`--log: ${error instanceof Error ? error.message : String(error)}`);
-  }
 }
 
 /** Says on the console and in the log what is about to run. */

@@ -3,6 +3,7 @@ import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { type DiskFault, parseFault } from '../hw/disk/fault-options.ts';
 import { DEFAULT_NETWORK, type NetworkOptions, parseNetwork } from '../hw/network/options.ts';
+import { MAX_ARGUMENT_BYTES } from '../protocol/bounds.ts';
 import { defaultConfiguration } from './paths.ts';
 import { isPolicyName, type PolicyName, policyNames } from './sched/index.ts';
 import { type SandboxLayer, sandboxLayers } from './task/sandbox.ts';
@@ -75,6 +76,8 @@ export function parseOptions(words: readonly string[]): Options {
   const disks = [values.hda, values.hdb, values.hdc, values.hdd];
   if (values['no-disk'] && disks.some((file) => file !== undefined))
     throw new UsageError('--no-disk and a disk image exclude one another');
+  if (Buffer.byteLength(values.exec ?? '') > MAX_ARGUMENT_BYTES)
+    throw new UsageError(`--exec: at most ${MAX_ARGUMENT_BYTES} bytes; standard input takes any number of commands`);
   const policy = values.sched ?? 'rr';
   if (!isPolicyName(policy))
     throw new UsageError(`--sched: there is no policy ${policy}; choose one of ${policyNames.join(', ')}`);

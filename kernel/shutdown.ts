@@ -3,8 +3,13 @@
  * process is left behind: the first two end every task here; for the last, tasks die with the kernel (PR_SET_PDEATHSIG)
  * and at the end of their pipe.
  */
+import fs from 'node:fs';
+import tty from 'node:tty';
 import type { Kernel } from './kernel.ts';
 import type { KernelLog } from './log.ts';
+
+/** Which of the first descriptors were terminals when this process began. */
+const terminals = [0, 1, 2].filter((descriptor) => tty.isatty(descriptor));
 
 /** How long the services get to end in order after a signal, in milliseconds. */
 const ORDERLY_MILLISECONDS = 4000;
@@ -48,7 +53,7 @@ export function handleHostSignals(kernel: Kernel, log: KernelLog): () => void {
   return () => {
     clearTimeout(timer);
     // Who sends a signal does not wait for the reader of a pipe.
-    if (status !== 0) setTimeout(() => process.exit(status), OUTPUT_MILLISECONDS).unref();
+    if (status !== 0) setTimeout(() => exit(status), OUTPUT_MILLISECONDS).unref();
     for (const name of names) process.off(name, handler);
     process.off('exit', atExit);
     process.off('uncaughtException', onBug);
@@ -59,7 +64,16 @@ export function handleHostSignals(kernel: Kernel, log: KernelLog): () => void {
 /** Ends this process once what it wrote is out. */
 export function leave(status: number): void {
   process.exitCode = status;
-  if (process.stdout.writableLength === 0) process.exit(status);
-  process.stdout.once('drain', () => process.exit(status));
-  process.stdout.once('error', () => process.exit(status));
+  if (process.stdout.writableLength === 0) exit(status);
+  process.stdout.once('drain', () => exit(status));
+  process.stdout.once('error', () => exit(status));
+}
+
+/**
+ * Node gives the terminals of its first descriptors the modes back that they had, and aborts when it cannot. It leaves
+ * alone what has been closed, so a terminal that has gone is.
+ */
+function exit(status: number): never {
+  for (const descriptor of terminals) if (!tty.isatty(descriptor)) fs.closeSync(descriptor);
+  process.exit(status);
 }

@@ -72,6 +72,10 @@ export const MAX_STORE_BYTES = 1024 * 1024;
 /** Keys that one `store_keys` answers at most. */
 export const MAX_LISTED_KEYS = 4096;
 
+/** Services that a configuration may have, and names in one of a service's lists. */
+export const MAX_MANIFESTS = 512;
+export const MAX_MANIFEST_NAMES = 64;
+
 /** Instances of templates (`vrfs@hda1`), all together. */
 export const MAX_INSTANCES = 64;
 
@@ -83,6 +87,11 @@ export const MAX_TASKS = 512;
  * can make.
  */
 export const MAX_TASKS_PER_PROGRAM = 64;
+
+/** Arguments of a task, and bytes of one and of all of them. */
+export const MAX_ARGUMENTS = 64;
+export const MAX_ARGUMENT_BYTES = 65536;
+export const MAX_ARGUMENTS_BYTES = 960 * 1024;
 
 /** Operations in one vector of port accesses. */
 export const MAX_VECTOR_OPERATIONS = 1024;

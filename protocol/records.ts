@@ -2,7 +2,7 @@
  * The records that system calls answer with: rows of the task, port and capability tables, crash records, log lines,
  * figures.
  */
-import { MAX_LOG_BYTES } from './bounds.ts';
+import { MAX_ARGUMENT_BYTES, MAX_ARGUMENTS, MAX_LOG_BYTES, MAX_MANIFEST_NAMES, MAX_NAME_BYTES } from './bounds.ts';
 import { capabilityKinds } from './capability.ts';
 import { bool, type Infer, list, nameText, oneOf, real, record, text, u8, u32, u53 } from './schema.ts';
 
@@ -17,7 +17,7 @@ export const startInformation = record({
   name: nameText,
   incarnation: u32,
   entry: text(4096),
-  arguments: list(text(65536), 64),
+  arguments: list(text(MAX_ARGUMENT_BYTES), MAX_ARGUMENTS),
 });
 
 /** A row of `task_list`. Times in milliseconds of the host's CPU, memory in bytes of the host. */
@@ -53,11 +53,19 @@ export const portRow = record({
   failed: u53,
 });
 
+/** Bytes of a task's name with its number, as in `ata[7]`. */
+const MAX_TITLE_BYTES = MAX_NAME_BYTES + 12;
+
 /** A row of `task_capabilities`. `what` says what it is a right to. */
 export const capabilityRow = record({ handle: u32, kind: oneOf(...capabilityKinds), what: text(120), badge: u32 });
 
 /** A row of `interrupt_list`. */
 export const interruptRow = record({ irq: u8, count: u53, masked: bool, owner: text(64) });
+
+/** Bytes of the reason of a crash, of a line of its trace, and lines of output that are kept. */
+export const MAX_REASON_BYTES = 300;
+export const MAX_TRACE_BYTES = 200;
+export const MAX_OUTPUT_LINES = 64;
 
 /** Short form of a crash record. Times in milliseconds of uptime. */
 export const crashRow = record({
@@ -66,7 +74,7 @@ export const crashRow = record({
   name: nameText,
   pid: u32,
   incarnation: u32,
-  reason: text(300),
+  reason: text(MAX_REASON_BYTES),
 });
 
 /** A crash record: what happened, the stack or last lines of stderr, and the last frames in both directions. */
@@ -76,16 +84,16 @@ export const crashRecord = record({
   name: nameText,
   pid: u32,
   incarnation: u32,
-  reason: text(300),
-  output: list(text(MAX_LOG_BYTES), 64),
-  frames: list(text(200), 32),
+  reason: text(MAX_REASON_BYTES),
+  output: list(text(MAX_LOG_BYTES), MAX_OUTPUT_LINES),
+  frames: list(text(MAX_TRACE_BYTES), 32),
 });
 
 /**
  * A line of the kernel log. `level` as pino's: 20 debug, 30 info, 40 warning, 50 error, 60 fatal. Time in milliseconds
  * of uptime.
  */
-export const logLine = record({ time: real, level: u8, source: text(64), text: text(MAX_LOG_BYTES) });
+export const logLine = record({ time: real, level: u8, source: text(MAX_TITLE_BYTES), text: text(MAX_LOG_BYTES) });
 
 /**
  * What a service's manifest says, as far as init needs it. A name that ends in `@` is that of a template: no service by
@@ -98,8 +106,8 @@ export const manifestRow = record({
   enabled: bool,
   start: oneOf('boot', 'demand'),
   restart: oneOf('always', 'on-failure', 'never'),
-  dependsOn: list(nameText, 64),
-  serves: list(nameText, 64),
+  dependsOn: list(nameText, MAX_MANIFEST_NAMES),
+  serves: list(nameText, MAX_MANIFEST_NAMES),
 });
 
 /** Figures of `memory_information`, in bytes: host, kernel, waiting messages, recovery stores. */

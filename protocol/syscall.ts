@@ -11,8 +11,11 @@
  * repeated below.
  */
 import {
+  MAX_ARGUMENT_BYTES,
+  MAX_ARGUMENTS,
   MAX_INSTANCES,
   MAX_LISTED_KEYS,
+  MAX_MANIFESTS,
   MAX_RANDOM_BYTES,
   MAX_RIGHTS,
   MAX_STORE_KEYS,
@@ -77,11 +80,17 @@ export const systemCalls = {
     5,
     'Starts a program of the configuration, or an instance of a template (`vrfs@hda1` of `vrfs@`), as a child; its `exit` notice comes to `notify` when it ends ' +
       '(0: no notice). The send and receive rights in `rights` move to the child (`start_rights`); when the call fails the caller keeps them.',
-    record({ name: nameText, arguments: list(text(65536), 64), notify: u32, rights: list(u32, MAX_RIGHTS) }),
+    record({
+      name: nameText,
+      arguments: list(text(MAX_ARGUMENT_BYTES), MAX_ARGUMENTS),
+      notify: u32,
+      rights: list(u32, MAX_RIGHTS),
+    }),
     record({ pid: u32 }),
     {
       ENOENT: 'the configuration has no such program',
       EPERM: "the caller's manifest does not let it start this program, or the program is disabled",
+      E2BIG: 'the arguments have more bytes than all together may have',
       EBUSY: 'the service is running already',
       EAGAIN: 'there are too many tasks, or instances',
       EBADF: '`notify` is not a receive right of the caller, or one of `rights` is no right, or stands there twice',
@@ -290,7 +299,7 @@ export const systemCalls = {
     0x69,
     'What the machine was started with.',
     nothing,
-    record({ exec: nullable(text(65536)), version: text(32) }),
+    record({ exec: nullable(text(MAX_ARGUMENT_BYTES)), version: text(32) }),
   ),
   halt: call(
     0x6a,
@@ -307,7 +316,7 @@ export const systemCalls = {
     0x70,
     'The services of the configuration, templates among them, and the instances there are.',
     nothing,
-    list(manifestRow, MAX_TASKS + MAX_INSTANCES),
+    list(manifestRow, MAX_MANIFESTS + MAX_INSTANCES),
     {
       EPERM: 'no privilege `supervise`',
     },

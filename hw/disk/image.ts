@@ -28,6 +28,7 @@ export type DiskImageErrorCode =
   | 'too-large'
   | 'locked'
   | 'lock-unavailable'
+  | 'not-made'
   | 'io';
 
 /** An image that cannot be opened: `message` is a sentence for the user and names the path. */

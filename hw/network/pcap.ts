@@ -1,22 +1,24 @@
 /** Records the frames on a cable in a pcap file (wire/pcap.ts): those that the card sends, and those that reach it. */
 
-import fs from 'node:fs';
 import { pcapFileHeader, pcapRecord } from '../../wire/pcap.ts';
+import { RecordFile } from '../record-file.ts';
 import type { Cable, CableStatistics, NetworkPort } from './cable.ts';
 
 /** Records are written when there are so many bytes of them, or after this time. */
 const BUFFER_BYTES = 64 * 1024;
 const WRITE_AFTER_MS = 100;
 
-/** A cable that is recorded. It records as long as the file can be written. */
+/** Bytes that may wait for the host; what comes then is not recorded. */
+const MOST_BYTES = 16 * 1024 * 1024;
+
+/** A cable that is recorded. It records as long as the file can be written: a full disk must not stop the network. */
 export class RecordedCable implements Cable {
   readonly #cable: Cable;
   readonly #time: () => bigint;
-  readonly #file: number;
+  readonly #file: RecordFile;
   #records: Buffer[] = [pcapFileHeader()];
   #bytes = 0;
   #timer: NodeJS.Timeout | null = null;
-  #failure: string | null = null;
 
   /**
    * Creates the file, or empties it. Throws what the file system throws.
@@ -26,12 +28,12 @@ export class RecordedCable implements Cable {
   constructor(cable: Cable, path: string, time: () => bigint) {
     this.#cable = cable;
     this.#time = time;
-    this.#file = fs.openSync(path, 'w');
+    this.#file = new RecordFile(path, 'w', MOST_BYTES);
     this.#write();
   }
 
   get description(): string {
-    return this.#failure === null ? `${this.#cable.description}, recorded` : this.#cable.description;
+    return this.#file.failure === null ? `${this.#cable.description}, recorded` : this.#cable.description;
   }
 
   get linked(): boolean {
@@ -42,9 +44,9 @@ export class RecordedCable implements Cable {
     return this.#cable.statistics;
   }
 
-  /** Why the recording has ended before the cable was closed; null as long as it goes on. */
+  /** Why nothing is recorded any more; null as long as it is. */
   get failure(): string | null {
-    return this.#failure;
+    return this.#file.failure;
   }
 
   connect(port: NetworkPort): void {
@@ -69,12 +71,11 @@ export class RecordedCable implements Cable {
   async close(): Promise<void> {
     await this.#cable.close();
     this.#write();
-    if (this.#failure === null) fs.closeSync(this.#file);
-    this.#failure ??= 'closed';
+    await this.#file.close();
   }
 
   #record(frame: Uint8Array): void {
-    if (this.#failure !== null) return;
+    if (this.#file.failure !== null) return;
     const record = pcapRecord(this.#time(), frame);
     this.#records.push(record);
     this.#bytes += record.length;
@@ -85,16 +86,8 @@ export class RecordedCable implements Cable {
   #write(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    const bytes = Buffer.concat(this.#records);
+    this.#file.write(Buffer.concat(this.#records));
     this.#records = [];
     this.#bytes = 0;
-    if (this.#failure !== null) return;
-    try {
-      for (let done = 0; done < bytes.length; ) done += fs.writeSync(this.#file, bytes, done);
-    } catch (error) {
-      // A full disk must not stop the network.
-      this.#failure = error instanceof Error ? error.message : String(error);
-      fs.closeSync(this.#file);
-    }
   }
 }

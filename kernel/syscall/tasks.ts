@@ -1,6 +1,6 @@
 /** System calls on tasks: start, exit, spawn, wait, signals, scheduling, listings. */
 import os from 'node:os';
-import { FOREVER, PROTOCOL_VERSION } from '../../protocol/bounds.ts';
+import { FOREVER, MAX_ARGUMENTS_BYTES, PROTOCOL_VERSION } from '../../protocol/bounds.ts';
 import { SystemError } from '../../protocol/errno.ts';
 import type { CapabilityRow, TaskRow } from '../../protocol/records.ts';
 import { residentBytes } from '../mm/usage.ts';
@@ -60,6 +60,8 @@ export const taskCalls = {
   getpid: (kernel, task, frame) => kernel.execution.answer(task, frame.id, 0, task.pid),
   getppid: (kernel, task, frame) => kernel.execution.answer(task, frame.id, 0, task.parent),
   spawn: valued('spawn', (kernel, task, { name, arguments: args, notify, rights }) => {
+    if (args.reduce((bytes, text) => bytes + Buffer.byteLength(text), 0) > MAX_ARGUMENTS_BYTES)
+      throw new SystemError('E2BIG');
     // init decides for itself: an operator can enable what the configuration disables.
     const permitted =
       task.manifest.maySpawn.includes(name) && kernel.tasks.programs.get(name)?.manifest.enabled !== false;

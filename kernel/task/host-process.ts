@@ -70,7 +70,10 @@ export class HostProcess {
     this.child.on('exit', (code, signal) => this.reap(code ?? 0, signal === null ? 0 : os.constants.signals[signal]));
     // Without descriptors left, Node gives no streams and reports the error later.
     const parentEnd = this.child.stdio?.[3];
-    if (!parentEnd) throw new Error('the host has no descriptors left for a process');
+    if (!parentEnd) {
+      this.over = true;
+      throw new Error('the host has no descriptors left for a process');
+    }
     this.pipe = new TaskPipe(parentEnd as net.Socket, {
       frame: (buffer, start, end) => this.owner.frame(buffer, start, end),
       overflow: (length) => this.owner.overflow(length),

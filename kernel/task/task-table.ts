@@ -5,7 +5,7 @@ import { MAX_INSTANCES, MAX_TASKS, MAX_TASKS_PER_PROGRAM } from '../../protocol/
 import { type ErrorName, SystemError } from '../../protocol/errno.ts';
 import { emptyFrame, RESULT } from '../../protocol/frame.ts';
 import { kernelNotices } from '../../protocol/kernel.ts';
-import { startInformation } from '../../protocol/records.ts';
+import { MAX_OUTPUT_LINES, MAX_REASON_BYTES, MAX_TRACE_BYTES, startInformation } from '../../protocol/records.ts';
 import { signalName, signals } from '../../protocol/signal.ts';
 import { isTemplate, templateOf } from '../../protocol/template.ts';
 import { instanceManifest, type Manifest } from '../config.ts';
@@ -15,6 +15,7 @@ import type { KernelLog } from '../log.ts';
 import { cpuMilliseconds } from '../mm/usage.ts';
 import { type ExitStatus, type Port, Program, Task } from '../objects.ts';
 import type { Scheduler } from '../sched/index.ts';
+import { shown } from '../text.ts';
 import type { Timers, TimeSource } from '../time/timers.ts';
 import { CrashRecords } from './crashes.ts';
 import type { Execution } from './execution.ts';
@@ -41,11 +42,18 @@ const STANDBY_LIMIT_MILLISECONDS = 10_000;
 /** Standbys that may be ended from outside before the program has started again. */
 const MAX_LOST_STANDBYS = 3;
 
+/** Bytes of a line of output in a crash record. */
+const OUTPUT_LINE_BYTES = 1000;
+
 /** How often a task under the debugger is woken, in milliseconds. */
 const DEBUGGER_MILLISECONDS = 50;
 
-/** A life of init shorter than this, in milliseconds, is a failed start. */
+/**
+ * A life of init shorter than this, in milliseconds, is a failed start; and so is one that ended before init could be
+ * told of signals, unless it was longer than the second time.
+ */
 const INIT_SHORT_LIFE_MILLISECONDS = 100;
+const INIT_LONG_LIFE_MILLISECONDS = 10_000;
 
 /** Failed starts of init in a row after which the machine gives up. */
 const INIT_FAILED_STARTS = 10;
@@ -360,9 +368,11 @@ export class TaskTable {
       name: task.name,
       pid: task.pid,
       incarnation: task.incarnation,
-      reason: reason.slice(0, 250),
-      output: [...output, ...(task.process?.output ?? [])].slice(-64).map((line) => line.slice(0, 1000)),
-      frames: task.trace.describe().map((line) => line.slice(0, 190)),
+      reason: shown(reason, MAX_REASON_BYTES),
+      output: [...output, ...(task.process?.output ?? [])]
+        .slice(-MAX_OUTPUT_LINES)
+        .map((line) => shown(line, OUTPUT_LINE_BYTES)),
+      frames: task.trace.describe().map((line) => shown(line, MAX_TRACE_BYTES)),
     });
     log.warn(`${task.title} (incarnation ${task.incarnation}) died: ${reason}; crash record ${number}`);
   }
@@ -416,8 +426,9 @@ export class TaskTable {
 
   /** The kernel itself keeps init alive. */
   private restartInit(former: Task): void {
-    const short = this.parts.time.now() - former.startedAt < INIT_SHORT_LIFE_MILLISECONDS;
-    this.initFailedStarts = short ? this.initFailedStarts + 1 : 0;
+    const least = former.signalPort === null ? INIT_LONG_LIFE_MILLISECONDS : INIT_SHORT_LIFE_MILLISECONDS;
+    const failed = this.parts.time.now() - former.startedAt < least;
+    this.initFailedStarts = failed ? this.initFailedStarts + 1 : 0;
     if (this.initFailedStarts >= INIT_FAILED_STARTS) {
       this.parts.onInitLost(`init failed to start ${INIT_FAILED_STARTS} times in a row`);
       return;

@@ -114,7 +114,85 @@ describe('terminals', () => {
   });
 });
 
+describe('a machine on a host that has little', () => {
+  /** Runs the machine behind a command of the host's shell. Answers the status, and what it wrote to stderr. */
+  async function runBehind(
+    command: string,
+    options: string[],
+    where = folder,
+  ): Promise<{ status: number; text: string }> {
+    const words = ['-c', `${command}; exec "$@"`, 'sh', process.execPath, kernelFile, ...options];
+    const child = spawn('/bin/sh', words, { cwd: where, stdio: ['ignore', 'ignore', 'pipe'] });
+    let text = '';
+    child.stderr.setEncoding('utf8').on('data', (more: string) => {
+      text += more;
+    });
+    const status = await new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? 137)));
+    return { status, text };
+  }
+
+  it('says so when there are too few descriptors, and is no bug of the kernel', async () => {
+    const { status, text } = await runBehind('ulimit -n 40', [
+      '--no-disk',
+      '--netdev',
+      'none',
+      '--exec',
+      'seq 3 | cat | cat',
+    ]);
+    expect(status).not.toBe(70);
+    expect(text).not.toContain('kernel error');
+  });
+
+  it('goes on without a log that cannot be written, and ends in order', async () => {
+    const options = [
+      '--no-disk',
+      '--netdev',
+      'none',
+      '--log',
+      '/dev/full',
+      '--debug',
+      '--exec',
+      'dmesg | grep -c ENOSPC; exit 9',
+    ];
+    expect(await runBehind('true', options)).toEqual({ status: 9, text: '' });
+  });
+
+  it('leaves no half-made image behind', async () => {
+    const empty = fs.mkdtempSync(path.join(folder, 'small-'));
+    fs.writeFileSync(path.join(empty, '.vros'), 'a file');
+    const { status, text } = await runBehind('true', ['--exec', 'true'], empty);
+    expect(status).toBe(66);
+    expect(text).toMatch(/^vros: The disk image \.vros\/hda\.img cannot be made: .*\n$/);
+    fs.rmSync(path.join(empty, '.vros'));
+    // No file may be longer than 32 MiB here.
+    const { status: limited } = await runBehind('ulimit -f 65536', ['--exec', 'true'], empty);
+    expect(limited).not.toBe(0);
+    expect(fs.readdirSync(path.join(empty, '.vros'))).toEqual([]);
+  });
+});
+
 describe('the command line', () => {
+  it('refuses to write records over a disk, or into one another', async () => {
+    const disk = image('precious.img', Buffer.alloc(64 * 512, 7));
+    fs.linkSync(disk, path.join(folder, 'other-name'));
+    for (const words of [
+      ['--hda', disk, '--log', path.join(folder, 'other-name')],
+      ['--hda', disk, '--pcap', path.join(folder, 'other-name')],
+      ['--no-disk', '--log', disk, '--pcap', disk],
+    ]) {
+      const machine = startMachine({ options: words });
+      expect(await machine.end()).toBe(64);
+      expect(machine.stderr).toMatch(/^vros: --(log|pcap).*(is the disk image|cannot be both)/);
+    }
+    expect(fs.readFileSync(disk).equals(Buffer.alloc(64 * 512, 7))).toBe(true);
+  });
+
+  it('refuses commands that are too long for it', async () => {
+    const machine = startMachine({ options: ['--no-disk', '--exec', `echo ${'x'.repeat(65_536)}`] });
+    expect(await machine.end()).toBe(64);
+    expect(machine.stderr).toMatch(/^vros: --exec: at most 65536 bytes/);
+  });
+
   it('names a mistake and shows the usage', async () => {
     const machine = startMachine({ options: ['--smp', 'many'] });
     expect(await machine.end()).toBe(64);

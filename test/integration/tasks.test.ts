@@ -17,8 +17,8 @@ describe('init', () => {
     expect(machine.logText).toMatch(/init\[1\] \(incarnation 1\) died: exit status 3/);
   });
 
-  it('that cannot be kept alive ends the machine, which says so', async () => {
-    const machine = start('die always');
+  it.each(['die always', 'die late'])('that cannot be kept alive ends the machine, which says so: %s', async (how) => {
+    const machine = start(how);
     const processes = machine.descendants();
     expect(await machine.end()).toBe(70);
     expect(machine.logText).toMatch(/init .* times .*: the machine ends/);

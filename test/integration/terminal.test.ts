@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { killProcess } from '../support/machine.ts';
+import { eventually, isAlive, killProcess } from '../support/machine.ts';
 import { nodePty, startInTerminal, TerminalMachine, whyNoTerminal } from '../support/terminal.ts';
 
 const UP = '\x1b[A';
@@ -217,6 +217,29 @@ describe.skipIf(nodePty === null)(`the shell in a terminal${whyNoTerminal}`, () 
   it('ends when the terminal goes away', async () => {
     const machine = await startInTerminal();
     process.kill(machine.pid, 'SIGHUP');
-    expect(await machine.end()).not.toBe(0);
+    expect(await machine.end()).toBe(129);
+  });
+
+  it('ends in order when its window is closed', async () => {
+    const status = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'vros-window-')), 'status');
+    onTestFinished(() => fs.rmSync(path.dirname(status), { recursive: true, force: true }));
+    const machine = new TerminalMachine({ script: `trap '' HUP; $VROS; echo "$?" > ${status}` });
+    await machine.prompt();
+    machine.closeWindow();
+    await machine.end();
+    await eventually(() => fs.existsSync(status) && fs.readFileSync(status, 'utf8') !== '', 'the machine has ended');
+    // Of the signal, or of the shell at the end of its input, whichever came first; no abort.
+    expect(['129\n', '0\n']).toContain(fs.readFileSync(status, 'utf8'));
+  });
+
+  it('is not held up by a terminal that nobody reads', async () => {
+    const machine = await startInTerminal();
+    machine.pauseReading();
+    machine.type('seq 10000000\r');
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    const before = performance.now();
+    process.kill(machine.pid, 'SIGTERM');
+    await eventually(() => !isAlive(machine.pid), 'the machine has ended');
+    expect(performance.now() - before).toBeLessThan(8000);
   });
 });

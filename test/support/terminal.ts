@@ -75,6 +75,16 @@ export class TerminalMachine {
     return this.pty.pid;
   }
 
+  /** The window of the terminal goes away, and with it its other end. */
+  closeWindow(): void {
+    (this.pty as NodePty.IPty & { destroy(): void }).destroy();
+  }
+
+  /** What the machine writes is not taken any more. */
+  pauseReading(): void {
+    this.pty.pause();
+  }
+
   type(text: string): void {
     this.pty.write(text);
   }

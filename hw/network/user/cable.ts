@@ -132,6 +132,8 @@ export class UserCable implements Cable {
     }
     socket.on('error', () => {});
     socket.on('message', (data, sender) => {
+      // From port 0: it wants no answer (RFC 768), and none can be sent.
+      if (sender.port === 0) return;
       const answer = (bytes: Buffer): void => {
         if (socket.getSendQueueCount() < DATAGRAM_QUEUE) {
           socket.send(Buffer.from(bytes), sender.port, sender.address, () => {});

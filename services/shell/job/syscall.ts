@@ -27,6 +27,8 @@ import { expectWords, type Run } from '../command.ts';
 const GOOD_CALLS = 2000;
 const NO_HANDLE = 0x7fff_ffff as Handle;
 const NO_PID = 0x7fff_ffff;
+/** More than all together may have, and still in one frame. */
+const LONG_ARGUMENTS = Array.from({ length: 16 }, () => 'x'.repeat(62_000));
 const WIDTH_3 = 3 * 0x10000;
 const message = { interface: 0xffff, method: 1, data: null };
 
@@ -56,6 +58,7 @@ const taskTests: Partial<Record<SystemCallName, Test>> = {
     refused(
       ['EPERM', () => systemCall('spawn', { name: 'shell', arguments: [], notify: 0, rights: [] })],
       ['EINVAL', () => systemCall('spawn', { name: '', arguments: [], notify: 0, rights: [] })],
+      ['E2BIG', () => systemCall('spawn', { name: 'job', arguments: LONG_ARGUMENTS, notify: 0, rights: [] })],
     ),
   start_rights: () => {
     const rights = startRights();

@@ -9,6 +9,7 @@ import {
   ipcRecv,
   kill,
   log,
+  sleep,
   startInformation,
   storeGet,
   storePut,
@@ -42,6 +43,12 @@ export function dieOnce(): void {
   equal(waitpid(pid, 5000), { pid, status: 137, signal: 9 }, 'how it ended');
   log('RESULT "init has everything it had"');
   halt(0, false);
+}
+
+/** Dies in every life, after it has been busy for some time. */
+export function dieLate(): never {
+  sleep(150);
+  exit(1);
 }
 
 /** Dies in every life. */

@@ -5,7 +5,7 @@
 import { bootArguments, exit, sleep, startInformation } from '../../../services/lib/index.ts';
 import { type Cases, runCases } from './check.ts';
 import { deviceCases } from './devices.ts';
-import { dieAlways, dieOnce } from './init-death.ts';
+import { dieAlways, dieLate, dieOnce } from './init-death.ts';
 import { messageCases } from './messages.ts';
 import { portCases } from './ports.ts';
 import { obey } from './puppet.ts';
@@ -35,4 +35,5 @@ else if (startInformation.arguments[0] === 'sleep') sleep(600_000);
 else if (startInformation.arguments[0] === 'end') exit(0);
 else if (name === 'die once') dieOnce();
 else if (name === 'die always') dieAlways();
+else if (name === 'die late') dieLate();
 else runCases(scenarios[name] ?? {}, tidy);

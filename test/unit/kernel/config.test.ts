@@ -140,6 +140,9 @@ describe('configuration', () => {
       [{ priority: -1 }, /x: priority/],
       [{ weight: 0 }, /x: weight: expected a whole number from 1 to 65535/],
       [{ privileges: ['root'] }, /x: privileges: unknown privilege root; there are supervise/],
+      [{ dependsOn: ['n'.repeat(MAX_NAME_BYTES + 1)] }, /x: dependsOn: a name has 1 to 64 bytes/],
+      [{ dependsOn: [''] }, /x: dependsOn: a name has 1 to 64 bytes/],
+      [{ serves: Array.from({ length: 65 }, (_, index) => `p${index}`) }, /x: serves: at most 64 names/],
       [{ maySpawn: [null] }, /x: maySpawn: expected a list of strings/],
       [{ typo: 1 }, /x: unknown field "typo"/],
     ];
@@ -173,6 +176,8 @@ describe('configuration', () => {
     );
     for (const content of [null, [], 'x', {}, { services: {} }])
       expect(() => parseConfiguration(content, 'x.json')).toThrow(/x\.json: expected \{ "services"/);
+    const many = Array.from({ length: 512 }, (_, index) => ({ name: `n${index}`, entry: 'x' }));
+    expect(refusal(...many)).toMatch(/513 services; at most 512 are possible/);
     expect(() => parseConfiguration({ services: [] }, 'x.json')).toThrow(/there has to be a service named init/);
   });
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { KernelLog } from '../../../kernel/log.ts';
 import { CrashRecords } from '../../../kernel/task/crashes.ts';
 import { FrameTrace } from '../../../kernel/task/trace.ts';
-import { MAX_LOG_BYTES } from '../../../protocol/bounds.ts';
+import { MAX_LOG_BYTES, MAX_NAME_BYTES } from '../../../protocol/bounds.ts';
 import { encodeFrame, encodeMessage } from '../../../protocol/codec.ts';
 import { echo } from '../../../protocol/echo.ts';
 import { errno } from '../../../protocol/errno.ts';
@@ -15,7 +15,8 @@ describe('KernelLog', () => {
   it('keeps the last lines with time, level and source, and writes them to the file', () => {
     const written: string[] = [];
     let now = 0;
-    const log = new KernelLog(() => now, false, { write: (line) => written.push(line) });
+    const log = new KernelLog(() => now, false);
+    log.record((line) => written.push(line));
     log.debug('not kept');
     log.info('one');
     now = 1234.5678;
@@ -40,6 +41,18 @@ describe('KernelLog', () => {
     expect(long?.text).toMatch(/^é{2000,}$/);
     expect(control?.text).toBe('red \\x1b[31m, CSI \\x9b31m, return \\x0d, null \\x00, tab\t');
     for (const line of log.lines(2)) expect(() => logLine.fromWire(logLine.toWire(line, []), [])).not.toThrow();
+  });
+
+  it('keeps lines that its readers take, whatever a service writes, and however long its name is', () => {
+    const log = new KernelLog(() => 0, true);
+    const source = `${'n'.repeat(MAX_NAME_BYTES)}[4294967295]`;
+    for (const character of ['\x01', '\u0085', '漢', '\u{1f600}', '\ud800', 'é'])
+      for (const count of [MAX_LOG_BYTES - 1, MAX_LOG_BYTES, 2 * MAX_LOG_BYTES])
+        log.write('info', character.repeat(count), source);
+    for (const line of log.lines(100)) {
+      expect(() => logLine.fromWire(logLine.toWire(line, []), [])).not.toThrow();
+      expect(Buffer.byteLength(line.text)).toBeGreaterThan(MAX_LOG_BYTES - 4);
+    }
   });
 
   it('tells listeners until they have had enough', () => {
