@@ -22,11 +22,12 @@ export const ttyAttributes = record({
 
 export const tty = defineInterface('tty', 5, {
   /**
-   * Waits for input: a line in canonical mode, some bytes in raw mode; nothing (0 bytes) is the end of the input.
+   * Waits for input: a line in canonical mode, some bytes in raw mode, with `toReturn` none behind the first return or
+   * newline; nothing (0 bytes) is the end of the input.
    * EINTR: the window has got a new size since it was asked for. EAGAIN: too many readers wait. A read must not be
    * given a timeout: what it was to get would be lost.
    */
-  read: method(1, record({ maxBytes: u32 }), bytes(MAX_TTY_BYTES)),
+  read: method(1, record({ maxBytes: u32, toReturn: bool }), bytes(MAX_TTY_BYTES)),
   /** Returns when the bytes are on their way out of the UART. EAGAIN: too many writers wait. */
   write: method(2, bytes(MAX_TTY_BYTES), nothing),
   /** The settings. */

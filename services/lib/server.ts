@@ -152,6 +152,9 @@ let posted: number | undefined;
  */
 export const turnUptime = (): number => posted ?? uptime();
 
+/** Messages that a server with something gathered takes before it finishes that: others must not keep it waiting. */
+const MAX_GATHERED = 32;
+
 const NO_COUNTERS = { requests: 0, retries: 0, errors: 0, startMilliseconds: 0 };
 const counters = { ...NO_COUNTERS };
 const NO_OFFERS: readonly Offer[] = [];
@@ -215,51 +218,68 @@ export function fail(error: unknown): never {
 function loop(program: Program, lines: ReadonlyMap<number, InterruptHandler>, port: Handle | undefined): never {
   const { offers = NO_OFFERS, gathering } = program;
   const redelivery = new Redelivery(program, port);
-  let message = next(gathering);
+  const inbox = new Inbox(gathering);
+  let message = inbox.next();
   for (;;) {
     posted = undefined;
     // Nobody else's port is served: its badges, in notices too, can be forged by whoever gave this task the receive
     // right.
     if (!isOwnPort(message.port)) {
       ipcDestroyPort(message.port);
-      message = next(gathering);
+      message = inbox.next();
       continue;
     }
     if (message.notice) {
       handleNotice(program, lines, message);
-      message = next(gathering);
+      message = inbox.next();
       continue;
     }
     redelivery.received(message);
     counters.requests++;
     if (message.retry) counters.retries++;
     if (isStop(message)) {
-      finish(gathering);
+      inbox.finish();
       program.stop?.();
       if (message.reply !== 0) ipcReply(message.reply, 0, null);
       exit(0);
     }
     const answer = serve(offers, message);
-    if (answer === null || answer.reply === 0) message = next(gathering);
+    if (answer === null || answer.reply === 0) message = inbox.next();
     else if (gathering?.pending === true) {
       ipcReply(answer.reply, answer.status, answer.data, answer.rights);
-      message = next(gathering);
+      message = inbox.next();
     } else message = ipcReplyRecv(answer.reply, answer.status, answer.data, answer.rights);
   }
 }
 
-/** The next message. Before this waits, what has been gathered is finished. */
-function next(gathering: Gathering | undefined): Message {
-  while (gathering?.pending === true) {
-    const waiting = gathering.full ? undefined : ipcTryRecv();
-    if (waiting !== undefined) return waiting;
-    gathering.finish();
-  }
-  return ipcRecv();
-}
+/** What a server receives. Before it waits for a message, what has been gathered is finished. */
+class Inbox {
+  private readonly gathering: Gathering | undefined;
+  /** Messages that have come since something was gathered. */
+  private taken = 0;
 
-function finish(gathering: Gathering | undefined): void {
-  while (gathering?.pending === true) gathering.finish();
+  constructor(gathering: Gathering | undefined) {
+    this.gathering = gathering;
+  }
+
+  next(): Message {
+    const { gathering } = this;
+    while (gathering?.pending === true) {
+      const message = gathering.full || this.taken >= MAX_GATHERED ? undefined : ipcTryRecv();
+      if (message !== undefined) {
+        this.taken++;
+        return message;
+      }
+      this.taken = 0;
+      gathering.finish();
+    }
+    this.taken = 0;
+    return ipcRecv();
+  }
+
+  finish(): void {
+    while (this.gathering?.pending === true) this.gathering.finish();
+  }
 }
 
 /**

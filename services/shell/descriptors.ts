@@ -198,9 +198,10 @@ export class Descriptors {
   }
 }
 
-const closedOutput = outputTo(() => {
-  throw new CommandError('write error: the output is closed');
-}, 0);
+const refuse = (written: { readonly length: number }): void => {
+  if (written.length > 0) throw new CommandError('write error: the output is closed');
+};
+const closedOutput: Output = { write: refuse, print: refuse, flush: () => {} };
 
 /** The files among some targets, each once. */
 function fileTargets(targets: ReadonlyMap<number, Target>): (Target & { kind: 'file' })[] {

@@ -147,7 +147,8 @@ export class Prompt {
     for (;;) {
       const [event] = result.events;
       if (event?.kind === 'line') {
-        // Before the user sees that the line was taken, so that what is typed then is for the command: above all ^C.
+        // Before the user sees that the line was taken, so that what is typed then is for the command: above all ^C. What
+        // has been typed behind the line already is for it, too.
         terminal.mode = 'run';
         terminal.print(result.output.replaceAll('\r\n', '\n'));
         return { kind: 'text', text: event.text };
@@ -158,7 +159,7 @@ export class Prompt {
         result = editor.start();
         continue;
       }
-      const bytes = terminal.read();
+      const bytes = terminal.read(true);
       if (bytes === null) result = { output: editor.resize(terminal.size().columns), events: [] };
       else if (bytes.length === 0) return { kind: 'eof' };
       else result = editor.feed(bytes);

@@ -86,8 +86,11 @@ export class Terminal implements Output {
     for (let at = 0; at < bytes.length; at += MAX_TTY_BYTES) this.tty.write(bytes.subarray(at, at + MAX_TTY_BYTES));
   }
 
-  /** Waits for input; no bytes are its end. Null: the window has another size. */
-  read(): Uint8Array | null {
+  /**
+   * Waits for input; no bytes are its end. Null: the window has another size. `toReturn`: none behind a return, which
+   * may be for somebody else.
+   */
+  read(toReturn = false): Uint8Array | null {
     this.flush();
     if (this.inputIsGiven) {
       this.tty.set_readers([startInformation.pid]);
@@ -95,7 +98,7 @@ export class Terminal implements Output {
     }
     for (let failures = 0; ; failures++) {
       try {
-        return this.tty.read({ maxBytes: 4096 });
+        return this.tty.read({ maxBytes: 4096, toReturn });
       } catch (error) {
         if (!(error instanceof SystemError)) throw error;
         if (error.code === 'EINTR') return null;

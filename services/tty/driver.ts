@@ -45,12 +45,18 @@ const inputState = record({
   rows: u16,
 });
 
-interface Reader {
+/** What a read wants. */
+interface Wanted {
   readonly maxBytes: number;
+  /** In raw mode, nothing behind the first return or newline. */
+  readonly toReturn: boolean;
+  /** To know when the window gets another size: then it ends with EINTR. */
+  readonly watchesSize: boolean;
+}
+
+interface Reader extends Wanted {
   readonly sender: number;
   readonly sequence: number;
-  /** It wants to know when the window gets another size. */
-  readonly watchesSize: boolean;
   readonly deferred: Deferred<Uint8Array>;
 }
 
@@ -133,17 +139,18 @@ export class TerminalDriver {
     if (this.foreground !== null && !this.effects.resized(this.foreground, this.size)) this.forgetForeground();
   }
 
-  /** Waits for input. With `watchesSize` it ends with EINTR when the window has another size. */
-  read(maxBytes: number, watchesSize: boolean, context: RequestContext): Uint8Array | typeof LATER {
+  /** Waits for input. */
+  read(wanted: Wanted, context: RequestContext): Uint8Array | typeof LATER {
     const { sender, sequence, retry } = context;
     if (retry && this.lastRead.sender === sender && this.lastRead.sequence === sequence) return this.lastRead.answer;
-    if (watchesSize && this.sizeIsNews) {
+    if (wanted.watchesSize && this.sizeIsNews) {
       this.sizeIsNews = false;
       throw resized();
     }
     if (this.readers.length >= MAX_READERS) throw new SystemError('EAGAIN', 'too many readers wait');
     return context.later<Uint8Array>((deferred) => {
-      this.readers.push({ maxBytes: Math.min(maxBytes, MAX_TTY_BYTES), sender, sequence, watchesSize, deferred });
+      const maxBytes = Math.min(wanted.maxBytes, MAX_TTY_BYTES);
+      this.readers.push({ ...wanted, maxBytes, sender, sequence, deferred });
       this.serve();
       // Room that the reader made lets more in.
       if (!this.uart.receiving) this.receive();
@@ -161,9 +168,9 @@ export class TerminalDriver {
   }
 
   setAttributes(attributes: Attributes): void {
-    this.discipline.setAttributes(attributes);
-    this.save();
-    this.serve();
+    const signals = this.discipline.setAttributes(attributes);
+    if (!this.serve()) this.save();
+    for (const signal of signals) this.signal(signal);
   }
 
   windowSize(): Reply<typeof tty.methods.window_size> {
@@ -236,7 +243,7 @@ export class TerminalDriver {
       this.readers.splice(index, 1);
       // Input must not go to somebody who has died waiting for it.
       if (!this.effects.waits(reader.sender)) continue;
-      const answer = this.discipline.read(reader.maxBytes);
+      const answer = this.discipline.read(reader.maxBytes, reader.toReturn);
       if (answer === null) {
         this.readers.splice(index, 0, reader);
         break;

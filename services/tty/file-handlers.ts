@@ -8,7 +8,8 @@ import type { TerminalDriver } from './driver.ts';
 /** Handlers on the terminal. `now`: milliseconds since 1970. */
 export function fileHandlers(driver: TerminalDriver, now: () => number): Handlers<typeof file.methods, RequestContext> {
   return {
-    read: ({ count }, context) => (count === 0 ? new Uint8Array(0) : driver.read(count, false, context)),
+    read: ({ count }, context) =>
+      count === 0 ? new Uint8Array(0) : driver.read({ maxBytes: count, toReturn: false, watchesSize: false }, context),
     write: ({ offset, data }, context) => driver.write(data, answering(context, (offset ?? 0) + data.length)),
     attributes: () => {
       const times = { accessed: now(), modified: now(), changed: now(), created: 0 };

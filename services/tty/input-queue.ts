@@ -5,6 +5,9 @@
 /** Bytes of unread input in either mode, the line being typed included. */
 export const MAX_INPUT_BYTES = 65536;
 
+const NEWLINE = 0x0a;
+const RETURN = 0x0d;
+
 /** Unread input. Only one of lines and bytes is in use at a time. */
 export class InputQueue {
   private lines: Uint8Array[] = [];
@@ -53,9 +56,10 @@ export class InputQueue {
     return line.slice(0, maxBytes);
   }
 
-  /** At most `maxBytes` of raw input. */
-  readBytes(maxBytes: number): Uint8Array {
-    const taken = new Uint8Array(Math.min(maxBytes, this.count));
+  /** At most `maxBytes` of raw input, with `toReturn` none behind the first return or newline. */
+  readBytes(maxBytes: number, toReturn = false): Uint8Array {
+    const most = Math.min(maxBytes, this.count);
+    const taken = new Uint8Array(toReturn ? this.lengthToReturn(most) : most);
     if (this.ring !== null) {
       const upToEnd = Math.min(taken.length, MAX_INPUT_BYTES - this.first);
       taken.set(this.ring.subarray(this.first, this.first + upToEnd));
@@ -64,6 +68,14 @@ export class InputQueue {
     this.first = (this.first + taken.length) % MAX_INPUT_BYTES;
     this.count -= taken.length;
     return taken;
+  }
+
+  private lengthToReturn(most: number): number {
+    for (let length = 1; length <= most; length++) {
+      const byte = this.ring?.[(this.first + length - 1) % MAX_INPUT_BYTES];
+      if (byte === RETURN || byte === NEWLINE) return length;
+    }
+    return most;
   }
 
   /** Whether a line is complete. */

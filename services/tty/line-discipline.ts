@@ -111,17 +111,17 @@ export class LineDiscipline {
   }
 
   /**
-   * Reads at most `maxBytes`: at most one line in canonical mode, otherwise bytes once there are as many as VMIN says.
-   * Null when nothing is there yet, no bytes at the end of the input. Throws EINVAL for a size that is not a whole
+   * Reads at most `maxBytes`: at most one line in canonical mode, otherwise bytes once there are as many as VMIN says,
+   * with `toReturn` none behind the first return or newline. Null when nothing is there yet, no bytes at the end of the input. Throws EINVAL for a size that is not a whole
    * number from 0.
    */
-  read(maxBytes: number): Uint8Array | null {
+  read(maxBytes: number, toReturn = false): Uint8Array | null {
     if (!Number.isSafeInteger(maxBytes) || maxBytes < 0) throw new SystemError('EINVAL', 'size of a read');
     if (maxBytes === 0) return new Uint8Array(0);
     if (this.queue.hasLine) return this.queue.readLine(maxBytes);
     const { canonical, minimumBytes } = this.attributes;
     const enough = !canonical && this.queue.byteCount >= Math.min(minimumBytes, maxBytes);
-    return enough || this.hungUp ? this.queue.readBytes(maxBytes) : null;
+    return enough || this.hungUp ? this.queue.readBytes(maxBytes, toReturn) : null;
   }
 
   /** Turns what a client writes into what the terminal gets. */
@@ -138,22 +138,33 @@ export class LineDiscipline {
 
   /**
    * Changes the settings that `changes` names. Unread input stays: leaving canonical mode makes the unfinished line
-   * readable, entering it makes one line of the unread bytes. Throws EINVAL, and changes nothing, when a value is not
-   * what it has to be.
+   * readable, entering it takes the unread bytes as if they came now, but for their echo. Answers the signals among
+   * them. Throws EINVAL, and changes nothing, when a value is not what it has to be.
    */
-  setAttributes(changes: Readonly<Partial<TerminalAttributes>>): void {
+  setAttributes(changes: Readonly<Partial<TerminalAttributes>>): TerminalSignal[] {
     const wanted = { ...this.attributes, ...changes };
     const next = terminalAttributes.fromWire(terminalAttributes.toWire(wanted, []), []);
     const wasCanonical = this.attributes.canonical;
     this.attributes = next;
-    if (wasCanonical === next.canonical) return;
+    if (wasCanonical === next.canonical) return [];
     this.literalNext = false;
-    if (next.canonical) {
+    if (next.canonical) return this.takeAgain();
+    if (this.line.length > 0) this.queue.pushLine(this.line.take());
+    this.queue.linesToBytes();
+    return [];
+  }
+
+  /** What came in raw mode and was not read is for the lines of canonical mode. */
+  private takeAgain(): TerminalSignal[] {
+    if (this.hungUp) {
       this.queue.bytesToLine();
-    } else {
-      if (this.line.length > 0) this.queue.pushLine(this.line.take());
-      this.queue.linesToBytes();
+      return [];
     }
+    const { attributes } = this;
+    this.attributes = { ...attributes, echo: false };
+    const { signals } = this.input(this.queue.readBytes(MAX_INPUT_BYTES));
+    this.attributes = attributes;
+    return [...signals];
   }
 
   /** Drops unread input, the line being typed included (tcflush TCIFLUSH). */

@@ -57,7 +57,7 @@ run({
   interrupts: { [UART_IRQ]: () => driver.receive(), [WINDOW_IRQ]: () => driver.resize() },
   offers: [
     offer(tty, {
-      read: ({ maxBytes }, context) => driver.read(maxBytes, true, context),
+      read: (wanted, context) => driver.read({ ...wanted, watchesSize: true }, context),
       write: (data, context) => driver.write(data, context),
       attributes: () => driver.attributes(),
       set_attributes: (attributes) => driver.setAttributes(attributes),

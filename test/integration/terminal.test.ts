@@ -102,6 +102,13 @@ describe.skipIf(nodePty === null)(`the shell in a terminal${whyNoTerminal}`, () 
     await machine.prompt();
   });
 
+  it('gives what is typed at once behind a line to its command, and what the command leaves to the prompt', async () => {
+    const machine = await startInTerminal();
+    machine.type('head -n 2\rsecond\rthird\recho fourth\r');
+    await machine.see(/second\r+\nthird\r+\n[\s\S]*\$ echo fourth[^\n]*\n\x1b\[\?2004lfourth\r/);
+    await machine.prompt();
+  });
+
   it('takes a ^C typed behind a command that has ended for nobody, not for the command typed after it', async () => {
     const machine = await startInTerminal();
     const host = await machine.hostOf('tty');

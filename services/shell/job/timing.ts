@@ -16,14 +16,15 @@ const sleep: Run = ({ words }) => {
   return 0;
 };
 
-const time: Run = ({ words, shell, lines }) => {
+/** POSIX: the times go where errors go, so that what the command writes stays as it is. */
+const time: Run = ({ words, shell, descriptors }) => {
   expectWords(words, 1, Number.POSITIVE_INFINITY);
   const cpu = (): number => taskList().find(({ pid }) => pid === startInformation.pid)?.cpuMilliseconds ?? 0;
   const before = { real: uptimeMs(), cpu: cpu() };
   const status = shell.runWords(words);
   shell.flush();
   const real = uptimeMs() - before.real;
-  lines(`real ${formatMilliseconds(real)}, cpu ${formatMilliseconds(cpu() - before.cpu)}`);
+  descriptors.complain(`real ${formatMilliseconds(real)}, cpu ${formatMilliseconds(cpu() - before.cpu)}`);
   return status;
 };
 

@@ -152,7 +152,7 @@ function terminalSource(loop: EventLoop, right: Handle): ByteSource {
   const server = loop.client(ttyInterface, right);
   const read = (done: Done<Uint8Array>): void => {
     persistently<Uint8Array>(
-      (end) => server.read({ maxBytes: 4096 }, end),
+      (end) => server.read({ maxBytes: 4096, toReturn: false }, end),
       (outcome) => {
         // The window has another size, which is nothing to a connection.
         if (!outcome.ok && outcome.error.code === 'EINTR') read(done);

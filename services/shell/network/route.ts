@@ -79,6 +79,15 @@ function destinationText({ destination, prefix }: RouteChange): string {
   return prefix === 0 ? 'default' : `${formatIpv4(destination)}/${prefix}`;
 }
 
+/** Where a route leads that is named without its gateway: the one of several that counts first. */
+function gatewayOf(wanted: RouteChange, rows: readonly RouteRow[]): number | null {
+  const found = rows
+    .filter(({ destination, prefix }) => destination === wanted.destination && prefix === wanted.prefix)
+    .filter((row) => wanted.interface === null || row.interface === wanted.interface)
+    .sort((one, other) => one.metric - other.metric);
+  return found[0]?.gateway ?? null;
+}
+
 function change(context: CommandContext, action: 'add' | 'del', words: readonly string[]): void {
   const wanted = parseRoute(words);
   const { stack } = networkOf(context);
@@ -87,7 +96,8 @@ function change(context: CommandContext, action: 'add' | 'del', words: readonly 
       if (wanted.gateway === null && wanted.interface === null) throw new UsageError('gw or dev is missing');
       stack.add_route(wanted);
     } else {
-      const { destination, prefix, gateway } = wanted;
+      const { destination, prefix } = wanted;
+      const gateway = wanted.gateway ?? gatewayOf(wanted, stack.routes());
       stack.remove_route({ destination, prefix, gateway });
     }
   } catch (error) {

@@ -141,7 +141,7 @@ function watch(context: CommandContext, right: Handle, sink: Sink, name: string)
 function recorded({ time, length, data }: CapturedPacket): RecordedFrame {
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   const bare = parseEthernet(bytes)?.type !== ETHERTYPE.IPV4 && (bytes[0] ?? 0) >>> 4 === 4;
-  return asEthernet({ time: BigInt(Math.round(time * 1e6)), length, data: bytes }, bare);
+  return asEthernet({ time: BigInt(Math.round(time * 1000)) * 1000n, length, data: bytes }, bare);
 }
 
 export function tcpdump(context: CommandContext): number {

@@ -170,7 +170,10 @@ export class DriverMachine {
     try {
       const { driver } = this;
       const { kind, data, maxBytes } = request;
-      const result = kind === 'write' ? driver.write(data, context) : driver.read(maxBytes, kind === 'read', context);
+      const result =
+        kind === 'write'
+          ? driver.write(data, context)
+          : driver.read({ maxBytes, toReturn: false, watchesSize: kind === 'read' }, context);
       if (result !== LATER) answered(result);
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;

@@ -267,14 +267,27 @@ describe('raw input', () => {
 });
 
 describe('change of mode', () => {
-  it('makes an unfinished line readable, and of raw bytes one line', () => {
+  it('makes an unfinished line readable, and takes raw bytes that nobody has read as if they came now', () => {
     const { discipline, type, read } = terminal();
     type('one\ntw');
     discipline.setAttributes(raw);
     expect(read(5)).toBe('one\nt');
-    discipline.setAttributes({ canonical: true });
-    expect(read()).toBe('w');
+    discipline.setAttributes({ canonical: true, echo: true });
     expect(read()).toBeNull();
+    expect(type('o\n')).toBe('o\r\n');
+    expect(read()).toBe('wo\n');
+  });
+
+  it('gives what was typed behind a return in raw mode to the lines, without showing it again', () => {
+    const { discipline, type } = terminal({ ...raw, signals: false, echo: false, mapReturnToNewline: false });
+    type('cat\rone\rtwx\x7fo\rdone\x03thr\x7free\r');
+    const bytes = discipline.read(100, true);
+    expect(Buffer.from(bytes ?? []).toString()).toBe('cat\r');
+    const settings = { canonical: true, echo: true, signals: true, mapReturnToNewline: true, keepInputOnSignal: true };
+    expect(discipline.setAttributes(settings)).toEqual(['INT']);
+    const lines = [1, 2, 3].map(() => Buffer.from(discipline.read(100) ?? []).toString());
+    expect(lines).toEqual(['one\n', 'two\n', 'donethree\n']);
+    expect(type('')).toBe('');
   });
 
   it('refuses values that are none and changes nothing', () => {
