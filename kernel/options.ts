@@ -126,10 +126,20 @@ function parse(words: readonly string[]) {
     version: flag,
   } as const;
   try {
-    return parseArgs({ args: [...words], options, strict: true, allowPositionals: false }).values;
+    const { values, tokens } = parseArgs({
+      ...{ args: [...words], options, strict: true, allowPositionals: false, tokens: true },
+    });
+    checkOnce(tokens.flatMap((token) => (token.kind === 'option' && token.name !== 'fault' ? [token.name] : [])));
+    return values;
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
+}
+
+/** Of two values one would be ignored in silence. */
+function checkOnce(names: readonly string[]): void {
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new UsageError(`--${twice} is given twice`);
 }
 
 /** The value of an option that has words of its own. */

@@ -15,6 +15,8 @@ export interface Shell {
   /** The working directory, and the one before it. */
   directory: string;
   previousDirectory: string | null;
+  /** Whether somebody sits at a prompt. */
+  readonly interactive: boolean;
   /** Null in a job, which has none of its own. */
   readonly jobs: JobTable | null;
   /** Width of the terminal in cells. */

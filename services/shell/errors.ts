@@ -3,8 +3,15 @@ import { type ErrorName, errorText } from '../../protocol/errno.ts';
 import { systemCalls } from '../../protocol/syscall.ts';
 import { SystemError } from '../lib/index.ts';
 
-/** A command failed; the message says what and why. Exit status 1. */
-export class CommandError extends Error {}
+/** A command failed; the message says what and why. */
+export class CommandError extends Error {
+  readonly status: number;
+
+  constructor(message: string, status = 1) {
+    super(message);
+    this.status = status;
+  }
+}
 
 /** A command was called wrongly. Exit status 2. */
 export class UsageError extends Error {}

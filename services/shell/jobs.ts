@@ -194,7 +194,7 @@ export class JobTable {
     const number = Number(word.replace(/^%/, ''));
     const isMeant = (job: Job): boolean =>
       word.startsWith('%') ? job.number === number : job.processes.some(({ pid }) => pid === number && pid !== 0);
-    const found = this.jobs.find(isMeant);
+    const found = alive.find(isMeant) ?? this.jobs.find(isMeant);
     if (found === undefined) throw new CommandError(`${word}: there is no such job`);
     return found;
   }

@@ -207,6 +207,11 @@ export class Session implements Shell {
     return this.jobs === null ? this.children.run(stages) : this.jobs.run(stages, text);
   }
 
+  /** Whether somebody sits at a prompt. */
+  get interactive(): boolean {
+    return this.options.interactive;
+  }
+
   /** Does something with rights to services, which are given up afterwards. Null, and status 1, when it fails. */
   private withServices<T>(act: (services: Services) => T): T | null {
     const services = new Services(this.directory);
@@ -384,7 +389,7 @@ export class Session implements Shell {
       if (error instanceof CommandError) descriptors.complain(`${name}: ${error.message}`);
       else if (error instanceof SystemError) descriptors.complain(`${name}: ${fileReason(error)}`);
       else throw error;
-      return 1;
+      return error instanceof CommandError ? error.status : 1;
     }
   }
 }

@@ -99,6 +99,42 @@ describe('commands from --exec', () => {
   });
 });
 
+describe('commands', () => {
+  it('fail when an output that they need is closed, and only then', async () => {
+    const { stdout, status } = await runCommands(
+      [
+        'echo a >&-; echo "here $?"; ls / >&-; echo "list $?"; seq 3 1>&- | cat; true >&-; echo "silent $?"',
+        'ls /nope 2>&-; echo "error $?"; nosuch 2>&-; echo "unknown $?"; time true 2>&-; cat /proc/uptime >&-; echo "job $?"',
+      ].join('\n'),
+    );
+    expect(status).toBe(0);
+    const lines = stdout.split('\n');
+    expect(lines.filter((line) => /^\w+ \d+$/.test(line))).toEqual([
+      ...['here 1', 'list 1', 'silent 0', 'error 1', 'unknown 127', 'job 1'],
+    ]);
+    const refused = ['echo', 'ls', 'seq', 'cat'].map((name) => `${name}: write error: the output is closed`);
+    expect(lines.filter((line) => line.includes('write error'))).toEqual(refused);
+  });
+
+  it('are timed on the output for errors', async () => {
+    const { stdout } = await runCommands('time seq 3 | wc -l; time seq 2 > /tmp/two; cat /tmp/two');
+    expect(stdout.match(/^real .* cpu .*$/gm)).toHaveLength(2);
+    expect(stdout.replace(/^real .*\n/gm, '')).toMatch(/^ *3\n1\n2\n$/);
+  });
+
+  it('ls sorts by name, time or size, either way', async () => {
+    const { stdout } = await runCommands(
+      [
+        'mkdir /tmp/s; cd /tmp/s; seq 3 > b; sleep 0.01; seq 30 > a; sleep 0.01; seq 2 > .c; sleep 0.01; seq 1 > d',
+        ...['', '-t', '-S', '-rS', '-A', '-ra', '-t b d a', '-l d'].map((words) => `ls ${words}; echo`),
+      ].join('\n'),
+    );
+    const lists = stdout.split('\n\n').map((list) => list.trim().split('\n').join(' '));
+    expect(lists.slice(0, 7)).toEqual(['a b d', 'd a b', 'a b d', 'd b a', '.c a b d', '. .. d b a .c', 'd a b']);
+    expect(lists[7]).toMatch(/^-rw-r--r-- .* d$/);
+  });
+});
+
 describe('a script from a pipe', () => {
   it('runs line by line, continues open lines, and takes carriage returns and a missing last newline', async () => {
     const { status, stdout } = await runScript(
@@ -140,11 +176,28 @@ describe('a script from a pipe', () => {
 describe('jobs', () => {
   it('run behind the script, are waited for, and are killed', async () => {
     const { status, stdout } = await runCommands(
-      'sleep 0.05 && echo inner & wait $!; echo "first $?"\nsleep 60 & sleep 61 & jobs\nkill %1; kill -KILL $!\nwait; jobs; echo $?',
+      'sleep 0.05 && echo inner & wait $!; echo "first $?"\nsleep 60 & sleep 61 & jobs\nkill %1; kill -KILL $!\nsleep 0.5; jobs; wait; jobs; echo $?',
     );
     expect(status).toBe(0);
     expect(stdout).toMatch(/^inner\nfirst 0\n\[1\] +\d+ {2}Running +sleep 60\n\[2\] +\d+ {2}Running +sleep 61\n/);
     expect(stdout).toMatch(/\[1\] +\d+ {2}Ended by SIGTERM +sleep 60\n\[2\] +\d+ {2}Ended by SIGKILL +sleep 61\n0\n$/);
+  });
+
+  it('have numbers that are free again when they have been waited for, and statuses as POSIX has them', async () => {
+    const { stdout } = await runCommands(
+      [
+        'true & wait; sleep 100 & jobs; kill %1; wait %1; echo killed $?',
+        'wait %7; echo unknown $?; wait 9999; echo unknown $?',
+        'false & jobs > /dev/null; wait; jobs; kill %1; echo gone $?',
+        'for=1; true & true & true & wait; true & wait; true & jobs',
+      ].join('\n'),
+    );
+    const unknown = (name: string, word: string): string => `${name}: ${word}: there is no such job`;
+    expect(stdout.replace(/^(\[\d\]) +\d+ +/gm, '$1 ').split('\n')).toEqual([
+      ...['[1] Running   sleep 100', 'killed 143', unknown('wait', '%7'), 'unknown 127'],
+      ...[unknown('wait', '9999'), 'unknown 127', unknown('kill', '%1'), 'gone 1'],
+      ...[expect.stringMatching(/^\[1\] (Running|Done) +true$/), ''],
+    ]);
   });
 
   it('leave no task behind', async () => {

@@ -121,10 +121,11 @@ const files = {
     ],
   },
   cp: {
-    usage: '[-rp] FILE … DESTINATION',
+    usage: '[-afpr] FILE … DESTINATION',
     about: 'Copies files',
     details: [
       '-r: also directories with everything in them; symbolic links stay links. -p: with the times. Several files need a directory.',
+      '-a: both. A file at the destination is replaced, with -f or without.',
     ],
   },
   mv: {

@@ -1,7 +1,10 @@
 /** Job control: jobs, fg, bg, wait. Read the POSIX utilities of these names. */
 import { type Command, type CommandContext, expectWords } from '../command.ts';
 import { CommandError } from '../errors.ts';
-import type { JobTable } from '../jobs.ts';
+import type { Job, JobTable } from '../jobs.ts';
+
+/** Status of `wait` for what is no job. */
+const NOT_KNOWN = 127;
 
 function jobsOf({ shell }: CommandContext): JobTable {
   if (shell.jobs === null) throw new CommandError('a job has no jobs of its own');
@@ -22,6 +25,8 @@ const jobs: Command = {
       context.lines(`[${job.number}]  ${String(job.pid).padStart(4)}  ${job.stateText.padEnd(8)}  ${job.text}`);
       job.reported ||= job.state === 'ended';
     }
+    // At a prompt that happens before the next line.
+    if (!context.shell.interactive) table.endings();
     return 0;
   },
 };
@@ -57,6 +62,16 @@ const bg: Command = {
   },
 };
 
+/** Throws CommandError, with the status that POSIX wants for a process that is not known. */
+function known(table: JobTable, word: string): Job {
+  try {
+    return table.find(word);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    throw new CommandError(error.message, NOT_KNOWN);
+  }
+}
+
 const wait: Command = {
   name: 'wait',
   usage: '[%JOB | PID]',
@@ -66,8 +81,13 @@ const wait: Command = {
     const [word] = expectWords(context.words, 0, 1);
     const table = jobsOf(context);
     table.poll();
-    if (word === undefined) return table.wait(table.all) ? 0 : 130;
-    const job = table.find(word);
+    if (word === undefined) {
+      const all = table.wait(table.all);
+      // Nobody will be told of them, and their numbers are free again.
+      if (!context.shell.interactive) table.endings();
+      return all ? 0 : 130;
+    }
+    const job = known(table, word);
     if (!table.wait([job])) return 130;
     table.remove(job);
     return job.status;

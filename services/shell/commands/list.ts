@@ -41,9 +41,10 @@ class Lister {
         else files.push({ name: path, path });
       });
     }
-    this.names(files);
+    this.names(this.sorted(files));
     const headings = paths.length > 1 || this.flags.has('R');
-    for (const path of directories) this.directory(path, headings);
+    const named = this.sorted(directories.map((path) => ({ name: path, path })));
+    for (const { path } of named) this.directory(path, headings);
   }
 
   /** With -l and -d a symbolic link is shown itself. */
@@ -56,18 +57,31 @@ class Lister {
 
   private directory(path: string, heading: boolean): void {
     this.attempt(path, () => {
-      const entries = [...this.context.files.entries(path)]
-        .filter(({ name }) => this.flags.has('a') || !name.startsWith('.'))
-        .sort((a, b) => compareTexts(a.name, b.name));
+      const hidden = this.flags.has('a') || this.flags.has('A');
+      const entries = [...this.context.files.entries(path)].filter(({ name }) => hidden || !name.startsWith('.'));
+      const sorted = this.sorted(entries.map(({ name, type }) => ({ name, path: joined(path, name), type })));
       if (heading) this.context.print(`${this.begun ? '\n' : ''}${this.shown(path)}:\n`);
       this.begun ||= heading;
-      const names = [...(this.flags.has('a') ? ['.', '..'] : []), ...entries.map(({ name }) => name)];
-      this.names(
-        names.map((name) => ({ name, path: joined(path, name) })),
-        true,
-      );
+      const dots = this.flags.has('a') ? ['.', '..'].map((name) => ({ name, path: joined(path, name) })) : [];
+      this.names([...dots, ...sorted], true);
       if (!this.flags.has('R')) return;
-      for (const { name, type } of entries) if (type === 'directory') this.directory(joined(path, name), true);
+      for (const { path: inside, type } of sorted) if (type === 'directory') this.directory(inside, true);
+    });
+  }
+
+  /** In the order that is asked for: by name, or with -t and -S the newest and the largest first. */
+  private sorted<N extends Named>(named: readonly N[]): N[] {
+    const { flags } = this;
+    const keys = new Map<N, number>();
+    if (flags.has('t') || flags.has('S')) for (const each of named) keys.set(each, this.keyOf(each.path));
+    const sorted = [...named].sort((a, b) => (keys.get(b) ?? 0) - (keys.get(a) ?? 0) || compareTexts(a.name, b.name));
+    return flags.has('r') ? sorted.reverse() : sorted;
+  }
+
+  private keyOf(path: string): number {
+    return unlessRefused(0, () => {
+      const { modified, size } = this.context.files.attributes(path, false);
+      return this.flags.has('S') ? size : modified;
     });
   }
 
@@ -112,17 +126,18 @@ class Lister {
 
 export const ls: Command = {
   name: 'ls',
-  usage: '[-lahR1d] [PATH …]',
+  usage: '[-aAdhlrRSt1] [PATH …]',
   about: 'Lists directories',
   details: [
     '-l: with type and permissions, links, size, time (UTC). -a: also names that begin with a dot. -h: sizes for people. -R: everything below.',
-    '-1: one name a line, as always where the output is no terminal. -d: directories themselves.',
+    '-1: one name a line, as always where the output is no terminal. -d: directories themselves. -A: as -a, without . and ..',
+    '-t: the newest first. -S: the largest first. -r: the other way round.',
   ],
   kind: (words) => (words.some((word) => /^-\w*R/.test(word)) ? 'job' : 'here'),
   run: (context) => {
-    const { flags, operands } = parseOptions(context.words, { flags: 'lahR1d' });
+    const { flags, operands } = parseOptions(context.words, { flags: 'aAdhlrRSt1' });
     const lister = new Lister(context, flags);
-    lister.operands(operands.length === 0 ? ['.'] : [...operands].sort(compareTexts));
+    lister.operands(operands.length === 0 ? ['.'] : operands);
     return lister.complete ? 0 : 1;
   },
 };

@@ -10,7 +10,7 @@ import {
   uptime as uptimeMs,
 } from '../../lib/index.ts';
 import { type Command, expectWords, wholeNumber } from '../command.ts';
-import { about, UsageError } from '../errors.ts';
+import { about, CommandError, UsageError } from '../errors.ts';
 import { formatBytes, formatMilliseconds, formatTable, type TableColumn } from '../table.ts';
 import { visibleText } from '../width.ts';
 
@@ -78,7 +78,9 @@ const crash: Command = {
     }
     if (action !== 'show') throw new UsageError(`${action}: expected list or show`);
     expectWords(words, 2, 2);
-    const record = about(number, () => crashShow(wholeNumber(number, 'NUMBER', 0, 0xffffffff)));
+    const wanted = wholeNumber(number, 'NUMBER', 0, 0xffffffff);
+    if (!crashList().some((row) => row.number === wanted)) throw new CommandError(`${number}: there is no such record`);
+    const record = about(number, () => crashShow(wanted));
     lines(
       `crash ${record.number}: ${record.name}, pid ${record.pid}, incarnation ${record.incarnation}, at ${seconds(record.time)} s`,
       `reason: ${visibleText(record.reason)}`,

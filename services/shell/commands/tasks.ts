@@ -69,6 +69,7 @@ const kill: Command = {
     for (const target of targets) {
       try {
         const job = target.startsWith('%') ? shell.jobs?.find(target) : undefined;
+        if (job?.state === 'ended') throw new CommandError(`${target}: the job has ended`);
         if (job !== undefined) shell.jobs?.send(job, signal);
         else {
           const pid = wholeNumber(target, 'PID', 1, MAX_PID);

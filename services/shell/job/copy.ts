@@ -25,8 +25,13 @@ function toDestination(
 }
 
 const cp: Run = (context) => {
-  const { flags, operands } = parseOptions(context.words, { flags: 'rRp' });
-  const options = { recursive: flags.has('r') || flags.has('R'), keepTimes: flags.has('p') };
+  // A file at the destination is replaced in any case, which is all that -f could add.
+  const { flags, operands } = parseOptions(context.words, { flags: 'arRpf' });
+  const archive = flags.has('a');
+  const options = {
+    recursive: archive || flags.has('r') || flags.has('R'),
+    keepTimes: archive || flags.has('p'),
+  };
   return toDestination(context, operands, (from, to) => copyTree(context, from, to, options));
 };
 

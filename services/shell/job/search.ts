@@ -101,7 +101,8 @@ const sort: Run = (context) => {
     ...{ unique: flags.has('u'), key, separator: separator && Buffer.from(separator).toString('latin1') },
   });
   for (const line of sorted) context.output.write(Buffer.from(`${line}\n`, 'latin1'));
-  return status;
+  // POSIX: above 1 for an error.
+  return status === 0 ? 0 : 2;
 };
 
 const types: Readonly<Record<string, FileType>> = {

@@ -17,13 +17,13 @@ export function networkOf({ services }: CommandContext): Network {
 /** Longest wait for a name server, in milliseconds. */
 const RESOLVE_MS = 15_000;
 
-/** All addresses of a host. Throws CommandError. */
-export function addressesOf(stack: Network, host: string): readonly number[] {
+/** All addresses of a host. Throws CommandError, with this status. */
+export function addressesOf(stack: Network, host: string, status = 1): readonly number[] {
   try {
     return stack.resolve(host, RESOLVE_MS);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    throw new CommandError(`${host}: ${resolveReason(error)}`);
+    throw new CommandError(`${host}: ${resolveReason(error)}`, status);
   }
 }
 

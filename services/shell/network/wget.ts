@@ -24,6 +24,10 @@ const PERIOD_MS = 200;
 const DEFAULT_TIMEOUT_MS = 60_000;
 const MAX_SECONDS = 86_400;
 
+/** Exit statuses, as wget(1) has them: the network does not carry, and the server refuses. */
+const NETWORK_FAILURE = 4;
+const SERVER_ERROR = 8;
+
 const redirections: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /** What wget is to do. */
@@ -84,7 +88,8 @@ class Download {
         url = redirected(url, location);
       } catch (error) {
         if (error instanceof HttpError) throw new CommandError(`${urlText(url)}: ${error.message}`);
-        if (error instanceof SystemError) throw new CommandError(`${urlText(url)}: ${reasonOf(error)}`);
+        if (error instanceof SystemError)
+          throw new CommandError(`${urlText(url)}: ${reasonOf(error)}`, NETWORK_FAILURE);
         throw error;
       } finally {
         socket.close();
@@ -113,9 +118,9 @@ class Download {
     this.say(`--${timeText(wallClock())}--  ${urlText(url)}\n`);
     const literal = /^[\d.]+$/.test(host);
     if (!literal) this.say(`Resolving ${host}... `);
-    const addresses = addressesOf(this.network, host);
+    const addresses = addressesOf(this.network, host, NETWORK_FAILURE);
     if (!literal) this.say(`${addresses.map(formatIpv4).join(', ')}\n`);
-    let failure = new CommandError(`${host}: it has no address`);
+    let failure = new CommandError(`${host}: it has no address`, NETWORK_FAILURE);
     for (const address of addresses) {
       const end = `${formatIpv4(address)}:${port}`;
       this.say(`Connecting to ${end}... `);
@@ -128,7 +133,7 @@ class Download {
         socket.close();
         if (!(error instanceof SystemError)) throw error;
         this.say(`failed: ${reasonOf(error)}.\n`);
-        failure = new CommandError(`${end}: ${reasonOf(error)}`);
+        failure = new CommandError(`${end}: ${reasonOf(error)}`, NETWORK_FAILURE);
       }
     }
     throw failure;
@@ -154,7 +159,7 @@ class Download {
       this.say('The file is complete already; there is nothing to do.\n');
       return;
     }
-    if (status < 200 || status > 299) throw new CommandError(`${this.options.url}: ${status} ${reason}`);
+    if (status < 200 || status > 299) throw new CommandError(`${this.options.url}: ${status} ${reason}`, SERVER_ERROR);
     const range = status === 206 ? this.partOf(head, present) : { start: 0, size: null };
     const { start } = range;
     if (present > 0 && start === 0) this.say('The server does not send parts: it is fetched from the beginning.\n');
