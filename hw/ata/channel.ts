@@ -167,12 +167,12 @@ export class AtaChannel implements Device {
   }
 
   /**
-   * The reset starts when SRST is set and does not wait for it to be cleared, which hosts are told to do 5 µs later.
+   * The reset starts when SRST is set and does not wait for it to be cleared, which hosts are told to do 5 µs later. As in
+   * QEMU, setting it again without that is another reset.
    */
   #writeControl(value: number): void {
-    const rising = (value & CONTROL.SRST) !== 0 && (this.#control & CONTROL.SRST) === 0;
     this.#control = value;
-    if (rising) this.#resetDrives('software');
+    if ((value & CONTROL.SRST) !== 0) this.#resetDrives('software');
   }
 
   #resetDrives(kind: 'power' | 'software'): void {

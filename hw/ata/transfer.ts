@@ -190,7 +190,7 @@ export class WriteTransfer implements Transfer {
   }
 }
 
-/** READ VERIFY: reads the sectors and drops them. */
+/** READ VERIFY: reads the sectors and drops them. The registers keep the command's address unless a sector is bad. */
 export function verify(drive: TransferDrive, { lba, count }: Extent): void {
   const there = drive.disk.sectors - lba;
   if (there < count) {
@@ -201,7 +201,6 @@ export function verify(drive: TransferDrive, { lba, count }: Extent): void {
   const chunk = Math.min(count, BUFFER_SECTORS);
   drive.busy();
   readGood(drive, lba, chunk, (good) => {
-    drive.progress(lba + good, count - good);
     if (good < chunk) drive.fail(ERROR.UNC, lba + good, count - good);
     else if (good < count) verify(drive, { lba: lba + good, count: count - good });
     else drive.complete(true);

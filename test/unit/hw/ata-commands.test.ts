@@ -216,6 +216,16 @@ describe('resets', () => {
     }
   });
 
+  it('SRST set again without having been cleared is another reset', () => {
+    const host = new AtaHost(hollow(8));
+    for (let turn = 0; turn < 2; turn++) {
+      host.out(COUNT, 9);
+      host.raises = 0;
+      host.out(CONTROL, 0x04);
+      expect([host.raises, host.in(STATUS), host.in(COUNT)]).toEqual([1, READY, 1]);
+    }
+  });
+
   it('SRST in a write: blocks taken reach the disk, the rest does not, no interrupt comes from the old command', () => {
     const later = new Later();
     const writes: number[] = [];

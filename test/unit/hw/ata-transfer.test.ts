@@ -259,6 +259,7 @@ describe('errors of the host', () => {
     host.lba28(0x40, 1600, 100);
     expect(host.raises).toBe(1);
     expect(host.in(STATUS)).toBe(READY);
+    expect(host.shownLba28()).toBe(1600);
     host.lba48(0x42, 1000, 1024);
     expect(host.in(STATUS)).toBe(READY | ERR);
     expect(host.in(ERROR)).toBe(UNC);
