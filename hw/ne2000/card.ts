@@ -227,8 +227,7 @@ export class Ne2000 implements Device, NetworkPort {
 
   #commandRemoteDma(field: number): void {
     if ((field & REMOTE.ABORT) !== 0) this.#dma.abort();
-    else if (field === REMOTE.READ) this.#dma.start('read');
-    else if (field === REMOTE.WRITE) this.#dma.start('write');
+    else if (field === REMOTE.READ || field === REMOTE.WRITE) this.#dma.start();
     else if (field === REMOTE.SEND_PACKET) this.#dma.sendPacket();
   }
 

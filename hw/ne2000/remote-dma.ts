@@ -1,9 +1,9 @@
 /**
  * The remote DMA channel: moves bytes between the card's memory and its data port, one per access or two in word mode.
  *
- * Read: DP8390D data sheet, chapter 9 (remote DMA) and 10.7. What it leaves open is as in QEMU: in word mode the lowest
- * address bit counts for nothing, an access of 32 bits moves four bytes in any mode, and a transfer of no bytes is complete
- * at once.
+ * Read: DP8390D data sheet, chapter 9 (remote DMA) and 10.7. What it leaves open is as in QEMU: an access of 32 bits moves
+ * four bytes in any mode, the lowest address bit counts for nothing in it and in word mode, a transfer of no bytes is
+ * complete at once, and the data port goes on where it is without a command too: reads always, writes while bytes are left.
  */
 
 import type { Width } from '../device.ts';
@@ -11,15 +11,13 @@ import type { CardMemory } from './memory.ts';
 import type { ReceiveRing } from './receive-ring.ts';
 import { HEADER_BYTES, PAGE_BYTES } from './receive-ring.ts';
 
-/** What the channel is doing. */
-export type Transfer = 'none' | 'read' | 'write' | 'send-packet';
-
-/** Start address, byte count and direction of the transfer. */
+/** Start address and byte count of the transfer. */
 export class RemoteDma {
   readonly #memory: CardMemory;
   readonly #ring: ReceiveRing;
   readonly #completed: () => void;
-  #transfer: Transfer = 'none';
+  /** The transfer is that of a send packet command. */
+  #sending = false;
   /** RSAR when written, CRDA when read. */
   address = 0;
   /** RBCR: bytes that are left. */
@@ -35,49 +33,47 @@ export class RemoteDma {
   }
 
   /** A remote read or write command; the same one again goes on with the transfer. */
-  start(transfer: 'read' | 'write'): void {
-    this.#transfer = transfer;
+  start(): void {
+    this.#sending = false;
     if (this.count === 0) this.#complete();
   }
 
   /** The send packet command: a remote read of the packet at BNRY, which frees its pages in the end. */
   sendPacket(): void {
-    if (this.#transfer === 'send-packet') return;
-    this.#transfer = 'send-packet';
+    if (this.#sending) return;
+    this.#sending = true;
     this.address = this.#ring.boundary * PAGE_BYTES;
     this.count = this.#headerWord(2);
     if (this.count === 0) this.#complete();
   }
 
-  /** Stops a transfer where it is. */
+  /** Leaves a transfer where it is. */
   abort(): void {
-    this.#transfer = 'none';
+    this.#sending = false;
   }
 
-  /** An access to the data port. Without a transfer in this direction, reads give all ones and writes are lost. */
+  /** An access to the data port. */
   read(width: Width): number {
     const bytes = this.#bytesMoved(width);
-    if (this.#transfer !== 'read' && this.#transfer !== 'send-packet')
-      return width === 4 ? 0xffff_ffff : 2 ** (8 * width) - 1;
+    const address = this.#aligned(width);
     let value = 0;
-    for (let index = 0; index < bytes; index++)
-      value += this.#memory.readByte(this.#aligned + index) * 2 ** (8 * index);
+    for (let index = 0; index < bytes; index++) value += this.#memory.readByte(address + index) * 2 ** (8 * index);
     this.#advance(bytes);
     return width === 1 ? value & 0xff : value;
   }
 
   write(width: Width, value: number): void {
-    if (this.#transfer !== 'write') return;
+    if (this.count === 0) return;
     const bytes = this.#bytesMoved(width);
-    for (let index = 0; index < bytes; index++)
-      this.#memory.writeByte(this.#aligned + index, (value >>> (8 * index)) & 0xff);
+    const address = this.#aligned(width);
+    for (let index = 0; index < bytes; index++) this.#memory.writeByte(address + index, (value >>> (8 * index)) & 0xff);
     this.#advance(bytes);
   }
 
   /** As many reads as fill `target`. */
   readRun(width: Width, target: Buffer): void {
     for (let at = 0; at < target.length; ) {
-      const run = this.#transfer === 'read' ? this.#straightRun(width, target.length - at) : 0;
+      const run = this.#straightRun(width, target.length - at);
       if (run > 0) {
         this.#memory.ram(this.address, run).copy(target, at);
         this.#advance(run);
@@ -92,7 +88,7 @@ export class RemoteDma {
   /** As many writes as empty `source`. */
   writeRun(width: Width, source: Buffer): void {
     for (let at = 0; at < source.length; ) {
-      const run = this.#transfer === 'write' ? this.#straightRun(width, source.length - at) : 0;
+      const run = this.#straightRun(width, source.length - at);
       if (run > 0) {
         this.#memory.write(this.address, source.subarray(at, at + run));
         this.#advance(run);
@@ -105,14 +101,14 @@ export class RemoteDma {
   }
 
   reset(): void {
-    this.#transfer = 'none';
+    this.#sending = false;
     this.address = 0;
     this.count = 0;
     this.wordMode = false;
   }
 
-  get #aligned(): number {
-    return this.wordMode ? this.address & ~1 : this.address;
+  #aligned(width: Width): number {
+    return this.wordMode || width === 4 ? this.address & ~1 : this.address;
   }
 
   #bytesMoved(width: Width): number {
@@ -122,7 +118,7 @@ export class RemoteDma {
 
   /** Bytes of the next accesses that lie side by side in the packet memory, before the end of ring or transfer; or 0. */
   #straightRun(width: Width, wanted: number): number {
-    if (this.#bytesMoved(width) !== width || this.#aligned !== this.address) return 0;
+    if (this.#bytesMoved(width) !== width || this.#aligned(width) !== this.address) return 0;
     const stop = this.#ring.stop * PAGE_BYTES;
     const beforeStop = this.address < stop ? stop - this.address : wanted;
     const length = Math.min(wanted, this.count, beforeStop);
@@ -137,8 +133,8 @@ export class RemoteDma {
   }
 
   #complete(): void {
-    if (this.#transfer === 'send-packet') this.#ring.boundary = this.#headerWord(0) >>> 8;
-    this.#transfer = 'none';
+    if (this.#sending) this.#ring.boundary = this.#headerWord(0) >>> 8;
+    this.#sending = false;
     this.#completed();
   }
 
