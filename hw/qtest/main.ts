@@ -12,6 +12,7 @@ import type { Cable } from '../network/cable.ts';
 import { openCable } from '../network/open.ts';
 import type { NetworkPlug } from '../network/options.ts';
 import { UNPLUGGED } from '../serial-line.ts';
+import { dropping } from './dropping-cable.ts';
 import { parseOptions, USAGE } from './options.ts';
 import { QtestServer, VirtualClock } from './server.ts';
 
@@ -47,7 +48,7 @@ async function main(): Promise<void> {
     fail(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
   }
   const disk = options.disk === null ? null : await openDisk(options.disk);
-  const cable = await openNetwork(options.network.plug);
+  const cable = dropping(await openNetwork(options.network.plug));
   const clock = new VirtualClock();
   const machine = createMachine({
     clock: () => clock.now,
