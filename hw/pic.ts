@@ -3,7 +3,8 @@
  *
  * Read: Intel 8259A data sheet (231468); Intel 82371 (PIIX) data sheet, ELCR1 and ELCR2. The slave's output is line 2 of
  * the master. As in every chip set with edge/level registers, they decide on edge or level, and LTIM in ICW1 does not.
- * Where the 8259A leaves a choice it is made as in QEMU 7.2: an edge stays requested although its line has fallen.
+ * Where they leave a choice it is made as in QEMU 7.2: an edge stays requested although its line has fallen, and a line
+ * that turns from edge to level or back keeps its request as it is until it changes.
  */
 
 import type { Device, InterruptLine, Width } from './device.ts';
@@ -30,8 +31,8 @@ class Controller {
   readonly #levelCapable: number;
   /** Levels at the inputs, bit n = IRn. */
   #levels = 0;
-  /** Edges seen and not yet acknowledged. */
-  #edges = 0;
+  /** The interrupt request register: edges not yet acknowledged, and level-triggered lines that are high. */
+  #requests = 0;
   #edgeLevel = 0;
   #mask = 0;
   #inService = 0;
@@ -65,7 +66,6 @@ class Controller {
 
   set edgeLevel(value: number) {
     this.#edgeLevel = value & this.#levelCapable;
-    this.#update();
   }
 
   /** Power-on. The levels at the inputs belong to the devices and stay. */
@@ -76,18 +76,15 @@ class Controller {
 
   setInput(input: number, level: boolean): void {
     const bit = 1 << input;
+    const levelTriggered = (this.#edgeLevel & bit) !== 0;
     if (level) {
-      this.#edges |= bit & ~this.#levels;
+      if (levelTriggered || (this.#levels & bit) === 0) this.#requests |= bit;
       this.#levels |= bit;
     } else {
+      if (levelTriggered) this.#requests &= ~bit;
       this.#levels &= ~bit;
     }
     this.#update();
-  }
-
-  /** The interrupt request register: edges waiting, and level-triggered lines that are high. */
-  get #requests(): number {
-    return (this.#edges & ~this.#edgeLevel) | (this.#levels & this.#edgeLevel);
   }
 
   /** How far `input` bits are from the highest priority: 0 to 7, or 8 when there is none. */
@@ -114,7 +111,7 @@ class Controller {
     const bit = 1 << input;
     // INT drops in between, so that the master sees a new edge when its slave has another request.
     if (!this.#isMaster) this.#setOutput(false);
-    this.#edges &= ~bit;
+    this.#requests &= ~bit | this.#edgeLevel;
     if (!this.#automaticEoi) this.#inService |= bit;
     else if (this.#rotateOnAutomaticEoi) this.#highest = (input + 1) & 7;
     this.#update();
@@ -154,7 +151,7 @@ class Controller {
 
   /** What ICW1 does by itself; a line that is high has to fall and rise before it is an edge again. */
   #initialise(): void {
-    this.#edges = 0;
+    this.#requests &= this.#edgeLevel;
     this.#mask = 0;
     this.#inService = 0;
     this.#vectorBase = 0;

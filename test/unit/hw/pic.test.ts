@@ -145,6 +145,20 @@ describe('the interrupt controllers', () => {
     expect(pic.acknowledge()).toBe(0x27);
   });
 
+  it('keeps a request when its line turns from edge to level, until the line changes', () => {
+    const pic = initialised();
+    const line = pic.line(5);
+    line.set(true);
+    line.set(false);
+    pic.write(0x4d0, 1, 0x20);
+    expect(requests(pic, MASTER)).toBe(0x20);
+    line.set(true);
+    expect(pic.acknowledge()).toBe(0x25);
+    expect(requests(pic, MASTER)).toBe(0x20);
+    line.set(false);
+    expect(requests(pic, MASTER)).toBe(0);
+  });
+
   it('ends interrupts by number, and rotates priorities', () => {
     const pic = initialised();
     const [low, high] = [pic.line(6), pic.line(1)];
