@@ -201,6 +201,11 @@ export class PitCounter {
     return (this.#control & 1) !== 0;
   }
 
+  /** Mode 2, whose output is high but for one clock of each period. */
+  get generatesRate(): boolean {
+    return this.#mode === 2;
+  }
+
   /** Modes that divide the clock. */
   get #periodic(): boolean {
     return this.#mode === 2 || this.#mode === 3;

@@ -78,7 +78,7 @@ export class Pit implements Device {
       const time = this.#nextEdge;
       const level = this.#timer.output(time);
       // After power-on the line follows the output from its first change on, so this may be the first it hears of it.
-      this.#interrupt.set(!level);
+      if (level || !this.#timer.generatesRate) this.#interrupt.set(!level);
       this.#interrupt.set(level);
       this.#nextEdge = this.#timer.nextEdge(time)?.time ?? Infinity;
     }
@@ -142,8 +142,12 @@ export class Pit implements Device {
     return (this.#speaker.gate ? GATE_2 : 0) | this.#speakerData | this.#refresh | output;
   }
 
+  /**
+   * As in QEMU, a new count in mode 2 takes the interrupt line low: the first edge is the one at the end of the period, not
+   * the start of the counter.
+   */
   #timerChanged(): void {
-    this.#interrupt.set(this.#timer.output(this.#now));
+    this.#interrupt.set(this.#timer.output(this.#now) && !this.#timer.generatesRate);
     this.#nextEdge = this.#timer.nextEdge(this.#now)?.time ?? Infinity;
   }
 }

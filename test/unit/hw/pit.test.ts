@@ -206,6 +206,20 @@ describe('the interval timer', () => {
     expect(bench.line.take()).toBe(1);
   });
 
+  it('interrupts in mode 2 at the end of the first period, not at its start', () => {
+    const bench = new Bench();
+    bench.out(0x43, 0x30);
+    bench.out(0x40, 0x10, 0x00);
+    bench.line.take();
+    bench.out(0x43, 0x34);
+    bench.out(0x40, 0x08, 0x00);
+    expect(bench.line.level).toBe(false);
+    bench.tick(7);
+    expect(bench.line.take()).toBe(0);
+    bench.tick(2);
+    expect(bench.line.take()).toBe(1);
+  });
+
   it('leaves out edges nobody saw when told to merge them', () => {
     const bench = new Bench('merge');
     bench.out(0x43, 0x36);
