@@ -334,7 +334,8 @@ export class Rtc implements Device {
 
   /** Sets the clock to the bytes of the time. */
   #takeTime(): void {
-    const field = (index: number): number => this.#decode(this.#memory[index] ?? 0);
+    // As in QEMU, what would be "any" in an alarm counts as one before the first.
+    const field = (index: number): number => this.#alarmField(index);
     this.#base = toSeconds({
       year: field(CENTURY) * 100 + field(YEAR),
       month: field(MONTH),

@@ -106,6 +106,14 @@ describe('the real-time clock', () => {
     }
   });
 
+  it('takes a value that in an alarm means any for one before the first', () => {
+    const bench = new Bench();
+    bench.set(SECONDS, 0xff);
+    expect(bench.time).toBe('12:33:59');
+    bench.set(MINUTES, 0xc0);
+    expect(bench.time).toBe('11:59:59');
+  });
+
   it('stands still for the guest while SET is on, and keeps its place within the second', () => {
     const bench = new Bench();
     bench.pass(0.4 * SECOND);
