@@ -48,4 +48,3 @@ export const CTS = 0x10;
 export const DSR = 0x20;
 export const RI = 0x40;
 export const DCD = 0x80;
-export const RING_ENDED = 0x04;

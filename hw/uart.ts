@@ -41,7 +41,6 @@ import {
   OVERRUN,
   PARITY,
   RI,
-  RING_ENDED,
   RTS,
   STOP_BITS,
   TRANSMITTER_EMPTY,
@@ -52,6 +51,8 @@ import {
 const FIRST_PORT = 0x3f8;
 const FIFO_BYTES = 16;
 const BAUD_BASE = 115_200;
+/** What a divisor of 0 amounts to, in QEMU. */
+const STOPPED_BAUD = 3500;
 const NS_PER_SECOND = 1e9;
 const TIMEOUT_CHARACTERS = 4;
 
@@ -185,12 +186,8 @@ export class Uart implements Device, SerialPort {
         if ((status & LINE_ERRORS) !== 0) this.#update();
         return status;
       }
-      case 6: {
-        const status = this.#visibleModemInputs | this.#modemChanges;
-        this.#modemChanges = 0;
-        this.#update();
-        return status;
-      }
+      case 6:
+        return this.#readModemStatus();
       default:
         return this.#scratch;
     }
@@ -246,9 +243,10 @@ export class Uart implements Device, SerialPort {
   }
 
   setCarrier(present: boolean): void {
-    this.#changeModemInputs(() => {
-      this.#modemInputs = present ? DCD | DSR | CTS : 0;
-    });
+    const before = this.#modemInputs;
+    this.#modemInputs = present ? DCD | DSR | CTS : 0;
+    this.#modemChanges |= (before ^ this.#modemInputs) >> 4;
+    this.#update();
   }
 
   transmitReady(): void {
@@ -282,44 +280,39 @@ export class Uart implements Device, SerialPort {
     return (this.#lineErrors & BYTE_ERRORS) !== 0 || this.#received.some(BYTE_ERRORS << ERROR_SHIFT, 1);
   }
 
-  /** The upper half of the modem status register: in loopback the outputs are wired to the inputs. */
-  get #visibleModemInputs(): number {
-    if (!this.#loopback) return this.#modemInputs;
-    const outputs = this.#modemControl;
-    return (
-      ((outputs & RTS) !== 0 ? CTS : 0) |
-      ((outputs & DTR) !== 0 ? DSR : 0) |
-      ((outputs & OUT1) !== 0 ? RI : 0) |
-      ((outputs & OUT2) !== 0 ? DCD : 0)
-    );
-  }
-
-  #changeModemInputs(change: () => void): void {
-    const before = this.#visibleModemInputs;
-    change();
-    const after = this.#visibleModemInputs;
-    // Ring counts only where it ends; the others count both ways.
-    let changes = (before ^ after) >> 4;
-    if ((before & RI) === 0) changes &= ~RING_ENDED;
-    this.#modemChanges |= changes;
+  /**
+   * The modem status register. In loopback the outputs are wired to its inputs; as in QEMU they then show nothing but their
+   * levels, and the changes outside wait.
+   */
+  #readModemStatus(): number {
+    if (this.#loopback) {
+      const outputs = this.#modemControl;
+      return (
+        ((outputs & RTS) !== 0 ? CTS : 0) |
+        ((outputs & DTR) !== 0 ? DSR : 0) |
+        ((outputs & OUT1) !== 0 ? RI : 0) |
+        ((outputs & OUT2) !== 0 ? DCD : 0)
+      );
+    }
+    const status = this.#modemInputs | this.#modemChanges;
+    this.#modemChanges = 0;
     this.#update();
+    return status;
   }
 
   #writeModemControl(value: number): void {
     const wasLoopback = this.#loopback;
-    this.#changeModemInputs(() => {
-      this.#modemControl = value;
-    });
+    this.#modemControl = value;
     if (wasLoopback && !this.#loopback) this.#offerRoom();
   }
 
   /** The time one character takes, from divisor and frame: start bit, 5 to 8 data bits, parity, 1 or 2 stop bits. */
   #setDivisor(divisor: number): void {
     this.#divisor = divisor;
-    if (divisor === 0) return;
     const control = this.#lineControl;
     const bits = 1 + 5 + (control & 3) + ((control & PARITY) !== 0 ? 1 : 0) + ((control & STOP_BITS) !== 0 ? 2 : 1);
-    this.#characterNs = Math.floor((NS_PER_SECOND * bits * divisor) / BAUD_BASE);
+    const rate = divisor === 0 ? STOPPED_BAUD : BAUD_BASE / divisor;
+    this.#characterNs = Math.floor((NS_PER_SECOND * bits) / rate);
   }
 
   #writeEnable(value: number): void {
