@@ -40,7 +40,11 @@ export interface Operation {
 
 /** Reads a scenario file. */
 export async function loadScenario(path: string): Promise<Operation[]> {
-  const lines = (await readFile(path, 'latin1')).split('\n');
+  return parseScenario((await readFile(path, 'latin1')).split('\n'));
+}
+
+/** The operations of a scenario's lines. */
+export function parseScenario(lines: readonly string[]): Operation[] {
   return lines.map((line) => line.replace(/#.*/, '').trim().split(/\s+/).join(' ')).flatMap((text) => parse(text));
 }
 
