@@ -216,6 +216,8 @@ export class Rtc implements Device {
       this.#writtenPhase = RELEASE_PHASE_NS;
       this.#takeTime();
     }
+    // What would have come while the divider was held does not come now.
+    if (held && !this.#dividerHeld) this.#updated = this.#second;
     if (rateChanged) this.#schedulePeriodic(oldPeriod);
   }
 
@@ -270,6 +272,8 @@ export class Rtc implements Device {
     const clock = nsToClocks(this.#now);
     const last = oldPeriod === 0 ? clock : nsToClocks(this.#nextPeriodic) - oldPeriod;
     this.#nextPeriodic = clocksToNs(clock + period - Math.min(clock - last, period));
+    // As much time may have gone already.
+    if (this.#nextPeriodic <= this.#now) this.#periodicInterrupt();
   }
 
   #periodicInterrupt(): void {

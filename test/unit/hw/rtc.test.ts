@@ -250,6 +250,29 @@ describe('the real-time clock', () => {
     }
   });
 
+  it('interrupts at once when a shorter rate finds its time gone', () => {
+    const bench = new Bench();
+    bench.set(A, 0x2f);
+    bench.set(B, 0x42);
+    bench.pass(0.4 * SECOND);
+    expect(bench.line.level).toBe(false);
+    bench.set(A, 0x26);
+    expect([bench.line.level, bench.get(C)]).toEqual([true, 0xc0]);
+  });
+
+  it('has no alarm for the time in which its divider was held', () => {
+    const bench = new Bench();
+    bench.set(0x03, 0x35);
+    bench.set(0x05, 0xff);
+    bench.set(A, 0x66);
+    bench.pass(80 * SECOND);
+    bench.set(B, 0xa2);
+    bench.set(A, 0x26);
+    bench.pass(0);
+    bench.set(B, 0x22);
+    expect([bench.line.level, bench.get(C), bench.time]).toEqual([false, 0, '12:34:56']);
+  });
+
   it('has no periodic interrupt at rate 0, and makes one of all that came too late', () => {
     const bench = new Bench();
     bench.set(B, 0x42);
