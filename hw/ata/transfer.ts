@@ -83,7 +83,8 @@ export class ReadTransfer implements Transfer {
   #fetch(): void {
     const there = this.#drive.disk.sectors - this.#lba;
     if (there < Math.min(this.#sectorsPerBlock, this.#remaining)) {
-      this.#fail(ERROR.IDNF, this.#lba + Math.max(0, there));
+      // Of a block that begins on the disk nothing is transferred, and the count says so.
+      this.#drive.fail(ERROR.IDNF, this.#lba + Math.max(0, there), this.#remaining);
       return;
     }
     const room = Math.min(BUFFER_SECTORS, there);
@@ -180,7 +181,7 @@ export class WriteTransfer implements Transfer {
     if (this.#drive.outstanding > 0) return;
     if (this.#failure !== null) {
       const { error, lba } = this.#failure;
-      this.#drive.fail(error, lba, this.#lba + this.#remaining - lba);
+      this.#drive.fail(error, lba, error === ERROR.IDNF ? this.#remaining : this.#lba + this.#remaining - lba);
     } else if (this.#remaining === 0) {
       this.#drive.writesDone();
     } else {
