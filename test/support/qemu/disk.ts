@@ -106,8 +106,12 @@ class Disk {
     const block = this.#blockWords(command);
     const words = chance(random, 0.75) ? count * WORDS : random.below(count * WORDS);
     this.#move(words, block, (width, accesses) => this.script.line(`in${width} 0x1f0 *${accesses}`));
-    if (words === count * WORDS) this.settle();
-    else this.breakOff();
+    if (words === count * WORDS) {
+      this.settle();
+      this.script.in(BASE + 2);
+    } else {
+      this.breakOff();
+    }
   }
 
   write(): void {
@@ -122,8 +126,12 @@ class Disk {
       if (width === 'l') this.script.line(`outl 0x1f0 hex=${random.bytes(accesses * 4).toString('hex')}`);
       else this.script.line(`outw 0x1f0 fill=${random.below(65_536)} *${accesses}`);
     });
-    if (words === count * WORDS) this.settle();
-    else this.breakOff();
+    if (words === count * WORDS) {
+      this.settle();
+      this.script.in(BASE + 2);
+    } else {
+      this.breakOff();
+    }
     this.script.out(BASE + 7, 0xe7);
     this.settle();
     const shown = Math.max(0, Math.min(count, this.#sectors - first));

@@ -205,7 +205,7 @@ class Card {
   }
 
   status(): void {
-    this.script.in(BASE + 0x07, 'mask=0x6f');
+    this.script.in(BASE + 0x07, 'mask=0xef');
     this.script.irq(9);
   }
 
@@ -238,8 +238,9 @@ class Card {
     this.script.out(BASE, 0x21);
     if (chance(this.#random, 0.5)) this.script.line(`frame-in dst=${OWN_ADDRESS} len=64 seed=9`);
     this.script.line(`pause ${ON_THE_WAY_MS}`);
-    this.status();
-    this.script.out(BASE, 0x22);
+    this.script.in(BASE + 0x07, 'mask=0x6f');
+    this.script.irq(9);
+    this.script.out(BASE, this.#random.pick([0x22, 0x02, 0x20]));
     this.status();
     this.current();
   }

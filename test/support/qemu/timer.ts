@@ -55,9 +55,13 @@ class Timers {
 
   readBack(counter: number): void {
     const what = this.#random.pick([0x00, 0x10, 0x20, 0x20, 0x30]);
-    this.script.out(0x43, 0xc0 | what | (2 << counter));
-    if ((what & 0x10) === 0) this.script.in(0x40 + counter, this.#shows(counter) ? 'mask=0xbf' : 'mask=0x3f');
-    if ((what & 0x20) === 0) this.read(counter);
+    const others = this.#random.pick([0, 0, 0x02, 0x04, 0x0e]);
+    this.script.out(0x43, 0xc0 | what | others | (2 << counter));
+    for (let each = 0; each < 3; each++) {
+      if (each !== counter && (others & (2 << each)) === 0) continue;
+      if ((what & 0x10) === 0) this.script.in(0x40 + each, this.#shows(each) ? 'mask=0xbf' : 'mask=0x3f');
+      if ((what & 0x20) === 0) this.read(each);
+    }
   }
 
   #shows(counter: number): boolean {
