@@ -46,8 +46,11 @@ export interface ResolverSettings {
   domain(): string;
 }
 
+/** One who waits. A question has many of them, and each may have come to it with other candidates. */
 interface Waiting {
   readonly deadline: number;
+  /** Names to try one after the other if there is no such name as the one that is being looked for. */
+  others: readonly string[];
   readonly done: (resolution: Resolution) => void;
 }
 
@@ -60,8 +63,6 @@ interface Question {
   aliases: number;
   /** The addresses hold so long, in seconds: no longer than the aliases that led to them. */
   seconds: number;
-  /** Other names to try if there is no such one. */
-  readonly others: string[];
   readonly waiting: Set<Waiting>;
   /** Which server and round comes next. */
   attempt: number;
@@ -114,15 +115,15 @@ export class Resolver {
       return () => {};
     }
     const local = name.includes('.') || text.endsWith('.') || domain === '' ? null : normalName(`${name}.${domain}`);
-    const names = local === null ? [name] : [local, name];
-    const known = this.#fromCache(names, now);
+    const [first, others] = local === null ? [name, []] : [local, [name]];
+    const known = this.#fromCache([first, ...others], now);
     if (known !== undefined) {
       this.counters.cacheHits++;
       done(known);
       return () => {};
     }
-    const waiting: Waiting = { deadline: now + timeout, done };
-    const question = this.#questionFor(names, now);
+    const waiting: Waiting = { deadline: now + timeout, others, done };
+    const question = this.#questionFor(first, now);
     if (question === null || question.waiting.size >= WAITING_LIMIT) {
       done(failure('EAGAIN', 'too many names are being looked for'));
       return () => {};
@@ -170,7 +171,8 @@ export class Resolver {
     return noSuchName(names.at(-1) ?? '');
   }
 
-  #questionFor([name = '', ...others]: readonly string[], now: number): Question | null {
+  /** The question about a name, shared by all who look for it; null: too many are under way. */
+  #questionFor(name: string, now: number): Question | null {
     const underWay = this.#questions.get(name);
     if (underWay !== undefined) return underWay;
     if (this.#questions.size >= QUESTION_LIMIT) return null;
@@ -179,7 +181,6 @@ export class Resolver {
       asked: name,
       aliases: 0,
       seconds: Infinity,
-      others,
       waiting: new Set(),
       attempt: 0,
       socket: null,
@@ -279,7 +280,7 @@ export class Resolver {
     }
     const authority = response.records.find((record) => record.type === 'authority');
     this.cache.put(question.name, [], Math.min(question.seconds, authority?.seconds ?? 0), now);
-    this.#tryOther(question, now);
+    this.#tryOthers(question, now);
   }
 
   #succeed(question: Question, addresses: number[], seconds: number, now: number): void {
@@ -287,18 +288,19 @@ export class Resolver {
     this.#end(question, { addresses });
   }
 
-  /** There is no such name: perhaps there is the other one. */
-  #tryOther(question: Question, now: number): void {
-    const [next] = question.others;
-    if (next === undefined) {
-      this.#end(question, noSuchName(question.name));
-      return;
-    }
+  /** There is no such name: each one who waits goes on with his own next candidate. */
+  #tryOthers(question: Question, now: number): void {
     this.#closeSocket(question);
     this.#questions.delete(question.name);
     for (const waiting of question.waiting) {
+      const [next, ...others] = waiting.others;
+      if (next === undefined) {
+        waiting.done(noSuchName(question.name));
+        continue;
+      }
+      waiting.others = others;
       const resolution = this.#fromCache([next], now);
-      const other = resolution === undefined ? this.#questionFor([next], now) : null;
+      const other = resolution === undefined ? this.#questionFor(next, now) : null;
       if (other === null || other.waiting.size >= WAITING_LIMIT) {
         waiting.done(resolution ?? failure('EAGAIN', 'too many names are being looked for'));
         continue;

@@ -353,31 +353,83 @@ describe('messages of DNS', () => {
 });
 
 describe('a name without a dot', () => {
-  /** Asks for `printer` with a domain; answers the names that servers were asked for. */
-  function asked(codes: readonly number[]): { names: string[]; result: string } {
-    const bench = StackBench.configured();
-    const numbers = new RandomNumbers((count) => new Random(3).bytes(count));
-    const settings = { nameServers: () => [PEER], domain: () => 'example.org' };
-    const resolver = new Resolver(bench.stack.udp, numbers, settings);
-    let result = '';
-    resolver.resolve('printer', 10_000, bench.now, (resolution) => {
-      result = 'error' in resolution ? resolution.error.code : resolution.addresses.map(formatIpv4).join(' ');
-    });
-    const names = codes.map((code) => {
-      const [query] = bench.takeUdp();
-      if (query === undefined) throw new Error('no query');
+  /** A resolver with the domain `example.org`. */
+  class DomainBench {
+    readonly results: string[] = [];
+    readonly #bench = StackBench.configured();
+    readonly #resolver: Resolver;
+
+    constructor() {
+      const numbers = new RandomNumbers((count) => new Random(3).bytes(count));
+      const settings = { nameServers: () => [PEER], domain: () => 'example.org' };
+      this.#resolver = new Resolver(this.#bench.stack.udp, numbers, settings);
+    }
+
+    /** Asks for a name; returns what gives it up. */
+    ask(name: string): () => void {
+      return this.#resolver.resolve(name, 10_000, this.#bench.now, (resolution) => {
+        const found = 'error' in resolution ? resolution.error.code : resolution.addresses.map(formatIpv4).join(' ');
+        this.results.push(`${name}: ${found}`);
+      });
+    }
+
+    /** Answers the one query with a code, 0 with an address. Returns the name it asks for. */
+    answer(code: number): string {
+      const [query, ...others] = this.#bench.takeUdp();
+      expect(others).toEqual([]);
+      if (query === undefined) return 'no query';
       const name = parseDnsResponse(response(query.data, 0, []))?.question.name ?? '';
       const records = code === 0 ? [record(name, A, 60, address('192.0.2.1'))] : [];
-      bench.udp(53, query.sourcePort, response(query.data, code, records));
-      resolver.advance(bench.now);
+      this.#bench.udp(53, query.sourcePort, response(query.data, code, records));
+      this.#resolver.advance(this.#bench.now);
       return name;
-    });
-    return { names, result };
+    }
+
+    get questions(): number {
+      return this.#resolver.size;
+    }
   }
 
-  it('is looked for in the domain first, then by itself', () => {
-    expect(asked([0])).toEqual({ names: ['printer.example.org'], result: '192.0.2.1' });
-    expect(asked([3, 0])).toEqual({ names: ['printer.example.org', 'printer'], result: '192.0.2.1' });
-    expect(asked([3, 3])).toEqual({ names: ['printer.example.org', 'printer'], result: 'ENOENT' });
+  it.each([
+    [[0], ['printer.example.org'], '192.0.2.1'],
+    [[3, 0], ['printer.example.org', 'printer'], '192.0.2.1'],
+    [[3, 3], ['printer.example.org', 'printer'], 'ENOENT'],
+  ])('is looked for in the domain first, then by itself (answers %j)', (codes, names, result) => {
+    const bench = new DomainBench();
+    bench.ask('printer');
+    expect(codes.map((code) => bench.answer(code))).toEqual(names);
+    expect(bench.results).toEqual([`printer: ${result}`]);
+  });
+
+  it.each([
+    ['printer', 'printer.example.org.'],
+    ['printer.example.org.', 'printer'],
+    ['printer', 'printer.example.org'],
+  ])('shares a question, not what is tried after it: %s, then %s', (...asked) => {
+    const bench = new DomainBench();
+    for (const name of asked) bench.ask(name);
+    expect([bench.answer(3), bench.answer(0)]).toEqual(['printer.example.org', 'printer']);
+    const [full = ''] = asked.filter((name) => name !== 'printer');
+    expect(bench.results).toEqual([`${full}: ENOENT`, 'printer: 192.0.2.1']);
+    expect(bench.questions).toBe(0);
+  });
+
+  it('is given up by itself after it has shared a question', () => {
+    const bench = new DomainBench();
+    bench.ask('printer.example.org.');
+    const giveUp = bench.ask('printer');
+    expect(bench.answer(3)).toBe('printer.example.org');
+    giveUp();
+    expect(bench.questions).toBe(0);
+    expect(bench.results).toEqual(['printer.example.org.: ENOENT']);
+  });
+
+  it('is not looked for by itself when nobody is left who asked for it', () => {
+    const bench = new DomainBench();
+    const giveUp = bench.ask('printer');
+    bench.ask('printer.example.org.');
+    giveUp();
+    expect([bench.answer(3), bench.answer(0)]).toEqual(['printer.example.org', 'no query']);
+    expect(bench.results).toEqual(['printer.example.org.: ENOENT']);
   });
 });
