@@ -109,6 +109,7 @@ export class Task implements Schedulable {
   readonly ports = new Set<Port>();
   /** Ports of this task with something to receive, in the order they became ready. */
   readonly readyPorts = new Set<Port>();
+  private places = 0;
   readonly calls = new Set<Message>();
   readonly owes = new Set<Message>();
   /** The post or notice received last: handled when the task asks for the next message. */
@@ -187,6 +188,13 @@ export class Task implements Schedulable {
     return `${this.name}[${this.pid}]`;
   }
 
+  /** Puts a port at the end of the line of those with something to receive, unless it stands there already. */
+  lineUp(port: Port): void {
+    if (this.readyPorts.has(port)) return;
+    port.place = ++this.places;
+    this.readyPorts.add(port);
+  }
+
   /** The state for `ps`; `scheduled` is the scheduler's view. */
   state(scheduled: 'running' | 'ready' | 'idle'): TaskState {
     if (this.exit !== null) return 'ZOMBIE';
@@ -219,6 +227,8 @@ export class Port {
   receiver: Task | null = null;
   /** The receiver's handle of its receive right. */
   receiverHandle = 0;
+  /** Where it stands among the receiver's ready ports: those with lower numbers come first. */
+  place = 0;
   /** Messages in order. Beyond the first 16 there are only callers, who wait. */
   readonly queue: Message[] = [];
   /** Messages to be delivered again, before the queue. */

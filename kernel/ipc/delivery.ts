@@ -91,8 +91,14 @@ export class Delivery {
     if (ports?.every((port) => port.receiver !== task)) this.endReceive(task, 'EPIPE');
   }
 
+  /** The port whose turn it is: of those with something to receive, the one that has stood in line longest. */
   private readyPort(task: Task, ports: readonly Port[] | null): Port | null {
-    if (ports !== null) return ports.find((port) => port.ready && port.receiver === task) ?? null;
+    if (ports !== null) {
+      let first: Port | null = null;
+      for (const port of ports)
+        if (port.ready && port.receiver === task && (first === null || port.place < first.place)) first = port;
+      return first;
+    }
     for (const port of task.readyPorts) {
       if (port.ready && port.receiver === task) return port;
       task.readyPorts.delete(port);
@@ -122,7 +128,7 @@ export class Delivery {
     }
     // Ports take turns: this one goes to the end of the line.
     task.readyPorts.delete(port);
-    if (port.ready) task.readyPorts.add(port);
+    if (port.ready) task.lineUp(port);
     return true;
   }
 
@@ -190,7 +196,7 @@ export class Delivery {
   poke(port: Port): void {
     const { receiver } = port;
     if (receiver === null || !port.ready) return;
-    receiver.readyPorts.add(port);
+    receiver.lineUp(port);
     if (receiver.receive !== null) this.complete(receiver);
   }
 }

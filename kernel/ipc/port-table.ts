@@ -104,7 +104,7 @@ export class PortTable {
     port.receiver = task;
     port.receiverHandle = handle;
     task.ports.add(port);
-    if (port.ready) task.readyPorts.add(port);
+    if (port.ready) task.lineUp(port);
   }
 
   /** The receive right leaves its task, in a message. */

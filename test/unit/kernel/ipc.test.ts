@@ -37,6 +37,59 @@ describe('notices', () => {
   });
 });
 
+describe('several ports', () => {
+  /** A task with three ports, and what comes from them when messages wait in those that are named. */
+  function ports() {
+    const world = new World();
+    const task = world.start('a');
+    const handles = new Map(['a', 'b', 'c'].map((name) => [name, world.made(world.ports.create(task))]));
+    const listed = (names: string): number[] => [...names].map((name) => handles.get(name) ?? 0);
+    return {
+      send: (names: string) => {
+        for (const [index, handle] of listed(names).entries())
+          world.send(task, world.made(world.ports.sendRight(task, world.portOf(task, handle), 0)), names[index]);
+      },
+      /** Takes from these ports (none: from every port) as long as something comes, at most so many messages. */
+      take: (names: string, count = 100) => {
+        const taken: unknown[] = [];
+        for (let left = count; left > 0; left--) {
+          const message = world.take(task, names === '' ? undefined : listed(names));
+          if (message === undefined) break;
+          taken.push(message.data);
+        }
+        return taken.join('');
+      },
+    };
+  }
+
+  it.each(['', 'abc', 'cba'])('take turns (listed: "%s")', (names) => {
+    const { send, take } = ports();
+    send('aaabbbccc');
+    expect(take(names)).toBe('abcabcabc');
+  });
+
+  it('take turns among those that are listed, and others keep their places', () => {
+    const { send, take } = ports();
+    send('aabbccc');
+    expect(take('cb', 3)).toBe('bcb');
+    expect(take('', 3)).toBe('aca');
+    send('ab');
+    expect(take('ab')).toBe('ab');
+    expect(take('c')).toBe('c');
+  });
+
+  it('take turns when one of them is never empty', () => {
+    const { send, take } = ports();
+    send('aa');
+    let taken = '';
+    for (let round = 0; round < 3; round++) {
+      send('ab');
+      taken += take('ab', 2);
+    }
+    expect(taken).toBe('ababab');
+  });
+});
+
 describe('time limits', () => {
   it('of a call and of a forwarded call pass at the same moment', () => {
     const { world, server, client, right } = pair();

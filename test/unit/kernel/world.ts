@@ -151,10 +151,11 @@ export class World {
     return this.ipc.reply(task, this.frame(reply, data, sending));
   }
 
-  /** Takes a message if there is one. */
-  take(task: Task): Result | undefined {
+  /** Takes a message if there is one, from one of the ports of these handles if some are given. */
+  take(task: Task, handles?: readonly number[]): Result | undefined {
     const kept = task.outbox.splice(0);
-    const status = this.ipc.delivery.tryReceive(task, this.id++, null);
+    const ports = handles?.map((handle) => this.portOf(task, handle)) ?? null;
+    const status = this.ipc.delivery.tryReceive(task, this.id++, ports);
     const [result] = status === 0 ? this.results(task) : [];
     task.outbox.push(...kept);
     return result;
