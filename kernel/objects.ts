@@ -243,6 +243,8 @@ export class Port {
   transit: Port | null = null;
   /** Copies of the send right for each badge in use. */
   readonly badges = new Map<number, number>();
+  /** Send rights that somebody holds. */
+  senders = 0;
   destroyed = false;
   sent = 0;
   received = 0;
@@ -265,6 +267,11 @@ export class Port {
   /** For people: the name, or `port 12 of ata`. */
   get title(): string {
     return this.name === '' ? `port ${this.id} of ${this.program.name}` : this.name;
+  }
+
+  /** Nobody receives from it or sends to it, and no request waits in it. */
+  get abandoned(): boolean {
+    return this.receiver === null && this.transit === null && this.senders === 0 && this.first === undefined;
   }
 
   /** The next message: those to be delivered again come first. */

@@ -343,6 +343,18 @@ export const systemCalls = {
     { EPERM: 'no privilege `supervise`', ENOENT: 'it has no port' },
     { handle: 'result: the send right' },
   ),
+  service_forget: call(
+    0x74,
+    'Makes room: an instance that does not run and has left nothing behind is there no more. Started again, it is a new one.',
+    record({ name: nameText }),
+    nothing,
+    {
+      EPERM: 'no privilege `supervise`',
+      ENOENT: 'no such service',
+      EINVAL: 'no instance of a template',
+      EBUSY: 'it runs or is going to, its recovery store holds something, or somebody has a right to a port of it',
+    },
+  ),
 } as const satisfies Record<string, SystemCall<unknown, unknown>>;
 
 /** Name of a system call. */

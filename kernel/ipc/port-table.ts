@@ -156,6 +156,7 @@ export class PortTable {
       // A badge given out anew has senders again: an old notice that it has none would be wrong.
       port.removeNotice(noSendersKey(badge));
     }
+    port.senders++;
     return task.capabilities.insert({ kind: 'send', references: 0, port, badge });
   }
 
@@ -193,6 +194,7 @@ export class PortTable {
 
   /** One copy of a send right is gone. */
   senderGone(port: Port, badge: number): void {
+    port.senders--;
     if (badge === 0) return;
     const left = (port.badges.get(badge) ?? 1) - 1;
     if (left > 0) {

@@ -93,6 +93,10 @@ export const systemWideCalls = {
     program.debugNext = true;
     return { address: '' };
   }),
+  service_forget: typed('service_forget', (kernel, task, { name }, frame) => {
+    kernel.tasks.forget(supervised(kernel, task, name));
+    kernel.execution.answer(task, frame.id, 0);
+  }),
   service_port: typed('service_port', (kernel, task, { name }, frame) => {
     const program = supervised(kernel, task, name);
     const [port] = program.ports.values();

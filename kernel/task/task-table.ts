@@ -131,6 +131,20 @@ export class TaskTable {
     return program;
   }
 
+  /**
+   * Makes room for another instance: one that is not going to run and has left nothing behind goes. Throws SystemError:
+   * EINVAL: no instance; EBUSY.
+   */
+  forget(program: Program): void {
+    const { name } = program;
+    if (templateOf(name) === undefined) throw new SystemError('EINVAL', `${name} is no instance of a template`);
+    const ports = this.parts.ipc.ports.of(program);
+    if (!program.lost || program.store.size > 0 || !ports.every(({ abandoned }) => abandoned))
+      throw new SystemError('EBUSY', `${name} is needed`);
+    for (const port of ports) this.parts.ipc.ports.destroy(port);
+    this.programs.delete(name);
+  }
+
   /** Starts a program. Throws SystemError: ENOENT, EBUSY (it runs), EAGAIN (too many tasks), EIO (the host cannot). */
   spawn(name: string, args: readonly string[], parent: Task | null, notify: Port | null): Task {
     const program = this.programOf(name);

@@ -50,6 +50,10 @@ export interface Effects {
   /** Tells the kernel that a service will not come back by itself, so that its callers get EIO. */
   lost(name: string): void;
   /**
+   * Has the kernel forget an instance that is stopped, if that has left nothing behind; answers whether it is gone.
+   */
+  forget(name: string): boolean;
+  /**
    * Has the next incarnation run under the debugger, and answers the address of one that does, else ''. Throws
    * SystemError.
    */

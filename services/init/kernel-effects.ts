@@ -15,6 +15,7 @@ import {
   kill,
   log,
   serviceDebug,
+  serviceForget,
   serviceLost,
   servicePort,
   spawn,
@@ -91,6 +92,17 @@ export function kernelEffects(port: Handle): Effects {
     lost: (name) => {
       forgetPort(name);
       unless(['ENOENT'], () => serviceLost(name));
+    },
+    forget: (name) => {
+      try {
+        serviceForget(name);
+      } catch (error) {
+        // One that has never been started is not known to the kernel.
+        if (error instanceof SystemError && error.code === 'ENOENT') return true;
+        if (error instanceof SystemError && error.code === 'EBUSY') return false;
+        throw error;
+      }
+      return true;
     },
     debug: serviceDebug,
     wakeAfter: (milliseconds) => alarm(port, ALARM, milliseconds ?? 0),

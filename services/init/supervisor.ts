@@ -94,18 +94,33 @@ export class Supervisor {
 
   /**
    * The service of a name; an instance of a template is made when it is first asked for. Throws SystemError: ENOENT,
-   * EAGAIN.
+   * EAGAIN (too many instances, and none can go).
    */
   private findOrMake(name: string): Service {
     const template = this.templates.get(templateOf(name) ?? '');
     if (template === undefined || this.all.some((service) => service.name === name)) return this.find(name);
-    if (this.all.filter((service) => templateOf(service.name) !== undefined).length >= MAX_INSTANCES)
+    const instances = this.all.filter((service) => templateOf(service.name) !== undefined);
+    if (instances.length >= MAX_INSTANCES && !instances.some((service) => this.forget(service)))
       throw new SystemError('EAGAIN', 'too many instances');
     const service = newService({ ...template.row, name, serves: [name] }, template.problem);
     this.all.push(service);
     this.others.push(service);
     this.dependencies.set(service, template.dependencies);
     return service;
+  }
+
+  /**
+   * Drops an instance if it is stopped, is enabled or not as its template is, and has left nothing behind; answers
+   * whether it is gone.
+   */
+  private forget(service: Service): boolean {
+    const template = this.templates.get(templateOf(service.name) ?? '');
+    if (service.phase !== 'stopped' || service.enabled !== template?.row.enabled) return false;
+    if (!this.effects.forget(service.name)) return false;
+    for (const list of [this.all, this.others]) list.splice(list.indexOf(service), 1);
+    this.dependencies.delete(service);
+    this.effects.log(`${service.name}: dropped, there is to be room for another instance`, 'info');
+    return true;
   }
 
   /**

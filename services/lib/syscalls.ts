@@ -207,4 +207,5 @@ export const halt = (status: number, reboot: boolean): void => systemCall('halt'
 export const manifestList = (): ManifestRow[] => systemCall('manifest_list', undefined);
 export const serviceLost = (name: string): void => systemCall('service_lost', { name });
 export const serviceDebug = (name: string): string => systemCall('service_debug', { name }).address;
+export const serviceForget = (name: string): void => systemCall('service_forget', { name });
 export const servicePort = (name: string): Handle => systemCallHandle('service_port', { name }) as Handle;

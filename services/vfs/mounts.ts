@@ -40,6 +40,8 @@ export interface MountWorld {
   findService(name: string): Work<Handle>;
   /** The same at once; null: there is no such port, or its service has been given up. */
   findServiceNow(name: string): Handle | null;
+  /** Lets go of a right to the port of a service. */
+  release(server: Handle): void;
   attach(server: Handle, request: Attach): Work<Attached>;
   /** Asks what is attached, with little patience. */
   ask(server: Handle, request: Attach): Work<Attached>;
@@ -165,9 +167,10 @@ export class Mounts {
 
   private *putThere(known: MountRecord, { readOnly, format }: Wanted): Work<DiskMount> {
     const service = serviceName(known.type, known.device);
+    let server: Handle | null = null;
     try {
       yield* this.world.startService(service);
-      const server = yield* this.world.findService(service);
+      server = yield* this.world.findService(service);
       const { device, path, number } = known;
       const { figures, state } = yield* this.world.attach(server, { device, path, number, readOnly, format });
       const row: MountRow = { path, device, type: figures.type, readOnly: figures.readOnly, state, service };
@@ -181,6 +184,7 @@ export class Mounts {
       return mount;
     } catch (error) {
       yield* this.undo(known);
+      if (server !== null) this.world.release(server);
       throw error;
     }
   }
@@ -190,8 +194,7 @@ export class Mounts {
     const mount = this.table.at(known.path);
     if (mount?.kind === 'disk' && mount.device === known.device) this.table.remove(mount);
     const service = serviceName(known.type, known.device);
-    const server = this.world.findServiceNow(service);
-    if (server !== null) yield* this.attempt(`detach ${known.device}`, this.world.detach(server));
+    yield* this.attempt(`detach ${known.device}`, this.detach(service));
     yield* this.attempt(`uncover ${known.path}`, this.world.cover(known.path, false));
     yield* this.attempt(`stop ${service}`, this.world.stopService(service));
     this.records.remove(known);
@@ -232,9 +235,7 @@ export class Mounts {
     if (mount?.kind === 'disk') mount.gate.closed = true;
     try {
       this.records.update(known, { stage: 'unmounting', request: { sender, sequence } });
-      const server = this.world.findServiceNow(service);
-      // A service that has been given up has nothing open and nothing to write.
-      if (server !== null) yield* this.world.detach(server);
+      yield* this.detach(service);
     } catch (error) {
       this.records.update(known, { stage: 'mounted' });
       if (mount?.kind === 'disk') mount.gate.open();
@@ -244,8 +245,24 @@ export class Mounts {
     if (mount !== undefined) this.table.remove(mount);
     if (mount?.kind === 'disk') mount.gate.open();
     yield* this.attempt(`stop ${service}`, this.world.stopService(service));
+    if (mount?.kind === 'disk' && mount.right !== null) {
+      // The instance can go only when nobody has a right to its port.
+      this.world.release(mount.right);
+      mount.right = null;
+    }
     this.records.remove(known, { sender, sequence });
     this.world.log(`${known.device} is unmounted from ${known.path}`, 'info');
+  }
+
+  /** A service lets go of its device; one that has been given up has nothing open and nothing to write. */
+  private *detach(service: string): Work<void> {
+    const server = this.world.findServiceNow(service);
+    if (server === null) return;
+    try {
+      yield* this.world.detach(server);
+    } finally {
+      this.world.release(server);
+    }
   }
 
   /** All mounts, as the services see them now. */

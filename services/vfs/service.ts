@@ -109,6 +109,7 @@ export class NameSpaceService {
       stopService: (name) => outside.stopService(name),
       findService: (name) => outside.findService(name),
       findServiceNow: (name) => outside.findServiceNow(name),
+      release: ipcRelease,
       attach: (server, request) => outside.attach(server, request),
       ask: (server, request) => outside.ask(server, request),
       detach: (server) => outside.detach(server),

@@ -229,6 +229,7 @@ const otherTests: Partial<Record<SystemCallName, Test>> = {
   manifest_list: () => refused(['EPERM', () => systemCall('manifest_list', undefined)]),
   service_lost: () => refused(['EPERM', () => systemCall('service_lost', { name: 'ata' })]),
   service_debug: () => refused(['EPERM', () => systemCall('service_debug', { name: 'ata' })]),
+  service_forget: () => refused(['EPERM', () => systemCall('service_forget', { name: 'vrfs@x' })]),
   service_port: () => refused(['EPERM', () => systemCall('service_port', { name: 'ata' })]),
 };
 

@@ -87,6 +87,7 @@ function argumentsFor(material: Material, name: SystemCallName): unknown {
     service_lost: [text],
     service_debug: [text],
     service_port: [text],
+    service_forget: [text],
   };
   return name in known ? known[name] : null;
 }

@@ -58,6 +58,8 @@ export class FakeKernel implements Effects {
   readonly spawned: { name: string; at: number }[] = [];
   readonly killed: { name: string; signal: SignalName; at: number }[] = [];
   readonly lostNames: string[] = [];
+  /** Instances that have left something behind. */
+  readonly keeping = new Set<string>();
   readonly lines: string[] = [];
   readonly halts: { status: number; reboot: boolean; at: number }[] = [];
   stored: unknown;
@@ -289,6 +291,13 @@ export class FakeKernel implements Effects {
   lost(name: string): void {
     this.lostNames.push(name);
     for (const ask of this.asks.filter((candidate) => candidate.name === name)) this.settle(ask, errno.EIO);
+  }
+
+  forget(name: string): boolean {
+    if (this.task(name) !== undefined) throw new Error(`${name} runs`);
+    if (this.keeping.has(name)) return false;
+    this.ports.delete(name);
+    return true;
   }
 
   debug(name: string): string {

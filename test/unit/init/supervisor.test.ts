@@ -41,6 +41,38 @@ describe('templates', () => {
     kernel.run(5000);
     expect(kernel.halts.length).toBe(1);
   });
+
+  it('have instances that go when there is no room and they are stopped and have left nothing', () => {
+    const kernel = booted([row('ata', { start: 'demand' }), disk]);
+    const supervisor = supervisorOf(kernel);
+    const stop = (name: string): void => {
+      const answer = new Answer();
+      supervisor.stop(name, answer);
+      kernel.run(100);
+      expect(answer.done).toBe(true);
+    };
+    const has = (name: string): boolean => supervisor.list().some((service) => service.name === name);
+    for (let count = 1; count <= MAX_INSTANCES; count++) supervisor.start(`disk@${count}`);
+    kernel.run(100);
+    supervisor.disable('disk@1', new Answer());
+    kernel.keeping.add('disk@2');
+    kernel.run(100);
+    for (const name of ['disk@2', 'disk@3', 'disk@4']) stop(name);
+    // Those that can go stay as long as there is room, and what a user has said of one stays in any case.
+    expect(has('disk@3')).toBe(true);
+    supervisor.start('disk@a');
+    supervisor.start('disk@2');
+    supervisor.start('disk@b');
+    expect(['disk@1', 'disk@2', 'disk@3', 'disk@4'].map(has)).toEqual([true, true, false, false]);
+    expect(codeOf(() => supervisor.start('disk@c'))).toBe('EAGAIN');
+    expect(codeOf(() => supervisor.start('disk@1'))).toBe('EACCES');
+    kernel.run(100);
+    stop('disk@a');
+    supervisor.start('disk@3');
+    kernel.run(100);
+    expect([has('disk@a'), status(kernel, 'disk@3').state]).toEqual([false, 'running']);
+    expect(supervisor.list().length).toBe(2 + MAX_INSTANCES);
+  });
 });
 
 describe('boot', () => {

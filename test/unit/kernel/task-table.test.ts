@@ -185,6 +185,29 @@ describe('TaskTable', () => {
     expect(code(() => table.spawn('disk@more', [], init, null))).toBe('EAGAIN');
   });
 
+  it('forgets an instance that is not going to run and has left nothing behind', () => {
+    const { ports, ipc } = world;
+    const init = table.spawn('init', [], null, null);
+    const instance = table.spawn('disk@a', [], init, null);
+    const { program } = instance;
+    const port = world.portOf(instance, world.made(ports.createNamed(instance, 'disk@a')));
+    const held = world.made(ports.sendRight(init, port, 0));
+    const forget = () => code(() => table.forget(program));
+    expect(code(() => table.forget(init.program))).toBe('EINVAL');
+    expect([port.abandoned, forget()], 'it runs').toEqual([false, 'EBUSY']);
+    ends(instance);
+    expect([port.abandoned, forget()], 'it is to run again').toEqual([false, 'EBUSY']);
+    program.lost = true;
+    expect(forget(), 'its port is known to somebody').toBe('EBUSY');
+    ipc.release(init, held);
+    program.store.set('key', Buffer.alloc(1));
+    expect([port.abandoned, forget()], 'it has stored something').toEqual([true, 'EBUSY']);
+    program.store.clear();
+    expect(forget()).toBe('');
+    expect([table.programs.has('disk@a'), ports.byName('disk@a'), port.destroyed]).toEqual([false, undefined, true]);
+    expect(table.spawn('disk@a', [], init, null)).toMatchObject({ incarnation: 1, name: 'disk@a' });
+  });
+
   it('keeps a zombie for its parent, and none for init of an orphan it is not told of', () => {
     const init = table.spawn('init', [], null, null);
     const parent = table.spawn('parent', [], init, null);

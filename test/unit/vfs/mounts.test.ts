@@ -71,6 +71,9 @@ class World {
       }),
     findService: (name) => this.step(`find ${name}`, () => this.handleOf(name)),
     findServiceNow: (name) => (this.running.has(name) ? this.handleOf(name) : null),
+    release: (server) => {
+      if (!this.rights.delete(server)) throw new Error('let go twice');
+    },
     attach: (server, { device, readOnly }) =>
       this.step(`attach ${readOnly ? 'read-only' : 'read-write'}`, () => {
         this.attached.set(this.nameOf(server), device);
@@ -92,13 +95,17 @@ class World {
   };
 
   private readonly names: string[] = [];
+  /** Rights to ports of services that this incarnation has. */
+  readonly rights = new Set<Handle>();
 
   private handleOf(name: string): Handle {
-    if (!this.names.includes(name)) this.names.push(name);
-    return (this.names.indexOf(name) + 1) as Handle;
+    const handle = this.names.push(name) as Handle;
+    this.rights.add(handle);
+    return handle;
   }
 
   private nameOf(handle: Handle): string {
+    if (!this.rights.has(handle)) throw new Error('a right that was let go');
     return this.names[handle - 1] ?? '';
   }
 
@@ -113,6 +120,7 @@ class World {
   }
 
   private incarnation(): Mounts {
+    this.rights.clear();
     this.table = new MountTable<Mount>();
     this.table.add({
       kind: 'memory',
@@ -204,6 +212,7 @@ describe('mounting', () => {
       world.errors.set(what, new SystemError('EIO', what));
       expect(world.mount('hda1', '/mnt'), what).toBe(`EIO: ${what}`);
       expect(world.state, what).toEqual(NOTHING);
+      expect([...world.rights], what).toEqual([]);
     }
   });
 
@@ -252,6 +261,7 @@ describe('unmounting', () => {
     world.mount('hda1', '/mnt');
     expect(world.unmount('/mnt/')).toBe('ok');
     expect(world.state).toEqual(NOTHING);
+    expect([...world.rights]).toEqual([]);
     expect(world.unmount('/mnt', 5)).toBe('EINVAL: nothing is mounted on /mnt');
     expect(world.unmount('/', 5)).toBe('EBUSY: / is a part of the system');
   });
