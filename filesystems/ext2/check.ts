@@ -34,6 +34,7 @@ class Check {
     tree.checkLinks();
     this.checkBitmaps();
     this.checkCounts();
+    this.checkMark();
     if (this.state.repair) this.finish();
     const summary = `${this.state.files} files, ${this.state.directoryCount} directories, ${this.freeBlocks} of ${this.state.geometry.parameters.blocks} blocks free`;
     return { problems: this.state.problems, repaired: this.state.repaired, summary };
@@ -110,22 +111,27 @@ class Check {
     const blocks = bytes.readUInt32LE(superblockField.freeBlocksCount);
     const inodes = bytes.readUInt32LE(superblockField.freeInodesCount);
     if (blocks === this.freeBlocks && inodes === this.freeInodes) return;
-    // While it is mounted these are not kept up to date.
-    if (!this.state.repair && !this.state.superblock.clean) return;
     this.state.mendable('the counts in the superblock are wrong', () =>
       this.state.superblock.setFree(this.freeBlocks, this.freeInodes),
     );
   }
 
+  /** The mark that it is in use or damaged. It stays as long as something is wrong that is not mended. */
+  private checkMark(): void {
+    const { superblock, problems } = this.state;
+    if (superblock.clean) return;
+    const damaged = (superblock.state & stateFlag.errors) !== 0;
+    const text = damaged ? 'damage was met in it and noted' : 'the file system was not unmounted';
+    if (problems.length > 0) this.state.problem(text);
+    else
+      this.state.mendable(text, () => {
+        superblock.change().writeUInt16LE(stateFlag.clean, superblockField.state);
+      });
+  }
+
   /** Writes what was mended. Throws SystemError EIO. */
   finish(): void {
     const { blockBytes } = this.state.geometry;
-    if (this.state.problems.length === 0 && !this.state.superblock.clean) {
-      this.state.cache.operation(() => {
-        const bytes = this.state.superblock.change();
-        bytes.writeUInt16LE(stateFlag.clean, superblockField.state);
-      });
-    }
     for (const [block, bytes] of this.state.cache.changed()) {
       this.state.device.write((block * blockBytes) / SECTOR_BYTES, bytes);
       this.state.cache.written(block);

@@ -186,6 +186,22 @@ suite(`ext2 and e2fsprogs${missing === '' ? '' : ` (${missing})`}`, () => {
   }
 
   for (const blockBytes of [1024, 2048, 4096]) {
+    it(`finds what e2fsck finds in one that is in use: blocks of ${blockBytes} bytes`, () => {
+      const device = new MemoryDevice(16 * 2048);
+      ext2.format(device, { ...tools, blockBytes });
+      const fileSystem = mounted(device);
+      fileSystem.write(fileSystem.create(fileSystem.root, 'file', 0o644), 0, Buffer.alloc(20_000, 1));
+      fileSystem.commit();
+      const image = path.join(folder, 'in-use.img');
+      fs.writeFileSync(image, device.bytes);
+      const { output } = outcomeOf('/usr/sbin/e2fsck', ['-n', image]);
+      expect(output).toMatch(/not cleanly unmounted.*Free blocks count wrong.*Free inodes count wrong/s);
+      const found = ['the counts in the superblock are wrong', 'the file system was not unmounted'];
+      expect(ext2.check(device, false).problems).toEqual(found);
+      expect(ext2.check(device, true)).toMatchObject({ problems: [], repaired: found });
+      expectSound(device, 'mended');
+    });
+
     it(`makes and changes what e2fsck finds sound and debugfs reads: blocks of ${blockBytes} bytes`, () => {
       const random = new Random();
       const device = new MemoryDevice(48 * 2048);

@@ -107,7 +107,9 @@ describe('an operation on ext2 that fails', () => {
         // Neither does the next commit make it permanent.
         codeOf(() => again.commit());
         expect(again.completed(request), message).toBeUndefined();
-        expect(picture(mounted(copy, new MemoryKeeper(keeper.values))), message).toEqual(before);
+        const next = mounted(copy, new MemoryKeeper(keeper.values));
+        expect(picture(next), message).toEqual(before);
+        next.close();
         expect(ext2.check(copy, false).problems, message).toEqual([]);
       }
     }
