@@ -97,7 +97,9 @@ export class PortBus {
     for (let index = 0; index < width; index++) this.write(port + index, 1, value >>> (index * 8));
   }
 
-  /** `rep ins`: fills `target` with reads of one port. Throws a RangeError when its size is not a multiple of `width`. */
+  /**
+   * `rep ins`: fills `target` with reads of one port. Throws a RangeError when its size is not a multiple of `width`.
+   */
   readBlock(port: number, width: Width, target: Buffer): void {
     checkBlock(target, width);
     const device = this.#device(port);

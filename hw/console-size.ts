@@ -8,8 +8,8 @@
  * | 0x3e2 | rows, low byte                                                    |
  * | 0x3e3 | rows, high byte                                                   |
  *
- * Reading 0x3e0 keeps both numbers for the three other ports, so that they belong together. 0 columns mean that there is
- * no window: the console is not a terminal. The interrupt, line 5, is raised by a change of the size.
+ * Reading 0x3e0 keeps both numbers for the three other ports, so that they belong together. 0 columns mean that there
+ * is no window: the console is not a terminal. The interrupt, line 5, is raised by a change of the size.
  */
 
 import type { Device, InterruptLine, Width } from './device.ts';

@@ -31,13 +31,22 @@ export interface Device {
   read(port: number, width: Width): number;
   /** Writes a port. `value` is unsigned and fits `width`; a width the port does not know is ignored. */
   write(port: number, width: Width, value: number): void;
-  /** `rep ins`: fills the whole of `target` (a multiple of `width` bytes) as repeated reads of `port` would, little endian. */
+  /**
+   * `rep ins`: fills the whole of `target` (a multiple of `width` bytes) as repeated reads of `port` would, little
+   * endian.
+   */
   readBlock?(port: number, width: Width, target: Buffer): void;
-  /** `rep outs`: writes the whole of `source` (a multiple of `width` bytes) as repeated writes to `port` would, little endian. The bytes are valid only during the call. */
+  /**
+   * `rep outs`: writes the whole of `source` (a multiple of `width` bytes) as repeated writes to `port` would, little
+   * endian. The bytes are valid only during the call.
+   */
   writeBlock?(port: number, width: Width, source: Buffer): void;
   /** Moves the device's clock to `now`: nanoseconds since power-on, never backwards. */
   advance?(now: number): void;
-  /** The time in nanoseconds at which `advance` next has something to do that is visible from outside; Infinity if never. */
+  /**
+   * The time in nanoseconds at which `advance` next has something to do that is visible from outside; Infinity if
+   * never.
+   */
   nextEvent?(): number;
   /** Power-on state. */
   reset(): void;

@@ -86,14 +86,16 @@ export interface Machine {
   /** Moves the mouse; see `Mouse.move`. */
   moveMouse(x: number, y: number, wheel: number, buttons: number): void;
   /**
-   * When the machine next has to be advanced, in ns since power-on; Infinity when nothing will happen by itself. A device
-   * whose interrupt line is masked is left alone: an idle machine need not be woken. It holds until the next port access
-   * or change.
+   * When the machine next has to be advanced, in ns since power-on; Infinity when nothing will happen by itself. A
+   * device whose interrupt line is masked is left alone: an idle machine need not be woken. It holds until the next
+   * port access or change.
    */
   nextEvent(): number;
   /** Moves all devices to a time in ns since power-on. */
   advance(now: number): void;
-  /** Calls `listener`, in place of an earlier one, whenever registers of a device have changed outside of a port access. */
+  /**
+   * Calls `listener`, in place of an earlier one, whenever registers of a device have changed outside of a port access.
+   */
   onChange(listener: () => void): void;
   /** Resets every device. What has a battery or a window stays. */
   reset(): void;

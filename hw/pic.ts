@@ -1,10 +1,10 @@
 /**
  * The two cascaded interrupt controllers of a PC, and the edge/level registers of its chip set.
  *
- * Read: Intel 8259A data sheet (231468); Intel 82371 (PIIX) data sheet, ELCR1 and ELCR2. The slave's output is line 2 of
- * the master. As in every chip set with edge/level registers, they decide on edge or level, and LTIM in ICW1 does not.
- * Where they leave a choice it is made as in QEMU 7.2: an edge stays requested although its line has fallen, and a line
- * that turns from edge to level or back keeps its request as it is until it changes.
+ * Read: Intel 8259A data sheet (231468); Intel 82371 (PIIX) data sheet, ELCR1 and ELCR2. The slave's output is line 2
+ * of the master. As in every chip set with edge/level registers, they decide on edge or level, and LTIM in ICW1 does
+ * not. Where they leave a choice it is made as in QEMU 7.2: an edge stays requested although its line has fallen, and a
+ * line that turns from edge to level or back keeps its request as it is until it changes.
  */
 
 import type { Device, InterruptLine, Width } from './device.ts';
@@ -17,7 +17,9 @@ const CASCADE_BIT = 1 << CASCADE;
 const SPURIOUS = 7;
 const NOBODY = 8;
 
-/** Lines that may be level triggered: not the timer, the keyboard and the cascade, not the clock and the coprocessor. */
+/**
+ * Lines that may be level triggered: not the timer, the keyboard and the cascade, not the clock and the coprocessor.
+ */
 const MASTER_LEVEL_LINES = 0xf8;
 const SLAVE_LEVEL_LINES = 0xde;
 

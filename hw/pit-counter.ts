@@ -5,8 +5,8 @@
  * count and output follow from the time at which it was loaded, so time costs nothing until somebody looks.
  *
  * As in QEMU 7.2, and other than in the chip: a count is in the counting element as soon as it is written, also in
- * modes 2 and 3, which so begin a new period at once; and a low gate stops nothing, its rise only restarts modes 1, 2, 3
- * and 5.
+ * modes 2 and 3, which so begin a new period at once; and a low gate stops nothing, its rise only restarts modes 1, 2,
+ * 3 and 5.
  */
 
 /** Input clock in Hz. */

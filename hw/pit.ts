@@ -26,7 +26,8 @@ export interface PitOptions {
   /** Interrupt line 0. */
   readonly interrupt: InterruptLine;
   /**
-   * What becomes of edges of output 0 that are due when time makes a jump. `each` (the default) delivers them one by one;
+   * What becomes of edges of output 0 that are due when time makes a jump. `each` (the default) delivers them one by
+   * one;
    * `merge` only the newest: nobody could have seen the others, and a machine that has slept for a day has millions.
    */
   readonly lateEdges?: 'each' | 'merge';
@@ -143,8 +144,8 @@ export class Pit implements Device {
   }
 
   /**
-   * As in QEMU, a new count in mode 2 takes the interrupt line low: the first edge is the one at the end of the period, not
-   * the start of the counter.
+   * As in QEMU, a new count in mode 2 takes the interrupt line low: the first edge is the one at the end of the period,
+   * not the start of the counter.
    */
   #timerChanged(): void {
     this.#interrupt.set(this.#timer.output(this.#now) && !this.#timer.generatesRate);

@@ -65,7 +65,9 @@ for (const [set2, set1] of TRANSLATION.entries()) {
   if (set2 !== 0x00) SET_2_BY_SET_1.set(set1, set2);
 }
 
-/** What the controller makes of a byte of the keyboard, in its translating mode; the prefix F0 is not for this table. */
+/**
+ * What the controller makes of a byte of the keyboard, in its translating mode; the prefix F0 is not for this table.
+ */
 export function translate(byte: number): number {
   return TRANSLATION[byte] ?? byte;
 }

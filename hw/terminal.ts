@@ -120,7 +120,9 @@ export class HostTerminal implements SerialLine {
     },
   };
 
-  /** The size of the window; 0 by 0 when nobody sits there. A terminal that does not know its size counts as 80 by 24. */
+  /**
+   * The size of the window; 0 by 0 when nobody sits there. A terminal that does not know its size counts as 80 by 24.
+   */
   get size(): { columns: number; rows: number } {
     if (!this.isTerminal) return { columns: 0, rows: 0 };
     return { columns: this.#output.columns || 80, rows: this.#output.rows || 24 };

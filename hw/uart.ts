@@ -281,8 +281,8 @@ export class Uart implements Device, SerialPort {
   }
 
   /**
-   * The modem status register. In loopback the outputs are wired to its inputs; as in QEMU they then show nothing but their
-   * levels, and the changes outside wait.
+   * The modem status register. In loopback the outputs are wired to its inputs; as in QEMU they then show nothing but
+   * their levels, and the changes outside wait.
    */
   #readModemStatus(): number {
     if (this.#loopback) {

@@ -1,4 +1,6 @@
-/** Files of the host that the command line has written: the log (`--log`) and the recording of the network (`--pcap`). */
+/**
+ * Files of the host that the command line has written: the log (`--log`) and the recording of the network (`--pcap`).
+ */
 import fs from 'node:fs';
 import { RecordFile } from '../hw/record-file.ts';
 import { DEFAULT_IMAGE } from './disks.ts';

@@ -1,7 +1,7 @@
 /**
- * `npm test`: checks everything with one command. Formatter and linter, types, import rules and build, two at a time, then vitest;
- * a step that fails does not keep the next ones from running. The last line is `N passed, M failed` (and `, K skipped`),
- * in which each static step counts as one test; the exit status is 0 only if nothing failed.
+ * `npm test`: checks everything with one command. Formatter and linter, types, import rules and build, two at a time,
+ * then vitest; a step that fails does not keep the next ones from running. The last line is `N passed, M failed` (and
+ * `, K skipped`), in which each static step counts as one test; the exit status is 0 only if nothing failed.
  *
  * Arguments go to vitest as filters: `npm test -- ata` runs the test files with `ata` in their path.
  * `npm run test:long` (`--long`) builds and runs the tests of test/long instead.
@@ -39,15 +39,15 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 }
 
 /**
- * What every process of the tests would do at its start without needing it: Node reads these certificates each time, which
- * takes longer than all the rest of its start.
+ * What every process of the tests would do at its start without needing it: Node reads these certificates each time,
+ * which takes longer than all the rest of its start.
  */
 const { NODE_EXTRA_CA_CERTS: _, ...environment } = process.env;
 
 /**
- * Runs a program of this installation to its end. Its output goes to ours as it comes, or, `collected`, at the end. Each
- * one gets a process group of its own, so that whatever it started and left behind ends with it.
- * Returns whether it exited with status 0.
+ * Runs a program of this installation to its end. Its output goes to ours as it comes, or, `collected`, at the end.
+ * Each one gets a process group of its own, so that whatever it started and left behind ends with it. Returns whether
+ * it exited with status 0.
  */
 function run(title, program, programArguments, limitMs, { collected = false, variables = {} } = {}) {
   if (!collected) console.log(`\n== ${title}`);

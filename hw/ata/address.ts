@@ -29,7 +29,9 @@ export function translatedGeometry(capacity: number, heads: number, sectors: num
   return { cylinders: Math.min(65535, Math.floor(capacity / (heads * sectors))), heads, sectors };
 }
 
-/** The sector the registers address, or null for a head or sector the geometry does not have. It may be off the disk. */
+/**
+ * The sector the registers address, or null for a head or sector the geometry does not have. It may be off the disk.
+ */
 export function readAddress(file: TaskFile, ext: boolean, geometry: Geometry): number | null {
   const head = file.device & DEVICE.HEAD;
   if ((file.device & DEVICE.LBA) !== 0) {

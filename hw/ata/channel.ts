@@ -167,8 +167,8 @@ export class AtaChannel implements Device {
   }
 
   /**
-   * The reset starts when SRST is set and does not wait for it to be cleared, which hosts are told to do 5 µs later. As in
-   * QEMU, setting it again without that is another reset.
+   * The reset starts when SRST is set and does not wait for it to be cleared, which hosts are told to do 5 µs later. As
+   * in QEMU, setting it again without that is another reset.
    */
   #writeControl(value: number): void {
     this.#control = value;

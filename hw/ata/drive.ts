@@ -1,9 +1,9 @@
 /**
  * One ATA disk: its status and error registers, its buffer, and the course of a command from start to end.
  *
- * A drive that is neither busy nor offering data has no request under way at its back end: commands, and resets too, end
- * only when their last request has. So the buffer never changes hands under a request, a late answer never meets a later
- * command, and what a host can leave behind by resetting is bounded.
+ * A drive that is neither busy nor offering data has no request under way at its back end: commands, and resets too,
+ * end only when their last request has. So the buffer never changes hands under a request, a late answer never meets a
+ * later command, and what a host can leave behind by resetting is bounded.
  *
  * Read: ATA/ATAPI-6, chapter 7 (status and error registers), chapter 9 (protocols).
  */
@@ -162,8 +162,8 @@ export class AtaDrive implements CommandDrive {
   }
 
   /**
-   * Forgets the command under way; blocks of a write that the drive has taken still reach the back end. A software reset
-   * ends with an interrupt, a power-on reset without one.
+   * Forgets the command under way; blocks of a write that the drive has taken still reach the back end. A software
+   * reset ends with an interrupt, a power-on reset without one.
    */
   reset(kind: 'power' | 'software'): void {
     const initial = powerOnSettings(this.disk.sectors);

@@ -6,8 +6,8 @@
  * when the last of them has been written. Addresses are checked block by block, so the good sectors in front of a bad
  * one are transferred.
  *
- * Read: ATA/ATAPI-6, 9.5 (PIO data-in protocol), 9.6 (PIO data-out protocol), chapter 8 (READ and WRITE SECTORS, READ and
- * WRITE MULTIPLE, READ VERIFY SECTORS).
+ * Read: ATA/ATAPI-6, 9.5 (PIO data-in protocol), 9.6 (PIO data-out protocol), chapter 8 (READ and WRITE SECTORS, READ
+ * and WRITE MULTIPLE, READ VERIFY SECTORS).
  */
 import { type DiskBackend, type DiskDone, type DiskError, SECTOR_BYTES } from '../disk/backend.ts';
 import { ERROR } from './registers.ts';
@@ -26,7 +26,9 @@ export interface TransferDrive {
   request(start: (done: DiskDone) => void, answer: (error: DiskError | null) => void): void;
   /** BSY: the data port is closed. */
   busy(): void;
-  /** DRQ: the bytes `start` to `end` of the buffer go through the data port, then the transfer's `blockDone` is called. */
+  /**
+   * DRQ: the bytes `start` to `end` of the buffer go through the data port, then the transfer's `blockDone` is called.
+   */
   offer(direction: 'in' | 'out', start: number, end: number, interrupt: boolean): void;
   /** Shows in the registers which sector is next and how many are left. */
   progress(lba: number, remaining: number): void;

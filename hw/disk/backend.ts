@@ -2,10 +2,10 @@
  * What holds the sectors of a disk: the interface between the ATA devices and an image file, memory, or a test's fault
  * injector.
  *
- * Order is part of the contract. Requests take effect in the order of issue wherever they overlap: a read issued after a
- * write of the same sectors sees it, and a flush covers every write issued before it. `done` is called exactly once for
- * each request, either before the call returns or later, and the buffer belongs to the back end until then. The number of
- * requests under way is bounded by the caller.
+ * Order is part of the contract. Requests take effect in the order of issue wherever they overlap: a read issued after
+ * a write of the same sectors sees it, and a flush covers every write issued before it. `done` is called exactly once
+ * for each request, either before the call returns or later, and the buffer belongs to the back end until then. The
+ * number of requests under way is bounded by the caller.
  */
 
 /** Bytes in a sector, of every disk here. */
@@ -50,7 +50,10 @@ export interface DiskBackend {
   close(): Promise<void>;
 }
 
-/** The error of a request for sectors that are not there, or null when `bytes` from sector `lba` on are whole and inside. */
+/**
+ * The error of a request for sectors that are not there, or null when `bytes` from sector `lba` on are whole and
+ * inside.
+ */
 export function rangeError(sectors: number, lba: number, bytes: number): DiskError | null {
   const inside = Number.isSafeInteger(lba) && lba >= 0 && lba + bytes / SECTOR_BYTES <= sectors;
   if (inside && bytes > 0 && bytes % SECTOR_BYTES === 0) return null;

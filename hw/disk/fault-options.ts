@@ -3,7 +3,8 @@
  *
  *     DISK,OPERATION,KIND[,first=SECTOR][,last=SECTOR][,skip=N][,times=N]
  *
- * DISK is hda to hdd; OPERATION read, write or flush; KIND error, slow=MILLISECONDS, for writes and flushes lost, and for writes torn=SECTORS and misdirected=SECTORS.
+ * DISK is hda to hdd; OPERATION read, write or flush; KIND error, slow=MILLISECONDS, for writes and flushes lost, and
+ * for writes torn=SECTORS and misdirected=SECTORS.
  */
 import type { Fault, FaultRule, FaultTarget } from './faulty.ts';
 

@@ -51,8 +51,8 @@ export interface DiskImageOptions {
 }
 
 /**
- * Opens a raw image and locks it: a writer has it alone, readers share it. Rejects with a `DiskImageError`. The lock goes
- * with the returned disk's `close`, or with this process.
+ * Opens a raw image and locks it: a writer has it alone, readers share it. Rejects with a `DiskImageError`. The lock
+ * goes with the returned disk's `close`, or with this process.
  */
 export async function openDiskImage(path: string, options: DiskImageOptions = {}): Promise<DiskBackend> {
   const readOnly = options.readOnly ?? false;
@@ -256,7 +256,9 @@ class DiskImage implements DiskBackend {
     });
   }
 
-  /** Writes `first` and the waiting writes that continue it. If that fails, each of them alone, to tell which are bad. */
+  /**
+   * Writes `first` and the waiting writes that continue it. If that fails, each of them alone, to tell which are bad.
+   */
   #writeBatch(first: Operation): void {
     const batch = [first];
     let offset = first.offset + first.buffer.length;

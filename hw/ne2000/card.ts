@@ -1,8 +1,9 @@
 /**
  * The NE2000: a DP8390 controller with a PROM and 16 KiB of packet memory, behind 32 I/O ports and an interrupt line.
  *
- * A transmission is over when the command register has been written; nothing collides on our cables. A received frame is
- * in the ring when `receive` returns. Frames shorter than 60 bytes are padded on the way in, as their sender would have.
+ * A transmission is over when the command register has been written; nothing collides on our cables. A received frame
+ * is in the ring when `receive` returns. Frames shorter than 60 bytes are padded on the way in, as their sender would
+ * have.
  *
  * Read: DP8390D data sheet, chapters 7 to 12. Where it says nothing, QEMU's `ne2k_isa` is followed.
  */

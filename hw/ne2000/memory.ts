@@ -2,8 +2,8 @@
  * The memory on an NE2000 board, as the controller's DMA channels see it: the PROM with the station address from 0, and
  * 16 KiB of packet memory from 0x4000. Elsewhere reads give all ones and writes are lost.
  *
- * Read: DP8390D data sheet, chapter 6 (direct memory access); Novell NE2000 hardware, as QEMU describes it: the PROM has
- * 16 bytes, each of which appears twice, and ends with 0x57 twice, the mark of a 16-bit card.
+ * Read: DP8390D data sheet, chapter 6 (direct memory access); Novell NE2000 hardware, as QEMU describes it: the PROM
+ * has 16 bytes, each of which appears twice, and ends with 0x57 twice, the mark of a 16-bit card.
  */
 
 export const ADDRESS_BYTES = 6;

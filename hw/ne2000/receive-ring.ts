@@ -1,8 +1,8 @@
 /**
  * The receive buffer ring: pages of 256 bytes that the controller fills and the driver empties.
  *
- * The controller writes from CURR on; the driver moves BNRY behind what it has read. Each packet starts on a page of its
- * own, with four bytes before it: status, page of the next packet, length (with the frame check sequence).
+ * The controller writes from CURR on; the driver moves BNRY behind what it has read. Each packet starts on a page of
+ * its own, with four bytes before it: status, page of the next packet, length (with the frame check sequence).
  *
  * Read: DP8390D data sheet, chapter 7 (packet reception: linking pages, overflow, end of packet) and 10.6.
  */
@@ -11,7 +11,9 @@ import type { CardMemory } from './memory.ts';
 
 export const PAGE_BYTES = 256;
 export const HEADER_BYTES = 4;
-/** The frame check sequence has a place in the ring and counts in the length; a cable has none, so nothing is written. */
+/**
+ * The frame check sequence has a place in the ring and counts in the length; a cable has none, so nothing is written.
+ */
 const CHECK_BYTES = 4;
 /** Pages that a frame of the largest size takes. */
 const LARGEST_FRAME_PAGES = 6;

@@ -1,9 +1,10 @@
 /**
  * The remote DMA channel: moves bytes between the card's memory and its data port, one per access or two in word mode.
  *
- * Read: DP8390D data sheet, chapter 9 (remote DMA) and 10.7. What it leaves open is as in QEMU: an access of 32 bits moves
- * four bytes in any mode, the lowest address bit counts for nothing in it and in word mode, a transfer of no bytes is
- * complete at once, and the data port goes on where it is without a command too: reads always, writes while bytes are left.
+ * Read: DP8390D data sheet, chapter 9 (remote DMA) and 10.7. What it leaves open is as in QEMU: an access of 32 bits
+ * moves four bytes in any mode, the lowest address bit counts for nothing in it and in word mode, a transfer of no
+ * bytes is complete at once, and the data port goes on where it is without a command too: reads always, writes while
+ * bytes are left.
  */
 
 import type { Width } from '../device.ts';
@@ -116,7 +117,9 @@ export class RemoteDma {
     return this.wordMode ? 2 : 1;
   }
 
-  /** Bytes of the next accesses that lie side by side in the packet memory, before the end of ring or transfer; or 0. */
+  /**
+   * Bytes of the next accesses that lie side by side in the packet memory, before the end of ring or transfer; or 0.
+   */
   #straightRun(width: Width, wanted: number): number {
     if (this.#bytesMoved(width) !== width || this.#aligned(width) !== this.address) return 0;
     const stop = this.#ring.stop * PAGE_BYTES;

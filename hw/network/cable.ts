@@ -40,7 +40,9 @@ export interface Cable {
   connect(port: NetworkPort): void;
   /** Takes a frame from the card. It lies in the card's memory: whoever keeps it copies it. */
   send(frame: Uint8Array): void;
-  /** The card, having had no room, has room again. It is called at the end of a port access, so frames may come at once. */
+  /**
+   * The card, having had no room, has room again. It is called at the end of a port access, so frames may come at once.
+   */
   receiveReady(): void;
   /** Lets go of everything that the cable has opened on the host. */
   close(): Promise<void>;

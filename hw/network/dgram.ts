@@ -1,6 +1,6 @@
 /**
- * A cable of UDP datagrams: each carries one Ethernet frame, as with QEMU's `-netdev dgram`. Two machines whose ends point
- * at each other are on one cable.
+ * A cable of UDP datagrams: each carries one Ethernet frame, as with QEMU's `-netdev dgram`. Two machines whose ends
+ * point at each other are on one cable.
  */
 
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
@@ -32,8 +32,8 @@ export class DatagramCable implements Cable {
 
   /** Binds the local end. Rejects when the host does not let us. */
   static async open(local: Endpoint, remote: Endpoint): Promise<DatagramCable> {
-    // Addresses need no looking up, which would put off each frame. The socket is not connected: one that is reports of an
-    // other end that is not there yet, and drops the next datagram over it.
+    // Addresses need no looking up, which would put off each frame. The socket is not connected: one that is reports of
+    // an other end that is not there yet, and drops the next datagram over it.
     const lookup = (
       address: string,
       _options: unknown,

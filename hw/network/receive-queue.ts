@@ -1,4 +1,7 @@
-/** Frames on their way to a card: they wait, up to a bound, while it has no room. What finds no place is dropped and counted. */
+/**
+ * Frames on their way to a card: they wait, up to a bound, while it has no room. What finds no place is dropped and
+ * counted.
+ */
 
 import type { NetworkPort } from './cable.ts';
 

@@ -21,7 +21,10 @@ const ATTACH = `
 `;
 const HELPER_LIMIT_MS = 10_000;
 const FRAME_LIMIT = 65_536;
-/** Frames that a card gets in the middle of what its driver does: more than it has room for, but a card that is stopped takes, and drops, any number. */
+/**
+ * Frames that a card gets in the middle of what its driver does: more than it has room for, but a card that is stopped
+ * takes, and drops, any number.
+ */
 const AT_ONCE = 64;
 /** What a TAP device carries is at most this long: the largest MTU and a header. */
 const SEND_LIMIT = 65_535;
@@ -56,7 +59,10 @@ export class TapCable implements Cable {
     if (this.#closed || frame.length > SEND_LIMIT || !this.#write(frame)) this.#counts.sendDrops++;
   }
 
-  /** Frames have waited in the device's own queue: the card gets what it has room for, and when they are fewer, what comes is waited for again. */
+  /**
+   * Frames have waited in the device's own queue: the card gets what it has room for, and when they are fewer, what
+   * comes is waited for again.
+   */
   receiveReady(): void {
     for (let count = 0; !this.#closed && this.#port?.ready() === true; count++) {
       const length = count < AT_ONCE ? this.#read() : 0;
@@ -130,7 +136,9 @@ function attach(interfaceName: string): number {
   throw new Error(`${interfaceName}: ${reason} (npm run tap-setup -- ${interfaceName} prepares a device)`);
 }
 
-/** Node's own handle for pipes, which waits for any descriptor that can be polled; `net.Socket` alone takes fewer kinds. */
+/**
+ * Node's own handle for pipes, which waits for any descriptor that can be polled; `net.Socket` alone takes fewer kinds.
+ */
 interface PipeModule {
   readonly Pipe: new (type: number) => { open(descriptor: number): number };
   readonly constants: { readonly SOCKET: number };

@@ -1,6 +1,7 @@
 /**
- * A cable that loses what the card has no room for, as QEMU's does: every frame that comes while the largest would not fit.
- * Frames elsewhere wait in the host for as long, so that two of our machines do not lose what they send each other.
+ * A cable that loses what the card has no room for, as QEMU's does: every frame that comes while the largest would not
+ * fit. Frames elsewhere wait in the host for as long, so that two of our machines do not lose what they send each
+ * other.
  */
 
 import type { Cable } from '../network/cable.ts';

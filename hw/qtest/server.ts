@@ -2,8 +2,8 @@
  * The qtest protocol: port accesses as lines of text, so that test suites can drive the machine from outside.
  *
  * Read: QEMU documentation, "QTest Device Emulation Testing Framework", of which this is the part for I/O ports, the
- * clock and interrupt lines. One line a command, one line a reply, in order; reports of interrupt lines come in between.
- * The machine's time moves only by `clock_step`.
+ * clock and interrupt lines. One line a command, one line a reply, in order; reports of interrupt lines come in
+ * between. The machine's time moves only by `clock_step`.
  */
 
 import type { PortBus } from '../bus.ts';

@@ -147,8 +147,8 @@ export class Prompt {
     for (;;) {
       const [event] = result.events;
       if (event?.kind === 'line') {
-        // Before the user sees that the line was taken, so that what is typed then is for the command: above all ^C. What
-        // has been typed behind the line already is for it, too.
+        // Before the user sees that the line was taken, so that what is typed then is for the command: above all ^C.
+        // What has been typed behind the line already is for it, too.
         terminal.mode = 'run';
         terminal.print(result.output.replaceAll('\r\n', '\n'));
         return { kind: 'text', text: event.text };

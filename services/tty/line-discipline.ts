@@ -112,8 +112,8 @@ export class LineDiscipline {
 
   /**
    * Reads at most `maxBytes`: at most one line in canonical mode, otherwise bytes once there are as many as VMIN says,
-   * with `toReturn` none behind the first return or newline. Null when nothing is there yet, no bytes at the end of the input. Throws EINVAL for a size that is not a whole
-   * number from 0.
+   * with `toReturn` none behind the first return or newline. Null when nothing is there yet, no bytes at the end of the
+   * input. Throws EINVAL for a size that is not a whole number from 0.
    */
   read(maxBytes: number, toReturn = false): Uint8Array | null {
     if (!Number.isSafeInteger(maxBytes) || maxBytes < 0) throw new SystemError('EINVAL', 'size of a read');

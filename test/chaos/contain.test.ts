@@ -1,6 +1,6 @@
 /**
- * Services that use up whatever they can. Each is contained: the others keep being answered, rightly and soon, the kernel's memory stays bounded, and the log says
- * what was wrong where something was.
+ * Services that use up whatever they can. Each is contained: the others keep being answered, rightly and soon, the
+ * kernel's memory stays bounded, and the log says what was wrong where something was.
  */
 import { describe, expect, it } from 'vitest';
 import { startMachine, type TestMachine } from '../support/machine.ts';
@@ -8,11 +8,17 @@ import { startMachine, type TestMachine } from '../support/machine.ts';
 /** How long an attack goes on that does not end by itself, in milliseconds. */
 const ATTACK_MILLISECONDS = 400;
 
-/** A call between two others through the kernel, while the host's CPUs are shared with the attacker: generous, since hosts differ. */
+/**
+ * A call between two others through the kernel, while the host's CPUs are shared with the attacker: generous, since
+ * hosts differ.
+ */
 const MEDIAN_MILLISECONDS = 50;
 const WORST_MILLISECONDS = 1000;
 
-/** What the kernel may grow by, in MiB: the bounds of one task's messages and answers, and what the engine has not collected yet. */
+/**
+ * What the kernel may grow by, in MiB: the bounds of one task's messages and answers, and what the engine has not
+ * collected yet.
+ */
 const GROWTH_MEBIBYTES = 160;
 
 interface Times {

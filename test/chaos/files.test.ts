@@ -1,6 +1,7 @@
 /**
- * Kills vfs, the services of file systems and the disk driver from the host with SIGKILL, again and again, one and two at a time, while clients work on files: every
- * request is answered as if nobody had been killed, and is carried out once. Files stay open at their offsets. In the end the disks are compared, too, and checked.
+ * Kills vfs, the services of file systems and the disk driver from the host with SIGKILL, again and again, one and two
+ * at a time, while clients work on files: every request is answered as if nobody had been killed, and is carried out
+ * once. Files stay open at their offsets. In the end the disks are compared, too, and checked.
  *
  * The clients are in test/services/files.
  */
@@ -110,13 +111,19 @@ function start(order: LoadOrder): TestMachine {
   });
 }
 
-/** Host process ids by name, as last logged with a mark: TASKS of all tasks, SERVING of the services that have answered something since they were started. */
+/**
+ * Host process ids by name, as last logged with a mark: TASKS of all tasks, SERVING of the services that have answered
+ * something since they were started.
+ */
 function hosts(machine: TestMachine, mark: 'TASKS' | 'SERVING'): Record<string, number> {
   const line = machine.log.findLast(({ msg }) => msg.startsWith(`${mark} `));
   return line === undefined ? {} : (JSON.parse(line.msg.slice(mark.length + 1)) as Record<string, number>);
 }
 
-/** Kills services until the load is over; answers how many. Each time it waits until those that were killed serve again, so that there is always something to be lost. */
+/**
+ * Kills services until the load is over; answers how many. Each time it waits until those that were killed serve again,
+ * so that there is always something to be lost.
+ */
 async function killAgainAndAgain(machine: TestMachine, order: LoadOrder, chance: Random): Promise<number> {
   let kills = 0;
   const over = (): boolean => machine.results().length > 0 || kills >= order.kills;

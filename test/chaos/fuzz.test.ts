@@ -1,6 +1,7 @@
 /**
- * 100,000 random and mutated frames from hostile services: the kernel lives, what others are answered stays right, memory stays bounded, every call is
- * answered, and a task that is ended is ended for a reason the log gives. The seed is printed; VROS_SEED repeats a run.
+ * 100,000 random and mutated frames from hostile services: the kernel lives, what others are answered stays right,
+ * memory stays bounded, every call is answered, and a task that is ended is ended for a reason the log gives. The seed
+ * is printed; VROS_SEED repeats a run.
  */
 import { expect, it } from 'vitest';
 import { startMachine, type TestManifest } from '../support/machine.ts';

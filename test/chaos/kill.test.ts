@@ -1,5 +1,6 @@
 /**
- * Kills services from the host with SIGKILL while a checked copy of 64 MiB is read through the disk driver: no wrong byte, no failed read.
+ * Kills services from the host with SIGKILL while a checked copy of 64 MiB is read through the disk driver: no wrong
+ * byte, no failed read.
  */
 import fs from 'node:fs';
 import os from 'node:os';
@@ -58,7 +59,10 @@ interface Figures {
   slowest: number;
 }
 
-/** Kills the named services together and waits until each has a new process and the reading goes on; false when it is over. A request may see only so many deaths. */
+/**
+ * Kills the named services together and waits until each has a new process and the reading goes on; false when it is
+ * over. A request may see only so many deaths.
+ */
 async function killAndWait(machine: TestMachine, names: readonly string[]): Promise<boolean> {
   const before = hosts(machine);
   const read = progress(machine);
@@ -93,7 +97,8 @@ describe('killing services during a checked read of 64 MiB', () => {
     await machine.logged(/checked-reader: started/);
     await eventually(() => hosts(machine).shell !== undefined, 'all services run');
     let kills = 0;
-    // As fast as they come back they can be killed for ever, and the reading may take as long; so it is left to end some time.
+    // As fast as they come back they can be killed for ever, and the reading may take as long; so it is left to end
+    // some time.
     for (let round = 0; round < ROUNDS && machine.results().length === 0; round++) {
       const names = rounds[round % rounds.length] ?? [];
       if (!(await killAndWait(machine, names))) break;

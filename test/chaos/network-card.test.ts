@@ -1,6 +1,6 @@
 /**
- * Kills the network card's driver from the host with SIGKILL, again and again, while numbered frames go through it both ways: each comes back once, none is missing, and the link is
- * back soon.
+ * Kills the network card's driver from the host with SIGKILL, again and again, while numbered frames go through it both
+ * ways: each comes back once, none is missing, and the link is back soon.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -13,7 +13,10 @@ const KILLS = 25;
 /** Frames under way. */
 const WINDOW = 16;
 const NUMBER_AT = 14;
-/** The link has to be back in this time: the median, and the longest. The median may be longer by so many round trips of a frame, which tell how busy the host is. */
+/**
+ * The link has to be back in this time: the median, and the longest. The median may be longer by so many round trips of
+ * a frame, which tell how busy the host is.
+ */
 const MEDIAN_MILLISECONDS = 50;
 const MEDIAN_ROUND_TRIPS = 10;
 const LONGEST_MILLISECONDS = 5000;

@@ -1,4 +1,7 @@
-/** Kills the services of the network again and again, alone and together, under several connections in both directions: every connection comes to its end, and every byte is right. */
+/**
+ * Kills the services of the network again and again, alone and together, under several connections in both directions:
+ * every connection comes to its end, and every byte is right.
+ */
 import { describe, expect, it } from 'vitest';
 import {
   collect,

@@ -1,4 +1,7 @@
-/** A real browser and curl on the host load pages that httpd serves from a disk, through a forwarded port of the network `user`. */
+/**
+ * A real browser and curl on the host load pages that httpd serves from a disk, through a forwarded port of the network
+ * `user`.
+ */
 import { execFile, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';

@@ -1,4 +1,7 @@
-/** ext2 after a loss of power: what is left is mended here so that e2fsck finds nothing, and what was synced and not changed since is there. */
+/**
+ * ext2 after a loss of power: what is left is mended here so that e2fsck finds nothing, and what was synced and not
+ * changed since is there.
+ */
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -35,7 +38,10 @@ function attempt(action: () => void): void {
   }
 }
 
-/** Random changes in one directory, and files beside it that are synced and then left alone. Answers what was synced after how many events. */
+/**
+ * Random changes in one directory, and files beside it that are synced and then left alone. Answers what was synced
+ * after how many events.
+ */
 function workload(
   fileSystem: FileSystem,
   random: Random,

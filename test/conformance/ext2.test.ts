@@ -1,5 +1,6 @@
 /**
- * ext2 against e2fsprogs: what mke2fs makes and fills is read here as it is, what is made and changed here is sound to e2fsck, and debugfs reads it back the same.
+ * ext2 against e2fsprogs: what mke2fs makes and fills is read here as it is, what is made and changed here is sound to
+ * e2fsck, and debugfs reads it back the same.
  */
 import fs from 'node:fs';
 import os from 'node:os';

@@ -6,7 +6,10 @@ import type { FileSystem } from '../../filesystems/file-system.ts';
 import type { Random } from '../support/random.ts';
 import { entriesOf } from '../unit/fat/volume.ts';
 
-/** Letters of names; of those that mtools can handle: of the basic plane, no brackets, and none that it takes for letters of its code page (and '-' is standard input to it). */
+/**
+ * Letters of names; of those that mtools can handle: of the basic plane, no brackets, and none that it takes for
+ * letters of its code page (and '-' is standard input to it).
+ */
 const LETTERS = [..."abcdefghijKLMNOPQRSTUVWXYZ0123456789_-+=,;'&@(){}!# .äöüßéжЩλΩ漢字かな"];
 
 /** A name that no other in `taken` is equal to, however it is written. */

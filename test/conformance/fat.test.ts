@@ -1,5 +1,6 @@
 /**
- * FAT against dosfstools and mtools: what they make is read here as they meant it, and what is made here is sound to fsck.fat and read by mtools as it was meant.
+ * FAT against dosfstools and mtools: what they make is read here as they meant it, and what is made here is sound to
+ * fsck.fat and read by mtools as it was meant.
  */
 import fs from 'node:fs';
 import os from 'node:os';

@@ -1,4 +1,7 @@
-/** Peers that mean harm: floods, fragments that never fit, tiny windows, storms. The memory of the stack stays bounded, and others are served meanwhile. */
+/**
+ * Peers that mean harm: floods, fragments that never fit, tiny windows, storms. The memory of the stack stays bounded,
+ * and others are served meanwhile.
+ */
 import fs from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -16,7 +19,10 @@ import { Random } from '../support/random.ts';
 
 const missing = missingForNetwork('ping', 'tshark', 'python3');
 
-/** What a task may grow by, whatever comes: queues and caches have bounds far below, the rest is the collector's leisure. */
+/**
+ * What a task may grow by, whatever comes: queues and caches have bounds far below, the rest is the collector's
+ * leisure.
+ */
 const GROWTH_BYTES = 64 * 1024 * 1024;
 const FLOOD = 10_000;
 

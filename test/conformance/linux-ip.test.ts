@@ -1,4 +1,7 @@
-/** Linux and the machine as neighbours on a TAP device: ARP, ping, fragments, routes, UDP, a port scan. tshark judges what the machine has sent. */
+/**
+ * Linux and the machine as neighbours on a TAP device: ARP, ping, fragments, routes, UDP, a port scan. tshark judges
+ * what the machine has sent.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   ask,

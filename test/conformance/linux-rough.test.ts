@@ -1,6 +1,6 @@
 /**
- * TCP between Linux and the machine over cables that lose, repeat, reorder, delay and damage frames: every byte arrives. Where the kernel has `tc netem`, that mistreats frames
- * too.
+ * TCP between Linux and the machine over cables that lose, repeat, reorder, delay and damage frames: every byte
+ * arrives. Where the kernel has `tc netem`, that mistreats frames too.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { netemCables, roughCables } from '../support/network/faults.ts';
@@ -55,7 +55,8 @@ describe.skipIf(missing !== '')(`a rough cable between Linux and the machine ${m
     const after = await tcpCounters(lab);
     const gain = (name: string): number => (after[name] ?? 0) - (before[name] ?? 0);
     expect(gain('TCPDSACKRecv')).toBeGreaterThan(0);
-    // It makes nothing of those that it has not sent twice itself, and then counts the block as one it cannot use; there are no others.
+    // It makes nothing of those that it has not sent twice itself, and then counts the block as one it cannot use;
+    // there are no others.
     expect(gain('TCPSACKDiscard')).toBeLessThanOrEqual(gain('TCPDSACKIgnoredDubious'));
   });
 

@@ -92,7 +92,8 @@ describe.skipIf(missing !== '')(`TCP between Linux and the machine ${missing}`, 
   });
 
   it('goes on sending after the other direction has ended', async () => {
-    // The sink answers what it has counted after Linux has sent FIN; nc of Linux hears it because it ended only its own direction.
+    // The sink answers what it has counted after Linux has sent FIN; nc of Linux hears it because it ended only its own
+    // direction.
     const data = Buffer.from('half-closed');
     expect(await lab.linux.run(`nc -N ${MACHINE} 9`, 10_000, data)).toMatch(/^11 \d+\n$/);
   });

@@ -1,7 +1,8 @@
 /**
  * Scenario files: one operation on the machine a line, and the results a reference gave for them.
  *
- * A scenario `NAME.qt` has a line per operation (`#` begins a comment); `NAME.expect` has `OPERATION => RESULT` for each.
+ * A scenario `NAME.qt` has a line per operation (`#` begins a comment); `NAME.expect` has `OPERATION => RESULT` for
+ * each.
  *
  * | operation                                              | result                                          |
  * | ------------------------------------------------------ | ----------------------------------------------- |

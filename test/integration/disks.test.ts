@@ -1,4 +1,7 @@
-/** File systems of every format on a second disk, from the shell: made, checked, mounted, filled, in use, unmounted; damaged ones; and a file that is read while its servers are killed. */
+/**
+ * File systems of every format on a second disk, from the shell: made, checked, mounted, filled, in use, unmounted;
+ * damaged ones; and a file that is read while its servers are killed.
+ */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -28,7 +31,10 @@ function blank(name: string, mebibytes: number): string {
   return file;
 }
 
-/** A first disk with a partition of our own type, which is formatted and mounted on /mnt at boot, and a second one that is blank. */
+/**
+ * A first disk with a partition of our own type, which is formatted and mounted on /mnt at boot, and a second one that
+ * is blank.
+ */
 function disks(name: string): string[] {
   const first = blank(`${name}-a.img`, 8);
   const table = Buffer.alloc(512);

@@ -1,4 +1,7 @@
-/** A client that forges badges, sends rights nobody asked for and stops servers that are not its own: the service library lets it do nothing of that. */
+/**
+ * A client that forges badges, sends rights nobody asked for and stops servers that are not its own: the service
+ * library lets it do nothing of that.
+ */
 import { expect, it } from 'vitest';
 import { startMachine } from '../support/machine.ts';
 

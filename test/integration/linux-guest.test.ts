@@ -1,6 +1,7 @@
 /**
- * Linux as the guest of the network `user`: its network stack, in a network namespace of its own behind a TAP device, talks to
- * a server on the host through our NAT; what went over the cable is recorded, and tshark finds nothing wrong with it.
+ * Linux as the guest of the network `user`: its network stack, in a network namespace of its own behind a TAP device,
+ * talks to a server on the host through our NAT; what went over the cable is recorded, and tshark finds nothing wrong
+ * with it.
  */
 
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';

@@ -1,4 +1,7 @@
-/** Files in whole machines: what is where, what persists, mounts within mounts, who is busy, and files in use while their servers are killed. */
+/**
+ * Files in whole machines: what is where, what persists, mounts within mounts, who is busy, and files in use while
+ * their servers are killed.
+ */
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

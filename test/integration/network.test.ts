@@ -1,6 +1,6 @@
 /**
- * The network of a whole machine behind `--netdev user`: address by DHCP, ping, TCP and UDP through the NAT in both directions, names; and the services of the network killed in the middle of
- * transfers.
+ * The network of a whole machine behind `--netdev user`: address by DHCP, ping, TCP and UDP through the NAT in both
+ * directions, names; and the services of the network killed in the middle of transfers.
  */
 import dgram from 'node:dgram';
 import { once } from 'node:events';

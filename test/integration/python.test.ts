@@ -1,4 +1,6 @@
-/** The contract does not depend on JavaScript: a service in Python, by docs/protocol.md, is a service like any other. */
+/**
+ * The contract does not depend on JavaScript: a service in Python, by docs/protocol.md, is a service like any other.
+ */
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';

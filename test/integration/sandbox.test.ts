@@ -1,6 +1,7 @@
 /**
- * The sandbox: a hostile service tries everything. With all layers it gets nowhere; each layer alone stops what kernel/task/sandbox.ts says it
- * stops, and lets through what it says it does not, so that the claims are true and the attempts are real ones.
+ * The sandbox: a hostile service tries everything. With all layers it gets nowhere; each layer alone stops what
+ * kernel/task/sandbox.ts says it stops, and lets through what it says it does not, so that the claims are true and the
+ * attempts are real ones.
  */
 import { spawnSync } from 'node:child_process';
 import dgram from 'node:dgram';
@@ -179,7 +180,10 @@ const stops: Readonly<Record<string, readonly string[]>> = {
   none: [],
 };
 
-/** What is neither claimed to be stopped nor to be possible: whether the libraries of this add-on are in sight is chance. */
+/**
+ * What is neither claimed to be stopped nor to be possible: whether the libraries of this add-on are in sight is
+ * chance.
+ */
 const open: Readonly<Record<string, readonly string[]>> = { namespaces: ['load an add-on'] };
 
 const tools = probeHost();

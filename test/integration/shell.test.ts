@@ -1,5 +1,6 @@
 /**
- * The shell as scripts use it, in whole machines: from --exec and from a pipe, without prompt, with the status of the last command as that of the machine.
+ * The shell as scripts use it, in whole machines: from --exec and from a pipe, without prompt, with the status of the
+ * last command as that of the machine.
  */
 
 import { spawnSync } from 'node:child_process';

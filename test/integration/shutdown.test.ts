@@ -1,5 +1,6 @@
 /**
- * The ways a machine ends: from inside, by a signal of the host, by the death of the kernel. No process is left behind, whatever state it was in.
+ * The ways a machine ends: from inside, by a signal of the host, by the death of the kernel. No process is left behind,
+ * whatever state it was in.
  */
 import fs from 'node:fs';
 import os from 'node:os';

@@ -1,4 +1,7 @@
-/** Standbys: that the drivers' rehearsals end well and their standbys take over, and what becomes of one that is out of date, or fails. */
+/**
+ * Standbys: that the drivers' rehearsals end well and their standbys take over, and what becomes of one that is out of
+ * date, or fails.
+ */
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

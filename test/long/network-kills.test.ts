@@ -1,4 +1,7 @@
-/** Linux transfers data to and from the machine while the card's driver and the network stack are killed: every byte arrives, in the same connection. */
+/**
+ * Linux transfers data to and from the machine while the card's driver and the network stack are killed: every byte
+ * arrives, in the same connection.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { killedMeanwhile, taskReporter } from '../support/network/killing.ts';

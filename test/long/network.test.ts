@@ -1,5 +1,6 @@
 /**
- * Long runs of the network against Linux: big transfers with hashes, rough cables with many seeds, kills without end, floods. `npm run test:long -- network`; figures are printed.
+ * Long runs of the network against Linux: big transfers with hashes, rough cables with many seeds, kills without end,
+ * floods. `npm run test:long -- network`; figures are printed.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -61,7 +62,8 @@ describe.skipIf(missing !== '')(`a clean cable ${missing}`, () => {
   });
 
   it.each(['ne2000', 'netstack', 'ne2000 netstack', 'traffic'])('survives kills of %s for minutes', async (names) => {
-    // Who moves the data has no memory of its own; the connections of its dead incarnation end, and new ones are served.
+    // Who moves the data has no memory of its own; the connections of its dead incarnation end, and new ones are
+    // served.
     if (names === 'traffic') {
       const many = async (): Promise<void> => {
         for (let round = 0; round < 40; round++) await lab.linux.attempt(peerCommand('fetch', MACHINE, 19, MEBIBYTE));

@@ -1,8 +1,9 @@
 /**
  * The devices against a running QEMU 7.2: random scenarios, which both machines have to answer alike.
  *
- * Each scenario comes from a seed of its own, counted up from the one in the name of the test; `VROS_TEST_SEED` sets that
- * one. `VROS_QEMU_SECONDS` is the time for all devices together. What QEMU needs for it: `test/support/qemu/servers.ts`.
+ * Each scenario comes from a seed of its own, counted up from the one in the name of the test; `VROS_TEST_SEED` sets
+ * that one. `VROS_QEMU_SECONDS` is the time for all devices together. What QEMU needs for it:
+ * `test/support/qemu/servers.ts`.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compare, minimise, type Pair } from '../support/qemu/difference.ts';

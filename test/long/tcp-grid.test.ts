@@ -1,6 +1,7 @@
 /**
- * TCP between two of our ends over a simulated net, for a grid of buffers, round-trip times, losses and reordering: prints the table that docs/tcp.md quotes. Without processes and with a clock that only
- * the simulation moves, so the figures are the same on every machine for the same seed (VROS_TEST_SEED).
+ * TCP between two of our ends over a simulated net, for a grid of buffers, round-trip times, losses and reordering:
+ * prints the table that docs/tcp.md quotes. Without processes and with a clock that only the simulation moves, so the
+ * figures are the same on every machine for the same seed (VROS_TEST_SEED).
  */
 import { describe, expect, it } from 'vitest';
 import type { Faults } from '../unit/netstack-tcp/simulated-net.ts';

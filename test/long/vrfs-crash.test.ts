@@ -1,6 +1,7 @@
 /**
- * VRFS after a loss of power: all workloads of two operations with nothing, a commit or a sync between them, and a sample of three, on every kind of disk. Prints how many states were tried. What
- * is tried in each is in docs/storage-tests.md.
+ * VRFS after a loss of power: all workloads of two operations with nothing, a commit or a sync between them, and a
+ * sample of three, on every kind of disk. Prints how many states were tried. What is tried in each is in
+ * docs/storage-tests.md.
  */
 import { describe, expect, it } from 'vitest';
 import { makeBases, runCampaign } from '../support/filesystem/crash-campaign.ts';

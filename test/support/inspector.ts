@@ -1,4 +1,7 @@
-/** A client of Node's inspector: one WebSocket connection that sends commands and waits for their answers (RFC 6455, sections 1.3 and 5.2). */
+/**
+ * A client of Node's inspector: one WebSocket connection that sends commands and waits for their answers (RFC 6455,
+ * sections 1.3 and 5.2).
+ */
 import { randomBytes } from 'node:crypto';
 import http from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -41,7 +44,8 @@ export class InspectorClient {
   ask(method: string, milliseconds = 5000): Promise<string> {
     const id = ++this.lastId;
     const body = Buffer.from(JSON.stringify({ id, method }));
-    // A text frame from a client is masked; a mask of zeros leaves it readable. These commands are shorter than 126 bytes.
+    // A text frame from a client is masked; a mask of zeros leaves it readable. These commands are shorter than 126
+    // bytes.
     this.socket.write(Buffer.concat([Buffer.from([0x81, 0x80 | body.length, 0, 0, 0, 0]), body]));
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`no answer to ${method}`)), milliseconds);

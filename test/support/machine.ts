@@ -1,6 +1,6 @@
 /**
- * Runs a whole machine as a process of the host, the built one, with a configuration made for the test, and collects what it did. The machine and everything it
- * started are gone when the test ends, also when it fails.
+ * Runs a whole machine as a process of the host, the built one, with a configuration made for the test, and collects
+ * what it did. The machine and everything it started are gone when the test ends, also when it fails.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -28,9 +28,15 @@ export interface TestManifest {
 
 /** How to start a machine. */
 export interface MachineSettings {
-  /** Services of the configuration; one has to be named init. Without it the standard configuration is used, less the services of the network unless `network` is true. */
+  /**
+   * Services of the configuration; one has to be named init. Without it the standard configuration is used, less the
+   * services of the network unless `network` is true.
+   */
   readonly services?: readonly TestManifest[];
-  /** The standard configuration with the services of the network. Default: false, since every process takes its time to start. */
+  /**
+   * The standard configuration with the services of the network. Default: false, since every process takes its time to
+   * start.
+   */
   readonly network?: boolean;
   /** Further options of the command line. */
   readonly options?: readonly string[];
@@ -171,7 +177,8 @@ export class TestMachine {
   }
 
   /**
-   * Has the shell run a line, which reads commands from a pipe, and answers what was written meanwhile. Fails when it takes longer than `milliseconds`.
+   * Has the shell run a line, which reads commands from a pipe, and answers what was written meanwhile. Fails when it
+   * takes longer than `milliseconds`.
    */
   async shell(line: string, milliseconds = 30_000): Promise<string> {
     const mark = `DONE-${++this.lines}`;
@@ -224,7 +231,10 @@ export async function runCommands(
   return { status, stdout: machine.stdout, stderr: machine.stderr, machine };
 }
 
-/** Ends a process of the host with SIGKILL. Throws for what is no process id: 0 would mean this process and all that it has started. */
+/**
+ * Ends a process of the host with SIGKILL. Throws for what is no process id: 0 would mean this process and all that it
+ * has started.
+ */
 export function killProcess(pid: number): void {
   if (!Number.isSafeInteger(pid) || pid <= 1) throw new Error(`${pid} is not the id of a process`);
   process.kill(pid, 'SIGKILL');

@@ -1,4 +1,7 @@
-/** A block device in memory for tests of file systems: remembers what was written since the last flush, can refuse, and can lose its process at any write. */
+/**
+ * A block device in memory for tests of file systems: remembers what was written since the last flush, can refuse, and
+ * can lose its process at any write.
+ */
 import { type BlockDevice, SECTOR_BYTES } from '../../filesystems/block-device.ts';
 import { SystemError } from '../../protocol/errno.ts';
 import { Death } from './memory-keeper.ts';

@@ -1,4 +1,7 @@
-/** Programs of the host that tests compare with. On the build server they have to be there; elsewhere tests that need a missing one are left out. */
+/**
+ * Programs of the host that tests compare with. On the build server they have to be there; elsewhere tests that need a
+ * missing one are left out.
+ */
 import { spawnSync } from 'node:child_process';
 
 /** A program of the host. */

@@ -1,6 +1,6 @@
 /**
- * Runs the cases of a scenario (test/services/scenario) in one machine and makes a test of each. The configuration: init, which runs the cases, and
- * programs that become its puppets.
+ * Runs the cases of a scenario (test/services/scenario) in one machine and makes a test of each. The configuration:
+ * init, which runs the cases, and programs that become its puppets.
  */
 import { describe, expect, it } from 'vitest';
 import { startMachine, type TestMachine, type TestManifest } from './machine.ts';

@@ -1,4 +1,7 @@
-/** A whole machine in a pseudo-terminal: a user who types and looks. node-pty is optional: without a compiler it is not installed. */
+/**
+ * A whole machine in a pseudo-terminal: a user who types and looks. node-pty is optional: without a compiler it is not
+ * installed.
+ */
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

@@ -10,7 +10,10 @@ export interface Outcome {
   readonly output: string;
 }
 
-/** Why tests that need these programs cannot run here: the missing ones; '' if they can. With CI set nothing may be missing, so that it throws. */
+/**
+ * Why tests that need these programs cannot run here: the missing ones; '' if they can. With CI set nothing may be
+ * missing, so that it throws.
+ */
 export function missingTools(...names: readonly string[]): string {
   const missing = names.filter((name) => spawnSync('sh', ['-c', `command -v ${name}`]).status !== 0);
   if (missing.length === 0) return '';

@@ -96,7 +96,8 @@ export class DhcpServer {
     const free = pool.filter((address) => !taken.has(address));
     const [first] = free;
     if (first !== undefined) return wanted !== undefined && free.includes(wanted) ? wanted : first;
-    // Nobody says when a machine has gone for good: the one not heard of for longest makes room, then what was declined.
+    // Nobody says when a machine has gone for good: the one not heard of for longest makes room, then what was
+    // declined.
     const [oldest] = this.#leases;
     if (oldest === undefined) {
       this.#declined.clear();
@@ -138,7 +139,9 @@ export class DhcpServer {
     this.#send(reply, this.#destination(message, type, address), message.clientLink);
   }
 
-  /** To the address the client has, else to all when it asks for that, else to the address it is about to have (4.1). */
+  /**
+   * To the address the client has, else to all when it asks for that, else to the address it is about to have (4.1).
+   */
   #destination(message: DhcpMessage, type: number, address: Ipv4Address): Ipv4Address {
     if (type === DHCP.NAK) return LIMITED_BROADCAST;
     if (message.clientAddress !== UNSPECIFIED) return message.clientAddress;

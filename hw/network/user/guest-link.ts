@@ -32,7 +32,10 @@ export class GuestLink {
     this.#transmit = transmit;
   }
 
-  /** Remembers who has an address, and sends what waited for it. Addresses outside of the network and our own are nobody's. */
+  /**
+   * Remembers who has an address, and sends what waited for it. Addresses outside of the network and our own are
+   * nobody's.
+   */
   learn(address: Ipv4Address, link: Uint8Array): void {
     if (!inNetwork(address) || address === NETWORK || BROADCASTS.has(address) || OWN_ADDRESSES.has(address)) return;
     if (((link[0] ?? 0) & 1) === 1) return;

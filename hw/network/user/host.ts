@@ -1,6 +1,6 @@
 /**
- * What the network needs of the host: its sockets, its name servers. Given from outside, so that everything else here is
- * tested without any.
+ * What the network needs of the host: its sockets, its name servers. Given from outside, so that everything else here
+ * is tested without any.
  *
  * Handlers are never called from within the call that opens or uses a socket, but later.
  */

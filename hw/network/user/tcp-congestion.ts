@@ -31,7 +31,8 @@ export class CongestionControl {
   }
 
   /**
-   * New data was acknowledged. Returns whether the segment after it has to be sent again at once (RFC 6582, 3.2 step 3).
+   * New data was acknowledged. Returns whether the segment after it has to be sent again at once (RFC 6582, 3.2 step
+   * 3).
    *
    * @param bytes how much, @param acknowledgment up to where
    */

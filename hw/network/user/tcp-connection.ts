@@ -1,8 +1,8 @@
 /**
  * The end of a TCP connection towards the guest: the states, and what each segment does to them. It knows no host.
  *
- * What it leaves out: segments that come out of order are not kept (their sender sends them again); there is no selective
- * acknowledgement, no time stamps and no urgent data.
+ * What it leaves out: segments that come out of order are not kept (their sender sends them again); there is no
+ * selective acknowledgement, no time stamps and no urgent data.
  *
  * Read: RFC 9293, 3.3 to 3.10; RFC 5961 (challenge acknowledgements).
  */

@@ -1,6 +1,6 @@
 /**
- * One TCP connection through the network: a connection of ours to the guest and one of the host's, tied together. What comes
- * from one goes to the other, no faster than it is taken; an end, an error, a reset of one becomes the other's.
+ * One TCP connection through the network: a connection of ours to the guest and one of the host's, tied together. What
+ * comes from one goes to the other, no faster than it is taken; an end, an error, a reset of one becomes the other's.
  */
 
 import type { TcpSegment } from '../../../wire/tcp.ts';
@@ -9,7 +9,9 @@ import type { TcpConnection, TcpEnd, TcpOwner } from './tcp-connection.ts';
 
 /** Bytes for the host that it has not taken: this is the window the guest sees. */
 const TO_HOST_LIMIT = 65_535;
-/** Bytes for the guest that it has not acknowledged: above the one the host is not read, below the other it is again. */
+/**
+ * Bytes for the guest that it has not acknowledged: above the one the host is not read, below the other it is again.
+ */
 const TO_GUEST_HIGH = 64 * 1024;
 const TO_GUEST_LOW = 32 * 1024;
 

@@ -157,8 +157,8 @@ export class TcpSender {
   }
 
   /**
-   * `retransmitAt` has come: waits longer for the next time, and starts again from what is not acknowledged. Returns a probe
-   * of the window (RFC 9293, 3.8.6.1) where that keeps everything back, else null.
+   * `retransmitAt` has come: waits longer for the next time, and starts again from what is not acknowledged. Returns a
+   * probe of the window (RFC 9293, 3.8.6.1) where that keeps everything back, else null.
    */
   timedOut(now: number): Outgoing | null {
     this.#measured = null;

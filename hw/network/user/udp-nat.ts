@@ -1,6 +1,6 @@
 /**
- * UDP between the guest and the host's sockets: one connected socket for each pair of ends, so that only the other end's
- * answers come in.
+ * UDP between the guest and the host's sockets: one connected socket for each pair of ends, so that only the other
+ * end's answers come in.
  *
  * Read: RFC 4787 (what a NAT owes to UDP: a binding lives for at least two minutes).
  */
@@ -63,7 +63,8 @@ export class UdpNat {
   }
 
   /**
-   * A datagram that came to one of the host's ports: goes to the guest from a port of the router that stands for its sender.
+   * A datagram that came to one of the host's ports: goes to the guest from a port of the router that stands for its
+   * sender.
    *
    * @param answer sends a datagram back to the sender
    */

@@ -1,6 +1,6 @@
 /**
- * A service that uses up whatever it can, in the way its first argument says. It knows its pipe, so it runs without the lock-down. A way that ends by itself
- * reports how far it got as a `RESULT` line.
+ * A service that uses up whatever it can, in the way its first argument says. It knows its pipe, so it runs without the
+ * lock-down. A way that ends by itself reports how far it got as a `RESULT` line.
  */
 import { FOREVER } from '../../../protocol/bounds.ts';
 import {

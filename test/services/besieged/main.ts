@@ -1,6 +1,7 @@
 /**
- * Init of the machine in which the sandbox is tested: starts `echo` and `hostile`, keeps calling `echo` while `hostile` does its worst, and ends the machine.
- * The targets for `hostile` come as a line of JSON on the serial line, since only the test knows the process id of the kernel.
+ * Init of the machine in which the sandbox is tested: starts `echo` and `hostile`, keeps calling `echo` while `hostile`
+ * does its worst, and ends the machine. The targets for `hostile` come as a line of JSON on the serial line, since only
+ * the test knows the process id of the kernel.
  */
 import {
   connect,

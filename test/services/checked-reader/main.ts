@@ -1,7 +1,7 @@
 /**
- * Reads a disk from end to end through the block driver, in requests of 64 KiB, and checks every word. In the image, each 32-bit word of a
- * sector is (sector × 0x9e3779b1 + word) mod 2^32. Says after each
- * MiB how far it is. Ends with one RESULT line and halts the machine.
+ * Reads a disk from end to end through the block driver, in requests of 64 KiB, and checks every word. In the image,
+ * each 32-bit word of a sector is (sector × 0x9e3779b1 + word) mod 2^32. Says after each MiB how far it is. Ends with
+ * one RESULT line and halts the machine.
  */
 import { block, client, connect, init, log, uptime } from '../../../services/lib/index.ts';
 

@@ -1,6 +1,7 @@
 /**
- * Init of the machines in which a service attacks the others: calls `echo` all the time, with the time each call takes, before the attack and during it; then
- * ends the attacker, looks at what is left, and ends the machine. `--exec` carries the way of the attack and how long it goes on, as JSON.
+ * Init of the machines in which a service attacks the others: calls `echo` all the time, with the time each call takes,
+ * before the attack and during it; then ends the attacker, looks at what is left, and ends the machine. `--exec`
+ * carries the way of the attack and how long it goes on, as JSON.
  */
 import {
   bootArguments,

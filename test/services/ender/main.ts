@@ -1,5 +1,6 @@
 /**
- * Init of the machines that the tests end: starts tasks in every state there is, reports how fresh its own state is, and then does what comes on the serial line:
+ * Init of the machines that the tests end: starts tasks in every state there is, reports how fresh its own state is,
+ * and then does what comes on the serial line:
  * `h` halts with status 7, `r` reboots, `w` writes much to the serial line and halts with status 9.
  */
 import {

@@ -1,6 +1,7 @@
 /**
- * Uses files while others kill the services that serve them: every operation has to happen exactly once, no open file, session or pipe may be lost. As `files-tester` it runs
- * the cases and ends the machine; as the program `files-helper` it is the killer, or writes into a pipe.
+ * Uses files while others kill the services that serve them: every operation has to happen exactly once, no open file,
+ * session or pipe may be lost. As `files-tester` it runs the cases and ends the machine; as the program `files-helper`
+ * it is the killer, or writes into a pipe.
  */
 import {
   bootArguments,

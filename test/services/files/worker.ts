@@ -1,6 +1,7 @@
 /**
- * A client under whom servers are killed: makes random requests to a file system, and to one in this process that nobody kills. Every answer has to be the same, and at the end
- * every name and every byte. Whatever differs is in the result. Besides, it appends to a file, and makes files by exclusive creation, together with other workers.
+ * A client under whom servers are killed: makes random requests to a file system, and to one in this process that
+ * nobody kills. Every answer has to be the same, and at the end every name and every byte. Whatever differs is in the
+ * result. Besides, it appends to a file, and makes files by exclusive creation, together with other workers.
  */
 import {
   type File,

@@ -1,6 +1,6 @@
 /**
- * Forging: as `keeper` a server that tells its clients apart by badges, as `forger` a client that tries to be another one, to fill the server's table with
- * rights, and to stop it. Reports one `RESULT` line.
+ * Forging: as `keeper` a server that tells its clients apart by badges, as `forger` a client that tries to be another
+ * one, to fill the server's table with rights, and to stop it. Reports one `RESULT` line.
  */
 import {
   client,

@@ -1,6 +1,7 @@
 /**
- * A hostile service that sends frames nobody should send. Arguments: a seed, and how many frames to send. It checks that every call that cannot wait is
- * answered, and reports as a `RESULT` line what was not. It writes to its pipe itself, so it runs without the lock-down.
+ * A hostile service that sends frames nobody should send. Arguments: a seed, and how many frames to send. It checks
+ * that every call that cannot wait is answered, and reports as a `RESULT` line what was not. It writes to its pipe
+ * itself, so it runs without the lock-down.
  */
 import fs from 'node:fs';
 import { encodeFrame } from '../../../protocol/codec.ts';

@@ -1,4 +1,7 @@
-/** Pseudo-random numbers that a seed determines. Generator: M. O'Neill's survey of splitmix-like mixers; this is `mulberry32`. */
+/**
+ * Pseudo-random numbers that a seed determines. Generator: M. O'Neill's survey of splitmix-like mixers; this is
+ * `mulberry32`.
+ */
 
 /** A stream of numbers. */
 export class Random {

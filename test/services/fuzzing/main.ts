@@ -1,6 +1,7 @@
 /**
- * Init of the machine in which the system calls are fuzzed: keeps two fuzzers alive, each incarnation with the next seed, until together they have sent so many
- * frames; meanwhile it checks that `echo` answers rightly. `--exec` carries seed and number of frames as JSON. At the end nothing of the fuzzers may be left.
+ * Init of the machine in which the system calls are fuzzed: keeps two fuzzers alive, each incarnation with the next
+ * seed, until together they have sent so many frames; meanwhile it checks that `echo` answers rightly. `--exec` carries
+ * seed and number of frames as JSON. At the end nothing of the fuzzers may be left.
  */
 import {
   bootArguments,
@@ -104,7 +105,8 @@ while (living.size > 0) {
   sleep(2);
 }
 checkVictim();
-// Their named ports wait for the next incarnation, and hold what others sent there. Nobody waits any more: all that ends.
+// Their named ports wait for the next incarnation, and hold what others sent there. Nobody waits any more: all that
+// ends.
 for (const name of ['fuzzer-a', 'fuzzer-b']) serviceLost(name);
 const ports = ipcInfo().filter(({ owner, name, owed, waiting }) => {
   const expected = ['init', 'echo'].includes(owner) || name.startsWith('fuzz-');

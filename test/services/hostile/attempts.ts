@@ -1,5 +1,6 @@
 /**
- * What hostile code would do with the host. Each attempt answers something when it succeeded and throws when it was stopped.
+ * What hostile code would do with the host. Each attempt answers something when it succeeded and throws when it was
+ * stopped.
  */
 
 import { call, invoke, reach } from './reach.ts';

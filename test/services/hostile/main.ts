@@ -1,5 +1,6 @@
 /**
- * A hostile service: tries everything the sandbox has to stop and reports each attempt as a `RESULT` line. Its argument is the list of targets as JSON.
+ * A hostile service: tries everything the sandbox has to stop and reports each attempt as a `RESULT` line. Its argument
+ * is the list of targets as JSON.
  */
 import { exit, fail, log, startInformation } from '../../../services/lib/index.ts';
 import { attemptsWith, type Targets } from './attempts.ts';

@@ -2,9 +2,11 @@
  * Uses the network card through its driver. What it does is in its name:
  *
  *   network-echo     sends back every frame that comes, with the addresses exchanged
- *   network-source   sends 40,000 frames of full size, numbered from byte 14 on, and logs RESULT {frames, bytes, milliseconds}
- *   network-sink     takes frames until one says END at byte 14; logs RESULT likewise, with `gaps`: places where numbers are missing, and `repeated`.
- *                    For each batch it sends a frame with the number that it expects next, so that the other end can hold back
+ *   network-source   sends 40,000 frames of full size, numbered from byte 14 on, and logs RESULT
+ *                    {frames, bytes, milliseconds}
+ *   network-sink     takes frames until one says END at byte 14; logs RESULT likewise, with `gaps`: places where
+ *                    numbers are missing, and `repeated`. For each batch it sends a frame with the number that it
+ *                    expects next, so that the other end can hold back
  *
  * Each logs READY when it has the card.
  */

@@ -1,8 +1,10 @@
 /**
  * Uses the network as a client and logs RESULT with what came of it. What it does is in its name:
  *
- *   fetch-PORT-BYTES   reads so many bytes from TCP port PORT of 10.0.2.2 and checks them (pattern.ts): {bytes, wrong, milliseconds}
- *   push-PORT-BYTES    sends so many there, closes its direction, and logs the line it is answered: {answer, milliseconds}
+ *   fetch-PORT-BYTES   reads so many bytes from TCP port PORT of 10.0.2.2 and checks them (pattern.ts):
+ *                      {bytes, wrong, milliseconds}
+ *   push-PORT-BYTES    sends so many there, closes its direction, and logs the line it is answered:
+ *                      {answer, milliseconds}
  *   refused-PORT       connects to where nobody listens: {error, milliseconds}
  *   ping-COUNT         sends echo requests to 10.0.2.2: {answered, milliseconds}: of each, the time
  *   datagrams-PORT     sends datagrams of several sizes there and takes their echoes: {sizes}

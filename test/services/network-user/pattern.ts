@@ -1,4 +1,7 @@
-/** The bytes that tests of the network send: word N of a stream is N × 0x9e3779b1, little endian, so a byte at a wrong place is a wrong byte. */
+/**
+ * The bytes that tests of the network send: word N of a stream is N × 0x9e3779b1, little endian, so a byte at a wrong
+ * place is a wrong byte.
+ */
 
 /** Fills `target` with the bytes of the stream from `offset` on. */
 export function fillPattern(target: Uint8Array, offset: number): void {

@@ -1,5 +1,6 @@
 /**
- * Assertions and the runner of the scenarios: init runs the cases one after another, reports each as a `RESULT` line of the log, and ends the machine.
+ * Assertions and the runner of the scenarios: init runs the cases one after another, reports each as a `RESULT` line of
+ * the log, and ends the machine.
  */
 import { halt, log, SystemError } from '../../../services/lib/index.ts';
 

@@ -1,4 +1,7 @@
-/** Cases on devices: I/O ports and their permissions, vectors, interrupts. The device is the clock chip: 0x70 selects a register, 0x71 is it. */
+/**
+ * Cases on devices: I/O ports and their permissions, vectors, interrupts. The device is the clock chip: 0x70 selects a
+ * register, 0x71 is it.
+ */
 import { kernelNotices } from '../../../protocol/kernel.ts';
 import { vectorOperation as op } from '../../../protocol/vector.ts';
 import { dmesg, type Handle, type Message, uptime } from '../../../services/lib/index.ts';

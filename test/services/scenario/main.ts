@@ -1,6 +1,6 @@
 /**
- * The scenarios of the integration tests. As init it runs the cases whose name came with `--exec`; with the argument `puppet` it is a puppet of
- * init (puppet.ts), with `sleep` it sleeps, with `end` it ends.
+ * The scenarios of the integration tests. As init it runs the cases whose name came with `--exec`; with the argument
+ * `puppet` it is a puppet of init (puppet.ts), with `sleep` it sleeps, with `end` it ends.
  */
 import { bootArguments, exit, sleep, startInformation } from '../../../services/lib/index.ts';
 import { type Cases, runCases } from './check.ts';

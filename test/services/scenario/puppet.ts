@@ -1,6 +1,6 @@
 /**
- * Puppets: tasks that do what the scenario in init tells them. A command is the name of a function of the service library with its arguments, so a
- * scenario with several tasks reads as one text.
+ * Puppets: tasks that do what the scenario in init tells them. A command is the name of a function of the service
+ * library with its arguments, so a scenario with several tasks reads as one text.
  */
 import * as library from '../../../services/lib/index.ts';
 import { type CallResult, type Handle, SystemError } from '../../../services/lib/index.ts';

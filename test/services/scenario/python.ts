@@ -1,4 +1,7 @@
-/** Cases with a service written in Python (test/python/service.py): it is called, it calls, and it is recovered like any other. */
+/**
+ * Cases with a service written in Python (test/python/service.py): it is called, it calls, and it is recovered like any
+ * other.
+ */
 import {
   type Handle,
   ipcCall,

@@ -1,13 +1,22 @@
-/** Cases on the scheduler, with tasks in endless loops that never ask the kernel for anything. For a machine with one CPU. */
+/**
+ * Cases on the scheduler, with tasks in endless loops that never ask the kernel for anything. For a machine with one
+ * CPU.
+ */
 import { scheduler, setPriority, sleep, spawn, taskList, uptime, waitpid } from '../../../services/lib/index.ts';
 import { type Cases, equal, fails, holds } from './check.ts';
 import { eventually, Puppet } from './puppet.ts';
 
-/** Shares are measured in windows of this many milliseconds: over the first so many calm ones, of at most so many in all. */
+/**
+ * Shares are measured in windows of this many milliseconds: over the first so many calm ones, of at most so many in
+ * all.
+ */
 const WINDOW = 1000;
 const CALM_WINDOWS = 3;
 const MOST_WINDOWS = 15;
-/** A window is calm when the loops had a CPU of the host for this part of it: else the host's scheduler is measured, not this one. */
+/**
+ * A window is calm when the loops had a CPU of the host for this part of it: else the host's scheduler is measured, not
+ * this one.
+ */
 const CALM = 0.9;
 /** How far shares may be off. */
 const TOLERANCE = 0.05;
@@ -27,8 +36,8 @@ function used(puppets: readonly Puppet[]): number[] {
 }
 
 /**
- * Fails unless each one's part of the CPU time they use together from now on is as expected. On a host that never leaves them a CPU it fails too, since nothing
- * was measured.
+ * Fails unless each one's part of the CPU time they use together from now on is as expected. On a host that never
+ * leaves them a CPU it fails too, since nothing was measured.
  */
 function sharesBecome(puppets: readonly Puppet[], expected: readonly number[], what: string): void {
   const sums = puppets.map(() => 0);

@@ -1,6 +1,6 @@
 /**
- * What is checked after every case: nothing is left of it. No task but init, no message, no owed answer, no unnamed port, no capability of init that
- * it did not have before.
+ * What is checked after every case: nothing is left of it. No task but init, no message, no owed answer, no unnamed
+ * port, no capability of init that it did not have before.
  */
 import { isTemplate } from '../../../protocol/template.ts';
 import {

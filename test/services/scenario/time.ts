@@ -1,4 +1,7 @@
-/** Cases on time and randomness: sleeping, alarms, clocks. Nothing may be early; late it may be when the host is busy, but not again and again. */
+/**
+ * Cases on time and randomness: sleeping, alarms, clocks. Nothing may be early; late it may be when the host is busy,
+ * but not again and again.
+ */
 import { MAX_ALARMS, MAX_RANDOM_BYTES, MAX_TIMEOUT_MILLISECONDS } from '../../../protocol/bounds.ts';
 import { kernelNotices } from '../../../protocol/kernel.ts';
 import {

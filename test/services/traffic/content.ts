@@ -1,4 +1,7 @@
-/** The bytes that sources send and sinks expect: repeated every 65,521 bytes, so that a piece that is lost, doubled or in the wrong place does not fit. */
+/**
+ * The bytes that sources send and sinks expect: repeated every 65,521 bytes, so that a piece that is lost, doubled or
+ * in the wrong place does not fit.
+ */
 const PERIOD = 65521;
 /** Longest piece that is asked for at once. */
 const MOST = 64 * 1024;

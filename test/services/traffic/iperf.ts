@@ -1,6 +1,6 @@
 /**
- * A server of iperf3, for one TCP stream at a time in either direction: enough for `iperf3 -c` and `iperf3 -c -R`. The control connection carries states of one byte and JSON with
- * its length in front (iperf3 3.x, src/iperf_api.h).
+ * A server of iperf3, for one TCP stream at a time in either direction: enough for `iperf3 -c` and `iperf3 -c -R`. The
+ * control connection carries states of one byte and JSON with its length in front (iperf3 3.x, src/iperf_api.h).
  */
 import { log } from '../../../services/lib/index.ts';
 import type { Connection } from './connection.ts';

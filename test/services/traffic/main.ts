@@ -1,6 +1,7 @@
 /**
- * What tests of the network talk to: the services of RFC 862 (echo, TCP and UDP 7), 863 (sink, TCP 9, which says at the end how many bytes came and how many were wrong) and 864
- * (source, TCP 19, of so many bytes as a line asks for), one that resets every connection (TCP 13), one that never accepts any (TCP 11), and iperf3 (TCP 5201). The instance
+ * What tests of the network talk to: the services of RFC 862 (echo, TCP and UDP 7), 863 (sink, TCP 9, which says at the
+ * end how many bytes came and how many were wrong) and 864 (source, TCP 19, of so many bytes as a line asks for), one
+ * that resets every connection (TCP 13), one that never accepts any (TCP 11), and iperf3 (TCP 5201). The instance
  * `trafficN` has its ports N × 10,000 higher.
  */
 import {

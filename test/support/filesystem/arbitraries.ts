@@ -1,4 +1,7 @@
-/** Random steps for comparisons with the host's file system, as arbitraries of fast-check: few names, so that operations meet one another, and some that are special. */
+/**
+ * Random steps for comparisons with the host's file system, as arbitraries of fast-check: few names, so that operations
+ * meet one another, and some that are special.
+ */
 import fc from 'fast-check';
 import type { Step } from './host.ts';
 

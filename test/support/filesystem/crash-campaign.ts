@@ -119,8 +119,8 @@ export interface CampaignReport {
 const MAX_FAILURES = 5;
 
 /**
- * Runs workloads, each with its crash states. `shared`: how many stages at the beginning of the workload are those of another workload that is run as well; crashes in them are
- * tried there.
+ * Runs workloads, each with its crash states. `shared`: how many stages at the beginning of the workload are those of
+ * another workload that is run as well; crashes in them are tried there.
  */
 export function runCampaign(
   settings: CampaignSettings,

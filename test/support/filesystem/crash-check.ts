@@ -1,7 +1,8 @@
 /**
- * Crash consistency in the manner of CrashMonkey (Mohan et al., OSDI 2018): a workload runs on a recorded disk; the disk is rebuilt as it can be after a loss of
- * power; then the file system has to mount, be sound, and be in the state in which some prefix of the operations has left it: none that is synced is missing, none appears
- * before it was begun. From there work goes on, and the power can fail again, also while it recovers.
+ * Crash consistency in the manner of CrashMonkey (Mohan et al., OSDI 2018): a workload runs on a recorded disk; the
+ * disk is rebuilt as it can be after a loss of power; then the file system has to mount, be sound, and be in the state
+ * in which some prefix of the operations has left it: none that is synced is missing, none appears before it was begun.
+ * From there work goes on, and the power can fail again, also while it recovers.
  */
 import type { FileSystem } from '../../../filesystems/file-system.ts';
 import type { MemoryDevice } from '../memory-device.ts';
@@ -143,7 +144,10 @@ export class CrashCheck {
     return { start, events: recorder.events, committed, stages, text, ready };
   }
 
-  /** Checks crash states of a run, those in which something from event `from` on has arrived. `visit` sees each one, with the number of the commit that was recovered. */
+  /**
+   * Checks crash states of a run, those in which something from event `from` on has arrived. `visit` sees each one,
+   * with the number of the commit that was recovered.
+   */
   checkRun(run: Run, from: number, visit: (state: CrashState, recovered: number) => void = () => {}): void {
     const { ignoreFlushes, thoroughness } = this.settings;
     for (const state of crashStates(run.start.image, run.events, from, thoroughness, this.random, ignoreFlushes)) {
@@ -184,7 +188,9 @@ export class CrashCheck {
     return found;
   }
 
-  /** Goes on from a crash state: recovers, does more work, and crashes again anywhere in that, in the recovery as well. */
+  /**
+   * Goes on from a crash state: recovers, does more work, and crashes again anywhere in that, in the recovery as well.
+   */
   continueFrom(run: Run, state: CrashState, recovered: number, workload: Workload): void {
     const from = run.committed[recovered];
     if (from === undefined) throw new Error('no such commit');

@@ -1,7 +1,8 @@
 /**
- * The states in which a disk can be after a loss of power, given what was written and flushed: what was written before the last flush is there; of what was written
- * since, any part may be, whole sectors of it. All such states cannot be tried, so they are chosen: every prefix; every subset where there are few writes, otherwise those that lack
- * one or have only one, and random ones; writes torn within, at every sector if they are short.
+ * The states in which a disk can be after a loss of power, given what was written and flushed: what was written before
+ * the last flush is there; of what was written since, any part may be, whole sectors of it. All such states cannot be
+ * tried, so they are chosen: every prefix; every subset where there are few writes, otherwise those that lack one or
+ * have only one, and random ones; writes torn within, at every sector if they are short.
  */
 import { SECTOR_BYTES } from '../../../filesystems/block-device.ts';
 import type { Random } from '../random.ts';
@@ -124,8 +125,9 @@ function build(durable: Buffer, writes: readonly Write[], parts: readonly Part[]
 }
 
 /**
- * States of a disk that had the content `base` when the events began. Only those in which something of the events from number `from` on has arrived; with `from` 0 also the one in
- * which nothing has. `ignoreFlushes`: as if the disk lied about every flush.
+ * States of a disk that had the content `base` when the events began. Only those in which something of the events from
+ * number `from` on has arrived; with `from` 0 also the one in which nothing has. `ignoreFlushes`: as if the disk lied
+ * about every flush.
  *
  * A device is good until the next one is asked for.
  */

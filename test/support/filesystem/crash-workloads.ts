@@ -1,6 +1,7 @@
 /**
- * Workloads for crash tests, in the manner of ACE (Mohan et al., OSDI 2018): a small tree, and all sequences of a few operations over it. The operations are chosen so that every
- * kind of change of every kind of block is among them: blocks in part and whole, direct and indirect, names made, moved, replaced and removed, files that are open.
+ * Workloads for crash tests, in the manner of ACE (Mohan et al., OSDI 2018): a small tree, and all sequences of a few
+ * operations over it. The operations are chosen so that every kind of change of every kind of block is among them:
+ * blocks in part and whole, direct and indirect, names made, moved, replaced and removed, files that are open.
  */
 import type { Random } from '../random.ts';
 import type { Stage, Workload } from './crash-check.ts';
@@ -70,7 +71,10 @@ export type Joint = 'nothing' | Exclude<Stage['end'], 'close'>;
 
 export const joints: readonly [Joint, ...Joint[]] = ['nothing', 'commit', 'sync'];
 
-/** A workload of operations: behind each one but the last what `ends` says; the last is committed, then everything synced. */
+/**
+ * A workload of operations: behind each one but the last what `ends` says; the last is committed, then everything
+ * synced.
+ */
 export function workloadOf(operations: readonly Operation[], ends: readonly Joint[], last: Stage['end']): Workload {
   const stages: Stage[] = [];
   let group: Operation[] = [];

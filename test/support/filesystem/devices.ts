@@ -1,6 +1,6 @@
 /**
- * Block devices for tests of crashes, besides memory-device.ts: an image with changes laid over it, and a recorder of what is written. A crash is played by building the
- * disk anew from what was recorded.
+ * Block devices for tests of crashes, besides memory-device.ts: an image with changes laid over it, and a recorder of
+ * what is written. A crash is played by building the disk anew from what was recorded.
  */
 import { type BlockDevice, SECTOR_BYTES } from '../../../filesystems/block-device.ts';
 import { SystemError } from '../../../protocol/errno.ts';

@@ -1,4 +1,7 @@
-/** What the tests of failing operations share: operations of every kind, and what a file system looks like to those who use it. */
+/**
+ * What the tests of failing operations share: operations of every kind, and what a file system looks like to those who
+ * use it.
+ */
 import { crc32c } from '../../../filesystems/crc32c.ts';
 import type { FileSystem } from '../../../filesystems/file-system.ts';
 import { SystemError } from '../../../protocol/errno.ts';

@@ -1,4 +1,7 @@
-/** Compares a file system with the host's: the same random steps on both, the same answers after each, the same tree now and then and at the end. */
+/**
+ * Compares a file system with the host's: the same random steps on both, the same answers after each, the same tree now
+ * and then and at the end.
+ */
 import nodeFs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -30,7 +33,9 @@ export interface ComparisonSettings {
 /** What was done. */
 export interface ComparisonReport {
   readonly steps: number;
-  /** How often each answer was given by steps of each kind: `create EEXIST` …, `done` and contents under the kind alone. */
+  /**
+   * How often each answer was given by steps of each kind: `create EEXIST` …, `done` and contents under the kind alone.
+   */
   readonly answers: ReadonlyMap<string, number>;
 }
 
@@ -67,7 +72,8 @@ export function compareWithHost({ subject, diskBytes, steps, seed }: ComparisonS
   };
   const umask = process.umask(0);
   try {
-    // One sequence after the other until there were enough steps: each is a run of fast-check, so that a failure is shrunk.
+    // One sequence after the other until there were enough steps: each is a run of fast-check, so that a failure is
+    // shrunk.
     for (let round = 0; made < steps; round++) {
       const sequences = fc.array(anyStep, { minLength: 1, maxLength: MAX_STEPS, size: 'max' });
       fc.assert(fc.property(sequences, runOne), {

@@ -1,6 +1,7 @@
 /**
- * The host's own file system as a model: the same steps are made on a file system under test and in a temporary directory, and answer the same texts. The permissions of
- * what is made always leave the owner everything, so that an ordinary user and root see the same.
+ * The host's own file system as a model: the same steps are made on a file system under test and in a temporary
+ * directory, and answer the same texts. The permissions of what is made always leave the owner everything, so that an
+ * ordinary user and root see the same.
  */
 import { createHash } from 'node:crypto';
 import nodeFs, { constants } from 'node:fs';

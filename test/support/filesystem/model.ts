@@ -1,6 +1,7 @@
 /**
- * The model that file systems are compared with: the simplest thing that behaves as POSIX says (IEEE Std 1003.1) where POSIX leaves no choice, and as Linux does
- * where it leaves one. It has nothing in common with the file systems it judges but the interface, and is itself compared with the host's file system.
+ * The model that file systems are compared with: the simplest thing that behaves as POSIX says (IEEE Std 1003.1) where
+ * POSIX leaves no choice, and as Linux does where it leaves one. It has nothing in common with the file systems it
+ * judges but the interface, and is itself compared with the host's file system.
  */
 import type {
   AttributeChange,

@@ -1,6 +1,6 @@
 /**
- * Operations on a file system by path, as a program makes them: path resolution, then one call of the core. They are plain values, so that they can be generated,
- * printed and carried out on several file systems.
+ * Operations on a file system by path, as a program makes them: path resolution, then one call of the core. They are
+ * plain values, so that they can be generated, printed and carried out on several file systems.
  */
 import type { FileSystem, NodeNumber } from '../../../filesystems/file-system.ts';
 import { findName, findNode, type Surroundings } from '../../../filesystems/walk.ts';

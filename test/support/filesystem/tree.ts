@@ -1,6 +1,7 @@
 /**
- * All that can be seen of a file system, as text: one line for each name, in the order of the names. Two file systems are in the same state when the texts are equal. On
- * the way the views that a file system gives of one thing are compared with one another: listing, look-up, attributes, parents.
+ * All that can be seen of a file system, as text: one line for each name, in the order of the names. Two file systems
+ * are in the same state when the texts are equal. On the way the views that a file system gives of one thing are
+ * compared with one another: listing, look-up, attributes, parents.
  */
 import { createHash } from 'node:crypto';
 import type { Attributes, DirectoryEntry, FileSystem, NodeNumber } from '../../../filesystems/file-system.ts';

@@ -13,8 +13,8 @@ function hostOf(lab: NetworkLab, name: string): number {
 }
 
 /**
- * Kills the named tasks in turn, one each `milliseconds`, until `work` is done or there were `most` kills, and waits for each to come back and for the work. Answers how many kills
- * there were; what `work` throws, it throws.
+ * Kills the named tasks in turn, one each `milliseconds`, until `work` is done or there were `most` kills, and waits
+ * for each to come back and for the work. Answers how many kills there were; what `work` throws, it throws.
  */
 export async function killedMeanwhile(
   lab: NetworkLab,

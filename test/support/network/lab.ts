@@ -1,6 +1,6 @@
 /**
- * A machine and a host with Linux on one cable: the machine in a network namespace with a TAP device, everything on the cable recorded. It is started once for the tests of a
- * file, in `beforeAll`, and closed in `afterAll`.
+ * A machine and a host with Linux on one cable: the machine in a network namespace with a TAP device, everything on the
+ * cable recorded. It is started once for the tests of a file, in `beforeAll`, and closed in `afterAll`.
  */
 import fs from 'node:fs';
 import path from 'node:path';

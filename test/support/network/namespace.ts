@@ -1,6 +1,7 @@
 /**
- * A network namespace of Linux: a host of its own for a test, with its own interfaces, addresses, ports and processes. It is gone, with all of these, when the test process ends
- * in whatever way: its first process waits for the end of a pipe from here, and with the first process of a namespace all others end.
+ * A network namespace of Linux: a host of its own for a test, with its own interfaces, addresses, ports and processes.
+ * It is gone, with all of these, when the test process ends in whatever way: its first process waits for the end of a
+ * pipe from here, and with the first process of a namespace all others end.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -26,7 +27,8 @@ export interface Peer {
 const environment = { PATH: `${process.env.PATH}:/usr/sbin:/sbin`, LC_ALL: 'C.UTF-8', TZ: 'UTC', HOME: os.tmpdir() };
 
 /**
- * Why tests with a namespace and these programs cannot run here; '' if they can. With CI set nothing may be missing, so that it throws.
+ * Why tests with a namespace and these programs cannot run here; '' if they can. With CI set nothing may be missing, so
+ * that it throws.
  */
 export function missingForNetwork(...programs: readonly string[]): string {
   const reason = reasonAgainst(['perl', 'ip', 'unshare', 'nsenter', ...programs]);
@@ -109,7 +111,10 @@ export class LinuxNamespace {
     return peer;
   }
 
-  /** Runs a command of the shell to its end, whatever comes of it. One that takes longer than `milliseconds` is killed (status 137). */
+  /**
+   * Runs a command of the shell to its end, whatever comes of it. One that takes longer than `milliseconds` is killed
+   * (status 137).
+   */
   async attempt(command: string, milliseconds = 30_000, input: string | Uint8Array = ''): Promise<Ended> {
     const peer = this.start(command, input);
     const timer = setTimeout(peer.kill, milliseconds);

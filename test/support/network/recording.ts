@@ -1,4 +1,7 @@
-/** The frames of a recording (pcap with nanoseconds, as `--pcap` writes it), and the TCP segments in them, read here by the specifications alone. */
+/**
+ * The frames of a recording (pcap with nanoseconds, as `--pcap` writes it), and the TCP segments in them, read here by
+ * the specifications alone.
+ */
 import fs from 'node:fs';
 
 const MAGIC = 0xa1b23c4d;

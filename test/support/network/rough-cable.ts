@@ -1,6 +1,7 @@
 /**
- * A cable that mistreats frames: between a TAP device and a machine with `--netdev dgram` it loses, repeats, reorders, delays and damages them, as seeded random numbers have
- * it. It does what `tc netem` of Linux does, in both directions, and needs no module of the kernel for it, which many kernels lack.
+ * A cable that mistreats frames: between a TAP device and a machine with `--netdev dgram` it loses, repeats, reorders,
+ * delays and damages them, as seeded random numbers have it. It does what `tc netem` of Linux does, in both directions,
+ * and needs no module of the kernel for it, which many kernels lack.
  */
 import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';

@@ -1,10 +1,13 @@
 /**
- * Rules of TCP and ARP that every frame of one side is held to, over a whole recording taken at that side: what a peer has said so far is known when it answers, so each breach
- * is one. What Wireshark's dissectors find is in tshark.ts; these are rules that they do not know.
+ * Rules of TCP and ARP that every frame of one side is held to, over a whole recording taken at that side: what a peer
+ * has said so far is known when it answers, so each breach is one. What Wireshark's dissectors find is in tshark.ts;
+ * these are rules that they do not know.
  */
 import { framesIn, type Segment, segmentIn } from './recording.ts';
 
-/** RFC 6928: ten segments before the first acknowledgement of data; and one that probes for a lost tail (RFC 8985, 7.3). */
+/**
+ * RFC 6928: ten segments before the first acknowledgement of data; and one that probes for a lost tail (RFC 8985, 7.3).
+ */
 const INITIAL_SEGMENTS = 11;
 /** RFC 1122, 4.2.3.2 has half a second; a host that is busy with other things gets half as much again. */
 const LATEST_ACKNOWLEDGEMENT_SECONDS = 0.75;
@@ -180,7 +183,10 @@ class Connection {
   }
 }
 
-/** Breaches of the rules by one side, a line for each: the frame as Wireshark numbers it, and what is wrong. `remembers`: whether it knows whom it has asked by ARP. */
+/**
+ * Breaches of the rules by one side, a line for each: the frame as Wireshark numbers it, and what is wrong.
+ * `remembers`: whether it knows whom it has asked by ARP.
+ */
 export function breachesOf(file: string, sender: string, remembers = true): string[] {
   const hardware = Buffer.from(sender.replaceAll(':', ''), 'hex');
   const breaches: string[] = [];

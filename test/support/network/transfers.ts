@@ -1,4 +1,7 @@
-/** Machines behind `--netdev user` whose services move data, the ends of their connections on this host, and the killing of services. */
+/**
+ * Machines behind `--netdev user` whose services move data, the ends of their connections on this host, and the killing
+ * of services.
+ */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
@@ -20,7 +23,8 @@ export interface Result {
 }
 
 /**
- * A machine with the test services of these names; `traffic` serves, `task-reporter` is there for `kill` (it takes its share of a slow host), others are of test/services/network-user.
+ * A machine with the test services of these names; `traffic` serves, `task-reporter` is there for `kill` (it takes its
+ * share of a slow host), others are of test/services/network-user.
  */
 export function startNetworkMachine(names: readonly string[], netdev = 'user'): TestMachine {
   const users = names.filter((name) => name !== 'traffic' && name !== 'task-reporter');

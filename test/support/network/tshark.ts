@@ -25,7 +25,10 @@ const ALWAYS_WRONG = [
   'icmp.checksum.status == "Bad"',
 ];
 
-/** What a sender has no reason for on a cable that loses nothing: gaps, acknowledgements of what has not been sent, sending the same again and again. */
+/**
+ * What a sender has no reason for on a cable that loses nothing: gaps, acknowledgements of what has not been sent,
+ * sending the same again and again.
+ */
 const WRONG_ON_A_CLEAN_CABLE = [
   'tcp.analysis.lost_segment',
   'tcp.analysis.ack_lost_segment',
@@ -43,8 +46,8 @@ export async function framesOf(file: string, filter: string, most = 1_000_000): 
 }
 
 /**
- * Segments with data of a sender: how many there are, and those that repeat something, but for probes of a shut window, each as its number and time. One reading for both: a recording may have some
- * hundred megabytes.
+ * Segments with data of a sender: how many there are, and those that repeat something, but for probes of a shut window,
+ * each as its number and time. One reading for both: a recording may have some hundred megabytes.
  */
 export async function repetitionsOf(file: string, sender: string): Promise<{ segments: number; repeated: string[] }> {
   const fields = [
@@ -67,8 +70,9 @@ export async function repetitionsOf(file: string, sender: string): Promise<{ seg
 }
 
 /**
- * Frames that a sender should not have sent, by Wireshark's dissectors and by the rules of tcp-rules.ts. What the cable was: `clean`, it has lost, repeated and reordered nothing, and
- * every segment belongs to a connection; `rough`; or `disturbed`, when besides the sender may have forgotten whom it has asked by ARP.
+ * Frames that a sender should not have sent, by Wireshark's dissectors and by the rules of tcp-rules.ts. What the cable
+ * was: `clean`, it has lost, repeated and reordered nothing, and every segment belongs to a connection; `rough`; or
+ * `disturbed`, when besides the sender may have forgotten whom it has asked by ARP.
  */
 export async function violationsOf(
   file: string,

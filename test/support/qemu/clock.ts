@@ -1,5 +1,6 @@
 /**
- * Scenarios for the real-time clock: setting and reading the time in all formats, alarms, periodic and update interrupts.
+ * Scenarios for the real-time clock: setting and reading the time in all formats, alarms, periodic and update
+ * interrupts.
  *
  * Left out are the bit "update in progress", and alarms at times that do not exist or at an
  * hour of twelve, which QEMU takes for others.

@@ -1,9 +1,9 @@
 /**
  * Scenarios for the disk: its commands with good and bad parameters, transfers whole and broken off, resets.
  *
- * Left out are the DSC bit, IDNF as opposed to ABRT, words of IDENTIFY about nothing but the model, address registers after
- * a transfer; and where QEMU does not do what the standard says: READ VERIFY beyond the end, CHECK POWER MODE in standby,
- * INITIALIZE DEVICE PARAMETERS without sectors, and the optional commands that only QEMU has (SMART, DMA).
+ * Left out are the DSC bit, IDNF as opposed to ABRT, words of IDENTIFY about nothing but the model, address registers
+ * after a transfer; and where QEMU does not do what the standard says: READ VERIFY beyond the end, CHECK POWER MODE in
+ * standby, INITIALIZE DEVICE PARAMETERS without sectors, and the optional commands that only QEMU has (SMART, DMA).
  */
 import type { Random } from '../random.ts';
 import { chance, type Generator, Script, weighted } from './script.ts';

@@ -37,7 +37,8 @@ export const keyboard: Generator = (random) => {
     if (chance(random, 0.1)) script.in(0x64);
     for (const byte of data) script.out(0x60, byte);
   };
-  // QEMU's keyboard translates when it answers, not when the system reads: no answer may be under way when that changes.
+  // QEMU's keyboard translates when it answers, not when the system reads: no answer may be under way when that
+  // changes.
   const translated = chance(random, 0.5) ? 0x40 : 0x00;
   const configuration = (): number =>
     (random.pick([0x00, 0x01, 0x03, 0x05, 0x07, 0x25, random.below(256)]) & 0xbf) | translated;

@@ -2,9 +2,9 @@
  * Scenarios for the network card: remote DMA, sending, receiving into rings of all sizes and positions, interrupts.
  *
  * Left out is where QEMU and the data sheet of the controller disagree: what stopping and the reset port do besides
- * stopping, monitor mode, the send packet command, physical addresses other than the PROM's, group addresses that only the
- * promiscuous bit lets in, overflow, tally counters, local DMA addresses, loopback, the end of the PROM, and memory beyond
- * 16 KiB.
+ * stopping, monitor mode, the send packet command, physical addresses other than the PROM's, group addresses that only
+ * the promiscuous bit lets in, overflow, tally counters, local DMA addresses, loopback, the end of the PROM, and memory
+ * beyond 16 KiB.
  */
 import type { Random } from '../random.ts';
 import { chance, type Generator, Script, weighted } from './script.ts';

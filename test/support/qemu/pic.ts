@@ -79,8 +79,8 @@ const SOURCES: readonly [Source, ...Source[]] = [
 ];
 
 /**
- * Anew, with all lines low: what QEMU makes of a line that is high then is not what the data sheet says, and depends on how
- * often its device repeats the level.
+ * Anew, with all lines low: what QEMU makes of a line that is high then is not what the data sheet says, and depends on
+ * how often its device repeats the level.
  */
 function initialiseBoth(script: Script, random: Random): void {
   for (const source of SOURCES) source.lower(script);

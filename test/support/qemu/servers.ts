@@ -1,9 +1,10 @@
 /**
  * QEMU and the project's own qtest server side by side: starts one of them for each scenario and collects its answers.
  *
- * QEMU is the machine `pc` in its power-on state, without firmware, under the qtest accelerator, in which time moves only
- * by `clock_step`. `VROS_QEMU` names another program than `qemu-system-x86_64`. Debian's package leaves the module of that
- * accelerator out; `accel-qtest-x86_64.so`, built from the package's source, does in the folder QEMU_MODULE_DIR names.
+ * QEMU is the machine `pc` in its power-on state, without firmware, under the qtest accelerator, in which time moves
+ * only by `clock_step`. `VROS_QEMU` names another program than `qemu-system-x86_64`. Debian's package leaves the module
+ * of that accelerator out; `accel-qtest-x86_64.so`, built from the package's source, does in the folder QEMU_MODULE_DIR
+ * names.
  */
 import { spawnSync } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';

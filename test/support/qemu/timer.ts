@@ -1,8 +1,9 @@
 /**
  * Scenarios for the interval timer: modes, counts, latches, the gate behind port 0x61, and time between all of them.
  *
- * Left out is where QEMU and the data sheet of the chip disagree: outputs of other modes than 0 and 3, modes that a gate
- * triggers, BCD, null count, what a counter does between its control word and its count; and the low digit of counts.
+ * Left out is where QEMU and the data sheet of the chip disagree: outputs of other modes than 0 and 3, modes that a
+ * gate triggers, BCD, null count, what a counter does between its control word and its count; and the low digit of
+ * counts.
  */
 import type { Random } from '../random.ts';
 import { chance, type Generator, Script, weighted } from './script.ts';

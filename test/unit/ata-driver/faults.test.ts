@@ -1,6 +1,6 @@
 /**
- * What goes wrong with drives, and what the disk driver makes of it: bad sectors, hangs, lost and stray interrupts, read-only disks, drives that
- * vanish. Every wait has to end.
+ * What goes wrong with drives, and what the disk driver makes of it: bad sectors, hangs, lost and stray interrupts,
+ * read-only disks, drives that vanish. Every wait has to end.
  */
 import { describe, expect, it } from 'vitest';
 import type { DiskBackend } from '../../../hw/disk/backend.ts';

@@ -1,6 +1,6 @@
 /**
- * The interface `block` as its clients see it: rights and badges, bounds of disks and partitions, errors, the table that changes under way, and
- * what a drive says about itself.
+ * The interface `block` as its clients see it: rights and badges, bounds of disks and partitions, errors, the table
+ * that changes under way, and what a drive says about itself.
  */
 import { describe, expect, it } from 'vitest';
 import { identifyData } from '../../../hw/ata/identify.ts';

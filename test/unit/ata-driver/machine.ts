@@ -1,6 +1,6 @@
 /**
- * A machine for the disk driver without kernel or process: its vectors run against the real ATA channels, time is a number, and completions of the
- * disks wait in a queue until the driver waits for something.
+ * A machine for the disk driver without kernel or process: its vectors run against the real ATA channels, time is a
+ * number, and completions of the disks wait in a queue until the driver waits for something.
  */
 import { AtaChannel } from '../../../hw/ata/channel.ts';
 import { PortBus } from '../../../hw/bus.ts';
@@ -15,7 +15,10 @@ import { CHANNELS, IO_PORTS } from '../../../services/ata/registers.ts';
 const COMMAND_PORT = 0x177;
 const IDENTIFY_DEVICE = 0xec;
 
-/** An interrupt line as the kernel gives it to a driver: edges wait while the line is masked, and an interrupt masks it; it goes to the vector that waits for it, or becomes a notice. */
+/**
+ * An interrupt line as the kernel gives it to a driver: edges wait while the line is masked, and an interrupt masks it;
+ * it goes to the vector that waits for it, or becomes a notice.
+ */
 class Line {
   level = false;
   #edge = false;

@@ -1,6 +1,6 @@
 /**
- * Reads, writes and flushes of the disk driver on healthy drives: sizes, addresses, kernel entries, four drives, and a long random run against a
- * model.
+ * Reads, writes and flushes of the disk driver on healthy drives: sizes, addresses, kernel entries, four drives, and a
+ * long random run against a model.
  */
 import { describe, expect, it } from 'vitest';
 import { MemoryDisk } from '../../../hw/disk/memory.ts';

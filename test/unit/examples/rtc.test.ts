@@ -1,4 +1,7 @@
-/** The driver of docs/first-driver.md against the clock chip of the machine, in every format the chip knows, and its listing in the tutorial. */
+/**
+ * The driver of docs/first-driver.md against the clock chip of the machine, in every format the chip knows, and its
+ * listing in the tutorial.
+ */
 import fs from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';

@@ -11,7 +11,10 @@ import { codeOf, entriesOf, mounted, problemsOf } from './volume.ts';
 /** What damage may lead to; '' is that it was harmless or mended. */
 const CODES = ['', 'EUCLEAN', 'EINVAL', 'EOPNOTSUPP'];
 
-/** Damages copies of an image, so many times: single bytes and whole sectors of the first `used` sectors, and its length. */
+/**
+ * Damages copies of an image, so many times: single bytes and whole sectors of the first `used` sectors, and its
+ * length.
+ */
 export function damage(random: Random, source: Buffer, used: number, rounds: number): void {
   const sectors = source.length / SECTOR_BYTES;
   for (let round = 0; round < rounds; round++) {

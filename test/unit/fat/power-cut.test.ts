@@ -1,4 +1,7 @@
-/** What a loss of power leaves: a file system that a check can mend, in which everything that was synced and not touched since is as it was. */
+/**
+ * What a loss of power leaves: a file system that a check can mend, in which everything that was synced and not touched
+ * since is as it was.
+ */
 import { describe, expect, it } from 'vitest';
 import { SECTOR_BYTES } from '../../../filesystems/block-device.ts';
 import { crc32c } from '../../../filesystems/crc32c.ts';

@@ -1,4 +1,7 @@
-/** Damaged images lead to clear errors and nothing else. The campaigns of 2,000 are in test/long; that of FAT stands beside its other tests. */
+/**
+ * Damaged images lead to clear errors and nothing else. The campaigns of 2,000 are in test/long; that of FAT stands
+ * beside its other tests.
+ */
 import { describe, it } from 'vitest';
 import { ext2 } from '../../../filesystems/ext2/index.ts';
 import { vrfs } from '../../../filesystems/vrfs/index.ts';

@@ -1,4 +1,7 @@
-/** File systems against the host's as the model: the same random operations, the same answers. VROS_TEST_SEED repeats a run. */
+/**
+ * File systems against the host's as the model: the same random operations, the same answers. VROS_TEST_SEED repeats a
+ * run.
+ */
 import { describe, expect, it } from 'vitest';
 import { compareWithHost } from '../../support/filesystem/host-comparison.ts';
 import { ModelFileSystem } from '../../support/filesystem/model.ts';

@@ -1,4 +1,6 @@
-/** The device of a file system service: attached, attached again after a death, made a file system on, refused, let go. */
+/**
+ * The device of a file system service: attached, attached again after a death, made a file system on, refused, let go.
+ */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { vrfs } from '../../../filesystems/vrfs/index.ts';
 import { SystemError } from '../../../protocol/errno.ts';

@@ -1,4 +1,7 @@
-/** Group commit: what is answered when, with how many commits and flushes; what a failed commit means; that requests that come again are alone. */
+/**
+ * Group commit: what is answered when, with how many commits and flushes; what a failed commit means; that requests
+ * that come again are alone.
+ */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SystemError } from '../../../protocol/errno.ts';
 import { openFlags } from '../../../protocol/vfs.ts';

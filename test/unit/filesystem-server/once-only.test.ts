@@ -1,6 +1,7 @@
 /**
- * Random requests of several clients to a file system service that dies at random moments, again and again: compared with one that never dies. Every request is answered the same, the trees are
- * the same after every round, and so are the open files.
+ * Random requests of several clients to a file system service that dies at random moments, again and again: compared
+ * with one that never dies. Every request is answered the same, the trees are the same after every round, and so are
+ * the open files.
  */
 import { describe, expect, it } from 'vitest';
 import { ext2 } from '../../../filesystems/ext2/index.ts';
@@ -58,7 +59,10 @@ function randomRequest(random: Random, sender: number): Send {
   ]);
 }
 
-/** What an answer says that must not depend on how often the process died: all but badges, and the size at the moment of opening. */
+/**
+ * What an answer says that must not depend on how often the process died: all but badges, and the size at the moment of
+ * opening.
+ */
 function essence(pending: Pending): unknown {
   const { outcome } = pending;
   if (outcome !== null && 'error' in outcome) return outcome.error.code;

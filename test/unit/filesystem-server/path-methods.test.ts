@@ -1,4 +1,7 @@
-/** The methods with paths on a volume: what POSIX wants of each, and its errors; what leads out; open files that outlive their names. */
+/**
+ * The methods with paths on a volume: what POSIX wants of each, and its errors; what leads out; open files that outlive
+ * their names.
+ */
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ErrorName } from '../../../protocol/errno.ts';
 import { SystemError } from '../../../protocol/errno.ts';

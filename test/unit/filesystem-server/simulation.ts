@@ -1,6 +1,7 @@
 /**
- * A file system service without processes: a volume on a core (ramfs if none is given), its batch, and as much of a kernel as they need: a queue of requests that come again after a death, rights
- * with badges, notices, a recovery store. The process can die at every single thing it does.
+ * A file system service without processes: a volume on a core (ramfs if none is given), its batch, and as much of a
+ * kernel as they need: a queue of requests that come again after a death, rights with badges, notices, a recovery
+ * store. The process can die at every single thing it does.
  */
 import type { BlockDevice, Keeper } from '../../../filesystems/block-device.ts';
 import type { FileSystem } from '../../../filesystems/file-system.ts';

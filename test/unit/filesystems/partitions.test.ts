@@ -1,5 +1,6 @@
 /**
- * Partition tables: what the driver reads out of good ones, and that nothing a hostile one says leads outside of the disk or round in circles.
+ * Partition tables: what the driver reads out of good ones, and that nothing a hostile one says leads outside of the
+ * disk or round in circles.
  */
 import { describe, expect, it } from 'vitest';
 import { MAX_PARTITION, type PartitionTable, readPartitionTable } from '../../../filesystems/partitions.ts';

@@ -202,7 +202,8 @@ describe('receiving', () => {
     bench.out(0x07, 0x01);
     bench.receive(800);
     expect([bench.in(0x07), bench.in(0x0c), bench.in1(0x07), bench.in(0x0f)]).toEqual([0x10, 0x10, 0x4d, 1]);
-    // A smaller one still fits, up to the boundary; then nothing does, although CURR and BNRY are equal as in an empty ring.
+    // A smaller one still fits, up to the boundary; then nothing does, although CURR and BNRY are equal as in an empty
+    // ring.
     bench.receive(700);
     expect([bench.in1(0x07), bench.in(0x03)]).toEqual([0x46, 0x46]);
     bench.receive(64);

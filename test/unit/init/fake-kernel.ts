@@ -1,5 +1,6 @@
 /**
- * A kernel for tests of the supervisor: tasks that start, serve, hang and die by script, on a clock that jumps from event to event.
+ * A kernel for tests of the supervisor: tasks that start, serve, hang and die by script, on a clock that jumps from
+ * event to event.
  */
 import { errno, SystemError } from '../../../protocol/errno.ts';
 import type { ManifestRow } from '../../../protocol/records.ts';
@@ -17,7 +18,10 @@ export interface Behaviour {
   readonly end?: End;
   /** When it stops answering. */
   readonly hangsAfter?: number;
-  /** What it does while it hangs: it waits for its device, calls others and is answered, or waits for an answer that does not come. */
+  /**
+   * What it does while it hangs: it waits for its device, calls others and is answered, or waits for an answer that
+   * does not come.
+   */
   readonly occupied?: 'device' | 'calls' | 'waits';
   /** Takes messages, but never gets to its pings: a long queue. */
   readonly busy?: boolean;

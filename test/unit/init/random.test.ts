@@ -1,6 +1,7 @@
 /**
- * Random requests, deaths, hangs and restarts of init: the supervisor never throws anything but a SystemError, answers every request in the end,
- * and never leaves a service that is meant to run without a task, a time to start at, or a reason.
+ * Random requests, deaths, hangs and restarts of init: the supervisor never throws anything but a SystemError, answers
+ * every request in the end, and never leaves a service that is meant to run without a task, a time to start at, or a
+ * reason.
  */
 import { describe, expect, it } from 'vitest';
 import { SystemError } from '../../../protocol/errno.ts';

@@ -1,4 +1,7 @@
-/** What is asked of the supervisor, on a clock and a kernel of the test: stopping, debugging, shutdown; and its own restart. */
+/**
+ * What is asked of the supervisor, on a clock and a kernel of the test: stopping, debugging, shutdown; and its own
+ * restart.
+ */
 import { describe, expect, it } from 'vitest';
 import { row } from './fake-kernel.ts';
 import { Answer, booted, codeOf, status, supervisorOf } from './supervised.ts';

@@ -5,7 +5,10 @@ import { type Behaviour, FakeKernel, row } from './fake-kernel.ts';
 
 const HANGS_AFTER_MS = 4500;
 
-/** Lets a service that falls silent run for a time, and answers when it was killed, in milliseconds since it fell silent. */
+/**
+ * Lets a service that falls silent run for a time, and answers when it was killed, in milliseconds since it fell
+ * silent.
+ */
 function killsOf(behaviour: Behaviour, milliseconds: number): number[] {
   const kernel = new FakeKernel([row('vrfs')]);
   kernel.behave = (_name, incarnation) => (incarnation === 1 ? { hangsAfter: HANGS_AFTER_MS, ...behaviour } : {});

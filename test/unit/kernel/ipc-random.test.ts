@@ -1,6 +1,7 @@
 /**
- * The message machinery under random use by tasks that send, receive, answer, forward, hand rights around, destroy and die. After every step the books
- * must be right: each message in one place, each holder of a capability counted, bytes and owed answers where they belong. In the end nothing is left.
+ * The message machinery under random use by tasks that send, receive, answer, forward, hand rights around, destroy and
+ * die. After every step the books must be right: each message in one place, each holder of a capability counted, bytes
+ * and owed answers where they belong. In the end nothing is left.
  */
 import { describe, expect, it } from 'vitest';
 import type { Capability, Message, Port, Task } from '../../../kernel/objects.ts';

@@ -1,4 +1,7 @@
-/** The message machinery where running machines are too slow or too well behaved: bounds, and time limits that pass exactly. */
+/**
+ * The message machinery where running machines are too slow or too well behaved: bounds, and time limits that pass
+ * exactly.
+ */
 import { describe, expect, it } from 'vitest';
 import { MAX_PORT_NOTICES } from '../../../protocol/bounds.ts';
 import { kernelNotices } from '../../../protocol/kernel.ts';

@@ -1,4 +1,6 @@
-/** The pool of warm spares with processes that exist only here: which one is taken, and what becomes of those that fail. */
+/**
+ * The pool of warm spares with processes that exist only here: which one is taken, and what becomes of those that fail.
+ */
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { HostProcess, ProcessOwner } from '../../../kernel/task/host-process.ts';
 import type { ReadStart } from '../../../kernel/task/idle-process.ts';

@@ -1,4 +1,7 @@
-/** Standbys with processes that exist only here: what they are told, when they can be taken, and what becomes of those that fail. */
+/**
+ * Standbys with processes that exist only here: what they are told, when they can be taken, and what becomes of those
+ * that fail.
+ */
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

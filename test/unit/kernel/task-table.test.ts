@@ -1,4 +1,6 @@
-/** The table of tasks with processes that exist only here: bounds, the tree, who hears of an end, and the life of init. */
+/**
+ * The table of tasks with processes that exist only here: bounds, the tree, who hears of an end, and the life of init.
+ */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parseConfiguration } from '../../../kernel/config.ts';
 import { Interrupts } from '../../../kernel/irq/interrupts.ts';

@@ -1,4 +1,7 @@
-/** The message machinery of the kernel in one process: tasks without processes, whose results are found in their outboxes. */
+/**
+ * The message machinery of the kernel in one process: tasks without processes, whose results are found in their
+ * outboxes.
+ */
 
 import { parseConfiguration } from '../../../kernel/config.ts';
 import type { Frame } from '../../../kernel/ipc/frame.ts';

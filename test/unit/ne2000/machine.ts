@@ -1,6 +1,7 @@
 /**
- * A machine for the network driver without kernel or process: its vectors run against the real card, time is a number, and the driver can be made to die
- * after any vector. What the kernel does for a driver is done here: requests that were not answered come again to the next one, the store stays, the line is masked.
+ * A machine for the network driver without kernel or process: its vectors run against the real card, time is a number,
+ * and the driver can be made to die after any vector. What the kernel does for a driver is done here: requests that
+ * were not answered come again to the next one, the store stays, the line is masked.
  */
 import { Ne2000 } from '../../../hw/ne2000/card.ts';
 import { type Cable, NO_CABLE } from '../../../hw/network/cable.ts';

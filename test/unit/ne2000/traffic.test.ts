@@ -1,4 +1,7 @@
-/** Random traffic through the driver while it dies after any of its vectors: nothing comes twice, nothing is missing that the cable has kept, nothing hangs. */
+/**
+ * Random traffic through the driver while it dies after any of its vectors: nothing comes twice, nothing is missing
+ * that the cable has kept, nothing hangs.
+ */
 import { describe, expect, it } from 'vitest';
 import { net, placedFrames } from '../../../protocol/net.ts';
 import { TakenFrames } from '../../../services/ne2000/ring.ts';
@@ -29,7 +32,10 @@ class Traffic {
   readonly #badge: number;
   #receiving: Call | null = null;
   #sending: Call[] = [];
-  /** Deaths before the present request to receive began, and before the last that was answered: a ring is taken over only once, so something is received between two deaths. */
+  /**
+   * Deaths before the present request to receive began, and before the last that was answered: a ring is taken over
+   * only once, so something is received between two deaths.
+   */
   #deathsBefore = 0;
   #deathsAnswered = -1;
 

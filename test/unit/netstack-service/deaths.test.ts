@@ -1,5 +1,6 @@
 /**
- * The network service dies after each single thing that it does: connections go on, no byte is lost, doubled or changed, and nothing is left behind when everything has been closed.
+ * The network service dies after each single thing that it does: connections go on, no byte is lost, doubled or
+ * changed, and nothing is left behind when everything has been closed.
  */
 import { describe, expect, it } from 'vitest';
 import { SystemError } from '../../../protocol/errno.ts';
@@ -10,7 +11,9 @@ import { addressOf, connect, failure, listen, type Program, TestSocket, World } 
 const PORT = 7;
 const LOOPBACK = 0x7f000001;
 
-/** A seed with which the service dies in `settled`, on receiving the request that lets it settle: this comes again, too. */
+/**
+ * A seed with which the service dies in `settled`, on receiving the request that lets it settle: this comes again, too.
+ */
 const DIES_SETTLING = 5229;
 
 /** Bytes that differ everywhere. */
@@ -58,8 +61,8 @@ function* receiver(socket: TestSocket, length: number, done: (data: Buffer) => v
 }
 
 /**
- * Sends data and takes it back. A connection that the other side has not kept yet when it dies ends with a reset (docs/netstack.md), and one that comes before it listens is refused: only then
- * it may have to be made anew.
+ * Sends data and takes it back. A connection that the other side has not kept yet when it dies ends with a reset
+ * (docs/netstack.md), and one that comes before it listens is refused: only then it may have to be made anew.
  */
 function* client(host: Host, address: number, data: Buffer, world: World, done: (data: Buffer) => void): Program {
   for (let attempt = 1; ; attempt++) {

@@ -1,6 +1,7 @@
 /**
- * A machine with the network service, without processes: as much of a kernel as it needs (a queue of requests that come again after a death, rights with badges, notices, an alarm, a recovery store) and a
- * driver of a network card. The process can die at every single thing that it does.
+ * A machine with the network service, without processes: as much of a kernel as it needs (a queue of requests that come
+ * again after a death, rights with badges, notices, an alarm, a recovery store) and a driver of a network card. The
+ * process can die at every single thing that it does.
  */
 import { SystemError } from '../../../protocol/errno.ts';
 import { LATER } from '../../../protocol/interface.ts';

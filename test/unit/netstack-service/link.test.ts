@@ -1,4 +1,7 @@
-/** The way to the card: what is under way, what waits, what is dropped; a driver that dies, is given up, refuses, or comes back. */
+/**
+ * The way to the card: what is under way, what waits, what is dropped; a driver that dies, is given up, refuses, or
+ * comes back.
+ */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SystemError } from '../../../protocol/errno.ts';
 import { framesOf, MAX_FRAMES, type PlacedFrames } from '../../../protocol/net.ts';

@@ -1,4 +1,7 @@
-/** The parts of the network service one by one: requests that wait, the table of sockets, the posted store, alarm, arrival of the network, captures. */
+/**
+ * The parts of the network service one by one: requests that wait, the table of sockets, the posted store, alarm,
+ * arrival of the network, captures.
+ */
 import { describe, expect, it } from 'vitest';
 import { FOREVER } from '../../../protocol/bounds.ts';
 import { encodeAfter } from '../../../protocol/codec.ts';

@@ -1,4 +1,7 @@
-/** Machines on one cable, their programs, and time, which jumps from event to event. Nothing is left to chance but what comes from the seed. */
+/**
+ * Machines on one cable, their programs, and time, which jumps from event to event. Nothing is left to chance but what
+ * comes from the seed.
+ */
 import { SystemError } from '../../../protocol/errno.ts';
 import { Random } from '../../support/random.ts';
 import { type Driver, Host, type HostWorld, type Request } from './host.ts';

@@ -83,7 +83,8 @@ describe('receiving', () => {
     expect(script.read(0)).toHaveLength(100);
     script.wait(500);
     script.peer({ at: 300, data: 200 }).seen();
-    // All of it, already acknowledged; a part of a segment with news; behind a gap; what lies across a gap, of which the first stretch is named.
+    // All of it, already acknowledged; a part of a segment with news; behind a gap; what lies across a gap, of which
+    // the first stretch is named.
     script.peer({ at: 20, data: 50 });
     script.peer({ at: 350, data: 100 });
     script.peer({ at: 90, data: 20 });

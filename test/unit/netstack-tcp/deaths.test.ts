@@ -1,6 +1,7 @@
 /**
- * The network stack of one end, or of both, dies between any two of its effects. The programs must not notice: each byte arrives once, in order, and the end of the stream after it. Only what was not established may be
- * lost, with ECONNRESET.
+ * The network stack of one end, or of both, dies between any two of its effects. The programs must not notice: each
+ * byte arrives once, in order, and the end of the stream after it. Only what was not established may be lost, with
+ * ECONNRESET.
  */
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../support/random.ts';

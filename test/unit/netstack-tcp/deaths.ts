@@ -1,5 +1,6 @@
 /**
- * Exchanges between two programs whose network stacks die. The programs must not notice: each byte arrives once, in order, and the end of the stream after it. Only what was not established may be lost, with ECONNRESET.
+ * Exchanges between two programs whose network stacks die. The programs must not notice: each byte arrives once, in
+ * order, and the end of the stream after it. Only what was not established may be lost, with ECONNRESET.
  */
 import { expect } from 'vitest';
 import { Random } from '../../support/random.ts';

@@ -1,6 +1,7 @@
 /**
- * A host in the simulated net whose network stack dies, again and again, between any two of its effects: a put or delete in the store, a segment sent, an answer to a program. What lives on is the store, the
- * program with its positions in the streams, and the requests of the program that have no answer: they come again.
+ * A host in the simulated net whose network stack dies, again and again, between any two of its effects: a put or
+ * delete in the store, a segment sent, an answer to a program. What lives on is the store, the program with its
+ * positions in the streams, and the requests of the program that have no answer: they come again.
  */
 import { SystemError } from '../../../protocol/errno.ts';
 import type { TcpConnection } from '../../../services/netstack/tcp/connection.ts';

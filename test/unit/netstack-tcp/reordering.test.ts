@@ -1,4 +1,7 @@
-/** What the sender makes of segments that overtake each other, and of copies that nobody needed. The peer is made up, segment by segment. */
+/**
+ * What the sender makes of segments that overtake each other, and of copies that nobody needed. The peer is made up,
+ * segment by segment.
+ */
 import { describe, expect, it } from 'vitest';
 import { Reordering } from '../../../services/netstack/tcp/reordering.ts';
 import { type Range, Scoreboard } from '../../../services/netstack/tcp/scoreboard.ts';

@@ -1,5 +1,6 @@
 /**
- * Segments by hand, in the manner of packetdrill: a peer that does what the test says, and what our side answers. Sequence numbers are positions in the streams: -1 is a SYN, 0 the first byte.
+ * Segments by hand, in the manner of packetdrill: a peer that does what the test says, and what our side answers.
+ * Sequence numbers are positions in the streams: -1 is a SYN, 0 the first byte.
  */
 import { expect } from 'vitest';
 import type { TcpConnection } from '../../../services/netstack/tcp/connection.ts';

@@ -1,5 +1,6 @@
 /**
- * A net between two ends in memory, with faults by a seed: loss, duplication, reordering, delay, a rate, corruption, a small MTU. Time is a number that only `run` moves.
+ * A net between two ends in memory, with faults by a seed: loss, duplication, reordering, delay, a rate, corruption, a
+ * small MTU. Time is a number that only `run` moves.
  */
 import type { TcpOutput } from '../../../services/netstack/tcp/environment.ts';
 import { TcpLayer } from '../../../services/netstack/tcp/layer.ts';

@@ -1,5 +1,6 @@
 /**
- * What a full segment costs in TCP alone: bulk data from one layer to another in memory, the store being a map that copies nothing. `npx tsx test/unit/netstack-tcp/tcp-bench.ts [MiB]`.
+ * What a full segment costs in TCP alone: bulk data from one layer to another in memory, the store being a map that
+ * copies nothing. `npx tsx test/unit/netstack-tcp/tcp-bench.ts [MiB]`.
  */
 import type { Keeper, TcpOutput } from '../../../services/netstack/tcp/environment.ts';
 import { TcpLayer } from '../../../services/netstack/tcp/layer.ts';

@@ -1,4 +1,7 @@
-/** Bulk data over a simulated net with every kind of fault: each byte arrives once and in order. The large grid with its table is test/long/tcp-grid.test.ts. */
+/**
+ * Bulk data over a simulated net with every kind of fault: each byte arrives once and in order. The large grid with its
+ * table is test/long/tcp-grid.test.ts.
+ */
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../support/random.ts';
 import { transfer } from './transfer.ts';

@@ -1,4 +1,7 @@
-/** A network stack with everything around it played by the test: the cable, the recovery store, TCP, random numbers and the time. */
+/**
+ * A network stack with everything around it played by the test: the cable, the recovery store, TCP, random numbers and
+ * the time.
+ */
 import type { Endpoint, TcpInput, UnreachableKind } from '../../../services/netstack/environment.ts';
 import { Stack } from '../../../services/netstack/stack.ts';
 import { type Ipv4Address, parseIpv4 } from '../../../wire/address.ts';

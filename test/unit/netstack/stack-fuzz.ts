@@ -114,7 +114,9 @@ function honest(random: Random): Buffer[] {
   );
 }
 
-/** Changes, cuts or lengthens a frame. Half of the time the check sums are made right again, so that it gets further. */
+/**
+ * Changes, cuts or lengthens a frame. Half of the time the check sums are made right again, so that it gets further.
+ */
 function spoil(frame: Buffer, random: Random): Buffer {
   const spoilt = Buffer.concat([frame, random.bytes(random.below(2) * random.below(40))]);
   for (let count = random.below(5); count > 0; count--) spoilt[random.below(spoilt.length)] = random.below(256);

@@ -1,4 +1,7 @@
-/** Two of our TCP connections at the ends of a simulated wire that delays, loses, repeats and reorders, in simulated time. */
+/**
+ * Two of our TCP connections at the ends of a simulated wire that delays, loses, repeats and reorders, in simulated
+ * time.
+ */
 
 import {
   TcpConnection,
@@ -166,7 +169,9 @@ export class TcpPair {
   }
 }
 
-/** What is answered where there is no connection any more (RFC 9293, 3.10.7.1), to a segment with an acknowledgement. */
+/**
+ * What is answered where there is no connection any more (RFC 9293, 3.10.7.1), to a segment with an acknowledgement.
+ */
 function answerOfNobody(segment: TcpSegment): TcpSegment {
   return { ...segment, sequence: segment.acknowledgment, flags: FLAG.RST, data: Buffer.alloc(0) };
 }

@@ -1,4 +1,6 @@
-/** The network `user` with everything around it played by the test: the guest's frames, the host's sockets, the time. */
+/**
+ * The network `user` with everything around it played by the test: the guest's frames, the host's sockets, the time.
+ */
 
 import type { Endpoint } from '../../../hw/network/options.ts';
 import type {

@@ -1,4 +1,6 @@
-/** Random calls in random order, also from within the host's callbacks: after each of them the scheduler's rules hold. */
+/**
+ * Random calls in random order, also from within the host's callbacks: after each of them the scheduler's rules hold.
+ */
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

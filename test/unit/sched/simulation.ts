@@ -1,5 +1,6 @@
 /**
- * A simulated machine for the scheduler's tests: a clock that only moves when told to, and tasks that compute and sleep on it.
+ * A simulated machine for the scheduler's tests: a clock that only moves when told to, and tasks that compute and sleep
+ * on it.
  */
 
 import type { Policy, Schedulable } from '../../../kernel/sched/index.ts';

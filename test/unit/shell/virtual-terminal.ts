@@ -1,6 +1,6 @@
 /**
- * A small terminal for tests: it understands what the line editor sends, as xterm does (automatic wrap included), and anything else is an error.
- * Rows are kept for ever; the screen is the last `height` of them.
+ * A small terminal for tests: it understands what the line editor sends, as xterm does (automatic wrap included), and
+ * anything else is an error. Rows are kept for ever; the screen is the last `height` of them.
  */
 import { characterWidth } from '../../../protocol/character.ts';
 

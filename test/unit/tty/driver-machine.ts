@@ -1,6 +1,7 @@
 /**
- * A terminal driver on the real UART, without kernel or process. Every effect of the driver may be its last: it is killed before or after it, and the next
- * incarnation finds the device, the recovery store and the unanswered requests as a kernel would leave them.
+ * A terminal driver on the real UART, without kernel or process. Every effect of the driver may be its last: it is
+ * killed before or after it, and the next incarnation finds the device, the recovery store and the unanswered requests
+ * as a kernel would leave them.
  */
 import { PortBus } from '../../../hw/bus.ts';
 import { ConsoleSize } from '../../../hw/console-size.ts';

@@ -1,4 +1,7 @@
-/** Snapshot and restore of the line discipline, and random input: the screen always shows the line, and a restored one goes on alike. */
+/**
+ * Snapshot and restore of the line discipline, and random input: the screen always shows the line, and a restored one
+ * goes on alike.
+ */
 import { describe, expect, it } from 'vitest';
 import { characterWidth } from '../../../protocol/character.ts';
 import { LineDiscipline } from '../../../services/tty/line-discipline.ts';

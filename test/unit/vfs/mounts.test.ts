@@ -1,4 +1,6 @@
-/** Mounting and unmounting against services in miniature: errors at each step, and deaths of vfs at each thing it does. */
+/**
+ * Mounting and unmounting against services in miniature: errors at each step, and deaths of vfs at each thing it does.
+ */
 import { describe, expect, it } from 'vitest';
 import type { Format } from '../../../filesystems/file-system.ts';
 import { SystemError } from '../../../protocol/errno.ts';

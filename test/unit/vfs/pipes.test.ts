@@ -1,6 +1,6 @@
 /**
- * Pipes against a kernel in miniature: requests are owed until they are answered, what is owed comes again to the next incarnation in the old order, and the process
- * can die at each thing it tells the kernel.
+ * Pipes against a kernel in miniature: requests are owed until they are answered, what is owed comes again to the next
+ * incarnation in the old order, and the process can die at each thing it tells the kernel.
  */
 import { describe, expect, it } from 'vitest';
 import { SystemError } from '../../../protocol/errno.ts';
@@ -94,7 +94,9 @@ class World {
     this.dead.add(pid);
   }
 
-  /** Does something; when the process dies over it, the next incarnation gets what was owed. A notice comes again, too. */
+  /**
+   * Does something; when the process dies over it, the next incarnation gets what was owed. A notice comes again, too.
+   */
   private alive(work: () => void, again = false): void {
     try {
       work();
@@ -201,7 +203,10 @@ describe('a pipe', () => {
   });
 });
 
-/** Random writers and readers; the process dies after `lives` steps, then after `more` of the next incarnation. Answers the steps it took. */
+/**
+ * Random writers and readers; the process dies after `lives` steps, then after `more` of the next incarnation. Answers
+ * the steps it took.
+ */
 function run(seed: number, lives: number, more: number): number {
   const random = new Random(seed);
   const world = new World();

@@ -1,4 +1,7 @@
-/** `/proc` and `/dev` as file systems, the devices that vfs answers itself, and looking at a device whose sectors come later. */
+/**
+ * `/proc` and `/dev` as file systems, the devices that vfs answers itself, and looking at a device whose sectors come
+ * later.
+ */
 import { describe, expect, it } from 'vitest';
 import type { Format } from '../../../filesystems/file-system.ts';
 import { ramfs } from '../../../filesystems/ram/ramfs.ts';

@@ -1,6 +1,7 @@
 /**
- * VRFS after a loss of power, in the manner of CrashMonkey: all workloads of one operation, and a sample of longer ones. The whole campaign is test/long/vrfs-crash.test.ts; what
- * is tried is in docs/storage-tests.md. VROS_TEST_SEED repeats a run.
+ * VRFS after a loss of power, in the manner of CrashMonkey: all workloads of one operation, and a sample of longer
+ * ones. The whole campaign is test/long/vrfs-crash.test.ts; what is tried is in docs/storage-tests.md. VROS_TEST_SEED
+ * repeats a run.
  */
 import { describe, expect, it } from 'vitest';
 import { makeBases, runCampaign } from '../../support/filesystem/crash-campaign.ts';

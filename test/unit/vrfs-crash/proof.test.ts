@@ -1,4 +1,6 @@
-/** Proof that the crash tests find faults: with the journal, the flushes or the checksums taken away they have to fail. */
+/**
+ * Proof that the crash tests find faults: with the journal, the flushes or the checksums taken away they have to fail.
+ */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { SECTOR_BYTES } from '../../../filesystems/block-device.ts';
 import { makeBases, runCampaign } from '../../support/filesystem/crash-campaign.ts';

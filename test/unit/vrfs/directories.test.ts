@@ -6,7 +6,10 @@ import { contentOf, copyOf, entriesOf, expectSound, mount, newDevice } from './s
 
 const random = new Random();
 
-/** Names of the same hash: CRC-32C is linear, so what changes a name without changing its check can be combined with anything. */
+/**
+ * Names of the same hash: CRC-32C is linear, so what changes a name without changing its check can be combined with
+ * anything.
+ */
 function collidingNames(count: number): string[] {
   const alphabet = 'abcdefghijklmnop';
   const names = new Map<number, string[]>();

@@ -1,6 +1,7 @@
 /**
- * VRFS on a disk that is full or fails: an operation that fails has changed nothing. And on one that loses writes or puts them elsewhere in silence: what is
- * read back is right or a clear error wherever a checksum covers it, and a check mends what is left.
+ * VRFS on a disk that is full or fails: an operation that fails has changed nothing. And on one that loses writes or
+ * puts them elsewhere in silence: what is read back is right or a clear error wherever a checksum covers it, and a
+ * check mends what is left.
  */
 import { describe, expect, it } from 'vitest';
 import { SECTOR_BYTES } from '../../../filesystems/block-device.ts';

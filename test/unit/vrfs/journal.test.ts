@@ -1,4 +1,7 @@
-/** The journal of VRFS: wrap-around, torn headers and records, data that did not arrive, noted requests over deaths, orphans, refusals of the disk. */
+/**
+ * The journal of VRFS: wrap-around, torn headers and records, data that did not arrive, noted requests over deaths,
+ * orphans, refusals of the disk.
+ */
 import { describe, expect, it } from 'vitest';
 import type { FileSystem } from '../../../filesystems/file-system.ts';
 import { vrfs } from '../../../filesystems/vrfs/index.ts';
@@ -43,7 +46,8 @@ describe(`journal (seed ${random.seed})`, () => {
     fileSystem.sync();
     const headers = blocksWith(device, kind.JOURNAL_HEADER);
     expect(headers.length).toBe(2);
-    // The newer one holds what is in force; the older one is from before the first record, and everything follows from it as well.
+    // The newer one holds what is in force; the older one is from before the first record, and everything follows from
+    // it as well.
     for (const block of headers) {
       const torn = copyOf(device);
       blockOf(torn, block).fill(0, 512);
@@ -93,7 +97,8 @@ describe(`journal (seed ${random.seed})`, () => {
     fileSystem.commit();
     const record = changed.find((block) => block < geometry.dataStart) ?? 0;
     blockOf(device, record)[100] = 255;
-    // The record after the damaged one cannot be reached any more, so nothing tells that something is missing but the header, which does not know yet.
+    // The record after the damaged one cannot be reached any more, so nothing tells that something is missing but the
+    // header, which does not know yet.
     expect(vrfs.check(copyOf(device), false).problems).toEqual([]);
   });
 

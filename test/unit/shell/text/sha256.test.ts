@@ -1,4 +1,7 @@
-/** SHA-256: the examples of NIST (FIPS 180-2, appendix B, and the example of one million characters), and the host's own implementation. */
+/**
+ * SHA-256: the examples of NIST (FIPS 180-2, appendix B, and the example of one million characters), and the host's own
+ * implementation.
+ */
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { Sha256 } from '../../../../services/shell/text/sha256.ts';
