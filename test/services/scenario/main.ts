@@ -32,7 +32,7 @@ const scenarios: Readonly<Record<string, Cases>> = {
 const name = bootArguments().exec ?? '';
 if (startInformation.arguments[0] === 'puppet') obey();
 else if (startInformation.arguments[0] === 'sleep') sleep(600_000);
-else if (startInformation.arguments[0] === 'end') exit(0);
+else if (startInformation.arguments[0] === 'end') exit(Number(startInformation.arguments[1] ?? 0));
 else if (name === 'die once') dieOnce();
 else if (name === 'die always') dieAlways();
 else if (name === 'die late') dieLate();

@@ -1,5 +1,10 @@
 /** Cases on tasks: starting, ending, waiting for children, the tree, signals. */
-import { MAX_TIMEOUT_MILLISECONDS } from '../../../protocol/bounds.ts';
+import {
+  MAX_ARGUMENT_BYTES,
+  MAX_ARGUMENTS,
+  MAX_ARGUMENTS_BYTES,
+  MAX_TIMEOUT_MILLISECONDS,
+} from '../../../protocol/bounds.ts';
 import { kernelNotices } from '../../../protocol/kernel.ts';
 import { signals } from '../../../protocol/signal.ts';
 import {
@@ -46,6 +51,18 @@ export const taskCases: Cases = {
     fails('EPERM', () => second.do('kill', getpid(), 'KILL'));
     second.do('kill', pid, 'KILL');
     equal(second.do('waitpid', pid, 5000), { pid, status: 137, signal: 9 }, 'how it ended');
+  },
+  'a task gets as many arguments as there may be, and no more': () => {
+    const first = ['end', '7'];
+    const long = Array.from({ length: MAX_ARGUMENTS_BYTES / MAX_ARGUMENT_BYTES }, () => 'x'.repeat(MAX_ARGUMENT_BYTES));
+    const last = 'x'.repeat(MAX_ARGUMENT_BYTES - first.join('').length);
+    const most = [...first, ...long.slice(1), last];
+    equal(waitpid(spawn('helper', most), 5000).status, 7, 'it ran');
+    fails('E2BIG', () => spawn('helper', [...most, 'x']));
+    const many = [...first, ...Array.from({ length: MAX_ARGUMENTS - 2 }, () => '')];
+    equal(waitpid(spawn('helper', many), 5000).status, 7, 'it ran');
+    fails('EINVAL', () => spawn('helper', [...many, '']));
+    fails('EINVAL', () => spawn('helper', [`${'x'.repeat(MAX_ARGUMENT_BYTES)}x`]));
   },
   'waitpid answers how a child ended, and takes it off the table': () => {
     const client = new Puppet('client');

@@ -11,7 +11,7 @@ import {
   readConfiguration,
 } from '../../../kernel/config.ts';
 import { defaultConfiguration, programFile } from '../../../kernel/paths.ts';
-import { MAX_NAME_BYTES } from '../../../protocol/bounds.ts';
+import { MAX_MANIFEST_NAMES, MAX_MANIFESTS, MAX_NAME_BYTES } from '../../../protocol/bounds.ts';
 
 const init = { name: 'init', entry: 'init' };
 
@@ -142,7 +142,10 @@ describe('configuration', () => {
       [{ privileges: ['root'] }, /x: privileges: unknown privilege root; there are supervise/],
       [{ dependsOn: ['n'.repeat(MAX_NAME_BYTES + 1)] }, /x: dependsOn: a name has 1 to 64 bytes/],
       [{ dependsOn: [''] }, /x: dependsOn: a name has 1 to 64 bytes/],
-      [{ serves: Array.from({ length: 65 }, (_, index) => `p${index}`) }, /x: serves: at most 64 names/],
+      [
+        { serves: Array.from({ length: MAX_MANIFEST_NAMES + 1 }, (_, index) => `p${index}`) },
+        /x: serves: at most 64 names/,
+      ],
       [{ maySpawn: [null] }, /x: maySpawn: expected a list of strings/],
       [{ typo: 1 }, /x: unknown field "typo"/],
     ];
@@ -176,7 +179,7 @@ describe('configuration', () => {
     );
     for (const content of [null, [], 'x', {}, { services: {} }])
       expect(() => parseConfiguration(content, 'x.json')).toThrow(/x\.json: expected \{ "services"/);
-    const many = Array.from({ length: 512 }, (_, index) => ({ name: `n${index}`, entry: 'x' }));
+    const many = Array.from({ length: MAX_MANIFESTS }, (_, index) => ({ name: `n${index}`, entry: 'x' }));
     expect(refusal(...many)).toMatch(/513 services; at most 512 are possible/);
     expect(() => parseConfiguration({ services: [] }, 'x.json')).toThrow(/there has to be a service named init/);
   });
