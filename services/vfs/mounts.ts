@@ -172,7 +172,7 @@ export class Mounts {
       yield* this.world.startService(service);
       server = yield* this.world.findService(service);
       const { device, path, number } = known;
-      const { figures, state } = yield* this.world.attach(server, { device, path, number, readOnly, format });
+      const { figures, state } = yield* this.attach(server, { device, path, number, readOnly, format });
       const row: MountRow = { path, device, type: figures.type, readOnly: figures.readOnly, state, service };
       const mount = this.diskMount({ ...known, row }, server, true);
       // In the table first: a path that comes back from the covered directory has to find it.
@@ -187,6 +187,17 @@ export class Mounts {
       if (server !== null) this.world.release(server);
       throw error;
     }
+  }
+
+  /** A service that was stopped when its file system was unmounted still has that, and lets go of it first. */
+  private *attach(server: Handle, request: Attach): Work<Attached> {
+    try {
+      return yield* this.world.attach(server, request);
+    } catch (error) {
+      if (!(error instanceof SystemError) || error.code !== 'EBUSY') throw error;
+    }
+    yield* this.world.detach(server);
+    return yield* this.world.attach(server, request);
   }
 
   /** Undoes as much of a mount as has been done. */

@@ -49,6 +49,21 @@ function disks(name: string): string[] {
 /** Every run tries the own format and one of the others; test/conformance has both. */
 const types = ['vrfs', new Random().pick(['fat', 'ext2'])];
 
+describe('a file system whose service was stopped', () => {
+  it('can be unmounted, and mounted elsewhere with everything in it', async () => {
+    const { stdout, stderr } = await runCommands(
+      [
+        'mkdir /tmp/e /tmp/f; mkfs -t vrfs hdb; mount hdb /tmp/e; echo kept > /tmp/e/one; sync',
+        'service stop vrfs@hdb; umount /tmp/e; echo "unmounted $?"',
+        'mount hdb /tmp/f; echo "mounted $?"; cat /tmp/f/one; echo two > /tmp/f/two; umount /tmp/f; fsck hdb; echo "sound $?"',
+      ].join('\n'),
+      disks('stopped'),
+    );
+    for (const text of ['unmounted 0', 'mounted 0', 'kept', 'sound 0'])
+      expect(stdout, stderr).toMatch(new RegExp(`^${text}$`, 'm'));
+  });
+});
+
 describe('sync', () => {
   it('flushes what was written to a disk itself, to each disk that is there', async () => {
     const { stdout, stderr } = await runCommands(
