@@ -44,9 +44,11 @@ export const HEADER_BYTES = 40;
 
 /**
  * How long bytes that nobody waits for stay unacknowledged and unkept, and how long an acknowledgement is put off (RFC
- * 9293, 3.8.6.3: at most 500). Sooner when more than this share of the buffer is unacknowledged.
+ * 9293, 3.8.6.3: at most 500). The longer time is for a side that has answered what came before: its next answer is
+ * likely to carry the acknowledgement along. Sooner when more than this share of the buffer is unacknowledged.
  */
-export const DELAYED_ACKNOWLEDGEMENT_MS = 40;
+export const DELAYED_ACKNOWLEDGEMENT_MS = 20;
+export const ANSWERED_ACKNOWLEDGEMENT_MS = 40;
 export const UNACKNOWLEDGED_SHARE = 1 / 4;
 
 /**

@@ -339,6 +339,7 @@ export abstract class Machine extends ControlBlock {
     if (this.stored && (acknowledged !== this.storedAcknowledged || receiver.edge !== this.storedEdge)) {
       this.keepPositions();
     }
+    if (data.length > 0) receiver.answered = true;
     const ranges = receiver.report(MAX_BLOCKS);
     transmitter.send({ flags, position, data, acknowledged, window, ranges }, now);
     this.context.counters.segmentsSent++;

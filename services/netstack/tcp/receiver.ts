@@ -5,12 +5,13 @@
  *
  * The rule that makes the death of this process harmless: a byte is acknowledged only when it was handed out to the
  * reader, or is in the recovery store. In the hope that a reader takes it soon it is neither for
- * DELAYED_ACKNOWLEDGEMENT_MS; then it is kept. Positions are those of the stream; the FIN counts as a byte behind the
+ * some milliseconds; then it is kept. Positions are those of the stream; the FIN counts as a byte behind the
  * last one.
  */
 import { Assembler } from './assembler.ts';
 import type { KeptChunks } from './kept-chunks.ts';
 import {
+  ANSWERED_ACKNOWLEDGEMENT_MS,
   DEFAULT_SEGMENT_BYTES,
   DELAYED_ACKNOWLEDGEMENT_MS,
   INITIAL_BUFFER_BYTES,
@@ -44,6 +45,8 @@ export class Receiver {
   /** An acknowledgement has to go out now, or at a time. */
   mustAcknowledge = false;
   private acknowledgeAt = Number.POSITIVE_INFINITY;
+  /** Data of ours has gone out since the last data came. */
+  answered = false;
   private releaseAt = Number.POSITIVE_INFINITY;
   /** The largest segment that has come: what the peer sends when it can. */
   private segmentBytes = DEFAULT_SEGMENT_BYTES;
@@ -120,7 +123,11 @@ export class Receiver {
     const progress = this.next > before;
     // Out of order, a gap that was filled, or a repetition: the peer has to know at once (RFC 5681, 4.2).
     if (gaps || this.hasGaps || !progress) this.mustAcknowledge = true;
-    else this.acknowledgeAt = Math.min(this.acknowledgeAt, now + DELAYED_ACKNOWLEDGEMENT_MS);
+    else {
+      const delay = this.answered ? ANSWERED_ACKNOWLEDGEMENT_MS : DELAYED_ACKNOWLEDGEMENT_MS;
+      this.acknowledgeAt = Math.min(this.acknowledgeAt, now + delay);
+    }
+    if (data.length > 0) this.answered = false;
     return progress;
   }
 

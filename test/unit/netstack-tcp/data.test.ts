@@ -1,6 +1,6 @@
 /** Data, segment by segment: acknowledgements, windows, losses, timers. The rule is named with each. */
 import { describe, expect, it } from 'vitest';
-import { DELAYED_ACKNOWLEDGEMENT_MS } from '../../../services/netstack/tcp/limits.ts';
+import { ANSWERED_ACKNOWLEDGEMENT_MS, DELAYED_ACKNOWLEDGEMENT_MS } from '../../../services/netstack/tcp/limits.ts';
 import { Script } from './script.ts';
 
 const MODERN = { windowShift: 0, selectivePermitted: true, segmentSize: 1460 } as const;
@@ -75,6 +75,21 @@ describe('receiving', () => {
     ];
     expect(script.seen()).toMatchObject([{ ack: 400, blocks: [again, newest] }]);
     expect(script.read(0)).toHaveLength(400);
+  });
+
+  it('puts an acknowledgement off for longer where its own answer is likely to carry it along', () => {
+    const script = Script.established();
+    const wait = DELAYED_ACKNOWLEDGEMENT_MS;
+    script.peer({ at: 0, data: 'one' }).wait(wait);
+    expect(script.brief()).toEqual(['A 0+0 ack 3']);
+    script.write('answer');
+    script.wait(0).seen();
+    script.peer({ at: 3, data: 'two', ack: 6 }).wait(ANSWERED_ACKNOWLEDGEMENT_MS - 1);
+    expect(script.brief()).toEqual([]);
+    script.wait(1);
+    expect(script.brief()).toEqual(['A 6+0 ack 6']);
+    script.peer({ at: 6, data: 'three', ack: 6 }).wait(wait);
+    expect(script.brief()).toEqual(['A 6+0 ack 11']);
   });
 
   it('reports what has come again, once, in front of the range that it lies in (RFC 2883)', () => {
