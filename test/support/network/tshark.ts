@@ -8,12 +8,16 @@ import { breachesOf } from './tcp-rules.ts';
 const run = promisify(execFile);
 const OUTPUT_LIMIT = 64 * 1024 * 1024;
 
-/** Checksums are checked, and analysis of TCP is on. */
+/**
+ * Checksums are checked, and analysis of TCP is on. Segments are judged, and not what protocols above would make of them
+ * together: of some hundred megabytes that takes a minute.
+ */
 const options = [
   'ip.check_checksum:TRUE',
   'tcp.check_checksum:TRUE',
   'udp.check_checksum:TRUE',
   'tcp.analyze_sequence_numbers:TRUE',
+  'tcp.desegment_tcp_streams:FALSE',
 ].flatMap((option) => ['-o', option]);
 
 /** What no sender may send, whatever the cable does. What an error message of ICMP quotes is not its sender's. */
