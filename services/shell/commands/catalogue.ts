@@ -52,11 +52,11 @@ const files = {
     details: ['-l: lines. -w: words. -c: bytes. All three unless some are named.'],
   },
   grep: {
-    usage: '[-E | -F] [-civlnqrx] PATTERN [FILE …]',
+    usage: '[-E | -F] [-chHilnqrvx] [-e] PATTERN [FILE …]',
     about: 'Shows the lines that match a pattern',
     details: [
       'The pattern is a basic regular expression; with -E an extended one, with -F a text. Several stand one in a line.',
-      '-i: upper and lower case are the same. -v: lines that do not match. -x: whole lines. -n: with numbers. -c: only how many. -l: only names of files.',
+      '-i: upper and lower case are the same. -v: lines that do not match. -x: whole lines. -n: with numbers. -c: only how many. -l: only names of files. -h, -H: without and with the names of files.',
       '-q: nothing, only the status. -r: all files in directories. Status 0: found, 1: not found, 2: something went wrong.',
     ],
   },

@@ -24,7 +24,8 @@ const tools = {
     operands: 'none',
   },
   route: {
-    usage: '[-n] | add DESTINATION [gw ADDRESS] [dev INTERFACE] [metric N] | del DESTINATION [gw ADDRESS]',
+    usage:
+      '[-n] | add [-net | -host] DESTINATION [netmask MASK] [gw ADDRESS] [dev INTERFACE] [metric N] | del DESTINATION [gw ADDRESS]',
     about: 'Shows, adds or removes routes',
     details: [
       'DESTINATION: default, NETWORK/PREFIX or ADDRESS. -n: numbers only. Flags: U usable, G through a gateway, H to one host, D from DHCP.',

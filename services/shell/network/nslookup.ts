@@ -19,6 +19,11 @@ export function nslookup(context: CommandContext): number {
   for (const name of names) {
     context.lines('');
     context.shell.flush();
+    if (/^\d+(\.\d+){3}$/.test(name)) {
+      context.complain(`${name}: names of addresses are not looked up`);
+      status = 1;
+      continue;
+    }
     const before = uptime();
     try {
       const addresses = stack.resolve({ name, timeout: RESOLVE_MS });

@@ -9,8 +9,8 @@ const run = promisify(execFile);
 const OUTPUT_LIMIT = 64 * 1024 * 1024;
 
 /**
- * Checksums are checked, and analysis of TCP is on. Segments are judged, and not what protocols above would make of them
- * together: of some hundred megabytes that takes a minute.
+ * Checksums are checked, and analysis of TCP is on. Segments are judged, and not what protocols above would make of
+ * them together: of some hundred megabytes that takes a minute.
  */
 const options = [
   'ip.check_checksum:TRUE',
