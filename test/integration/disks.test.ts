@@ -8,7 +8,6 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { MAX_INSTANCES } from '../../protocol/bounds.ts';
 import {
   eventually,
   killProcess,
@@ -79,24 +78,6 @@ describe('sync', () => {
   it('has nothing to flush where the driver of the disks has been stopped', async () => {
     const { stdout } = await runCommands('service stop ata; sync; echo "synced: $?"', ['--no-disk']);
     expect(stdout).toMatch(/^synced: 0$/m);
-  });
-});
-
-describe('stopped instances of a template', () => {
-  it('make room for others, but for one that has a file system mounted', async () => {
-    const names = Array.from({ length: MAX_INSTANCES }, (_, index) => `vrfs@x${index}`);
-    const { stdout, stderr } = await runCommands(
-      [
-        'echo kept > /mnt/f; service stop vrfs@hda1',
-        ...names.map((name) => `service start ${name} > /dev/null; service stop ${name} > /dev/null`),
-        'mkfs -t vrfs hdb; mkdir /tmp/d; mount hdb /tmp/d; echo "mounted: $?"',
-        'service list | grep -c vrfs@; service list | grep vrfs@hda1',
-        'service start vrfs@hda1; cat /mnt/f; echo more >> /mnt/f; cat /mnt/f; umount /mnt; echo "unmounted: $?"',
-      ].join('\n'),
-      disks('instances'),
-    );
-    expect(stdout, stderr).toMatch(/^mounted: 0\n64\nvrfs@hda1 +stopped\b/m);
-    expect(stdout).toMatch(/^kept\nkept\nmore\nunmounted: 0$/m);
   });
 });
 

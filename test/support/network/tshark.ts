@@ -3,6 +3,7 @@
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { framesIn, segmentIn } from './recording.ts';
 import { breachesOf } from './tcp-rules.ts';
 
 const run = promisify(execFile);
@@ -51,26 +52,16 @@ export async function framesOf(file: string, filter: string, most = 1_000_000): 
 
 /**
  * Segments with data of a sender: how many there are, and those that repeat something, but for probes of a shut window,
- * each as its number and time. One reading for both: a recording may have some hundred megabytes.
+ * each as tshark tells of it.
  */
 export async function repetitionsOf(file: string, sender: string): Promise<{ segments: number; repeated: string[] }> {
-  const fields = [
-    'frame.number',
-    'frame.time_relative',
-    'tcp.analysis.retransmission',
-    'tcp.analysis.zero_window_probe',
-  ];
-  const words = ['-T', 'fields', ...fields.flatMap((field) => ['-e', field])];
-  const filter = `eth.src == ${sender} && tcp.len > 0`;
-  const { stdout } = await run('tshark', ['-n', '-r', file, ...options, '-Y', filter, ...words], {
-    maxBuffer: OUTPUT_LIMIT,
-  });
-  const lines = stdout.split('\n').filter((line) => line !== '');
-  const repeated = lines.filter((line) => {
-    const [, , again = '', probe = ''] = line.split('\t');
-    return again !== '' && probe === '';
-  });
-  return { segments: lines.length, repeated };
+  const address = Buffer.from(sender.replaceAll(':', ''), 'hex');
+  let segments = 0;
+  for (const frame of framesIn(file)) {
+    if (frame.bytes.subarray(6, 12).equals(address) && (segmentIn(frame)?.length ?? 0) > 0) segments++;
+  }
+  const again = 'tcp.len > 0 && tcp.analysis.retransmission && !tcp.analysis.zero_window_probe';
+  return { segments, repeated: await framesOf(file, `eth.src == ${sender} && ${again}`) };
 }
 
 /**
