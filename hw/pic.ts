@@ -108,15 +108,18 @@ class Controller {
     return requested < this.#priority(blocking) ? (this.#highest + requested) & 7 : -1;
   }
 
-  /** What INTA does to the registers for an input that is pending. */
+  /** What INTA does to the registers for an input that is pending, and, as in QEMU 7.2, all that a poll does. */
   serve(input: number): void {
     const bit = 1 << input;
-    // INT drops in between, so that the master sees a new edge when its slave has another request.
-    if (!this.#isMaster) this.#setOutput(false);
     this.#requests &= ~bit | this.#edgeLevel;
     if (!this.#automaticEoi) this.#inService |= bit;
     else if (this.#rotateOnAutomaticEoi) this.#highest = (input + 1) & 7;
     this.#update();
+  }
+
+  /** Takes INT down until the registers change. */
+  dropOutput(): void {
+    this.#setOutput(false);
   }
 
   vector(input: number): number {
@@ -312,6 +315,8 @@ export class Pic implements Device {
     if (input !== CASCADE) return this.#master.vector(input);
     const slaveInput = this.#slave.pending();
     if (slaveInput < 0) return this.#slave.vector(SPURIOUS);
+    // INT drops in between, so that the master sees a new edge when its slave has another request.
+    this.#slave.dropOutput();
     this.#slave.serve(slaveInput);
     return this.#slave.vector(slaveInput);
   }
