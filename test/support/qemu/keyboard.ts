@@ -1,7 +1,8 @@
 /**
  * Scenarios for the keyboard controller, with a keyboard and a mouse whose commands it passes on.
  *
- * Left out are the keyboard's commands F7 to F9 and FB to FE, of which QEMU knows none but FC, and that one by half.
+ * Left out are the keyboard's commands F7 to F9 and FB to FE, of which QEMU knows none but FC, and that one by half; as
+ * parameters too, since a parameter may come to stand for a command.
  */
 import type { Random } from '../random.ts';
 import { chance, type Generator, Script, weighted } from './script.ts';
@@ -52,7 +53,7 @@ export const keyboard: Generator = (random) => {
       [1, () => command(0xd2, random.below(256))],
       [1, () => command(0xd3, random.below(256))],
       [6, () => script.out(0x60, random.pick(KEYBOARD_COMMANDS))],
-      [2, () => script.out(0x60, random.pick([0xed, 0xf0, 0xf3]), random.below(chance(random, 0.5) ? 4 : 256))],
+      [2, () => script.out(0x60, random.pick([0xed, 0xf0, 0xf3]), random.below(chance(random, 0.5) ? 4 : 0xf7))],
       [1, () => script.out(0x60, random.below(0xf7))],
       [3, () => command(0xd4, random.pick(MOUSE_COMMANDS))],
       [1, () => command(0xd4, random.below(256))],
