@@ -32,12 +32,12 @@ export {
 export { client, connect, poster } from './client.ts';
 export { type DeviceType, registerDevice } from './device.ts';
 export { type AttributeChange, File, Files, type OpenOptions } from './files.ts';
+export type { Gathering } from './inbox.ts';
 export * from './ipc.ts';
 export type { PlayedMessage, Rehearsal } from './rehearsal.ts';
 export {
   type Deferred,
   fail,
-  type Gathering,
   type NoticeHandlers,
   type Offer,
   offer,

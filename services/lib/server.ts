@@ -18,6 +18,7 @@ import type { Handle, Infer } from '../../protocol/schema.ts';
 import { service } from '../../protocol/service.ts';
 import { callAnswered } from './asynchronous.ts';
 import { registerDevice } from './device.ts';
+import { type Gathering, Inbox } from './inbox.ts';
 import {
   ipcCreateNamedPort,
   ipcDestroyPort,
@@ -60,19 +61,6 @@ export interface RequestContext extends CallContext {
     name: K,
     request: Request<M[K]>,
   ): typeof LATER;
-}
-
-/**
- * Requests that a program has put off (`later`) so as to finish several of them together. While there are some, the
- * loop takes the messages that wait already, and has them finished before it waits itself.
- */
-export interface Gathering {
-  /** Something has been put off. */
-  readonly pending: boolean;
-  /** Nothing more should be taken before `finish`. */
-  readonly full: boolean;
-  /** Answers what has been put off. */
-  finish(): void;
 }
 
 type Notices = (typeof kernelNotices)['methods'];
@@ -152,9 +140,6 @@ let posted: number | undefined;
  */
 export const turnUptime = (): number => posted ?? uptime();
 
-/** Messages that a server with something gathered takes before it finishes that: others must not keep it waiting. */
-const MAX_GATHERED = 32;
-
 const NO_COUNTERS = { requests: 0, retries: 0, errors: 0, startMilliseconds: 0 };
 const counters = { ...NO_COUNTERS };
 const NO_OFFERS: readonly Offer[] = [];
@@ -218,7 +203,11 @@ export function fail(error: unknown): never {
 function loop(program: Program, lines: ReadonlyMap<number, InterruptHandler>, port: Handle | undefined): never {
   const { offers = NO_OFFERS, gathering } = program;
   const redelivery = new Redelivery(program, port);
-  const inbox = new Inbox(gathering);
+  const inbox = new Inbox(
+    gathering,
+    () => ipcTryRecv(),
+    () => ipcRecv(),
+  );
   let message = inbox.next();
   for (;;) {
     posted = undefined;
@@ -249,36 +238,6 @@ function loop(program: Program, lines: ReadonlyMap<number, InterruptHandler>, po
       ipcReply(answer.reply, answer.status, answer.data, answer.rights);
       message = inbox.next();
     } else message = ipcReplyRecv(answer.reply, answer.status, answer.data, answer.rights);
-  }
-}
-
-/** What a server receives. Before it waits for a message, what has been gathered is finished. */
-class Inbox {
-  private readonly gathering: Gathering | undefined;
-  /** Messages that have come since something was gathered. */
-  private taken = 0;
-
-  constructor(gathering: Gathering | undefined) {
-    this.gathering = gathering;
-  }
-
-  next(): Message {
-    const { gathering } = this;
-    while (gathering?.pending === true) {
-      const message = gathering.full || this.taken >= MAX_GATHERED ? undefined : ipcTryRecv();
-      if (message !== undefined) {
-        this.taken++;
-        return message;
-      }
-      this.taken = 0;
-      gathering.finish();
-    }
-    this.taken = 0;
-    return ipcRecv();
-  }
-
-  finish(): void {
-    while (this.gathering?.pending === true) this.gathering.finish();
   }
 }
 
