@@ -20,7 +20,7 @@
 
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { open, readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { QtestClient } from './qtest-client.ts';
 
@@ -37,11 +37,6 @@ export interface Operation {
   readonly words: readonly string[];
   readonly options: ReadonlyMap<string, string>;
   readonly count: number;
-}
-
-/** Reads a scenario file. */
-export async function loadScenario(path: string): Promise<Operation[]> {
-  return parseScenario((await readFile(path, 'latin1')).split('\n'));
 }
 
 /** The operations of a scenario's lines. */
