@@ -5,8 +5,12 @@
  */
 
 import { defineConfig } from 'vitest/config';
+import { LateFiles } from './test/support/late-files.ts';
 
 const SYSTEM_TIMEOUT_MS = 60_000;
+
+/** How long all the tests of a file may take together. */
+const FILE_LIMIT_MS = 300_000;
 
 /** Tests of whole systems in which nothing depends on how long something takes. */
 const UNHURRIED = [
@@ -99,10 +103,21 @@ const everyTime = [
 
 const onRequest = [systemTests('long', 1, { timeoutMs: 3_600_000 })];
 
+const isLong = process.env.VROS_TEST_LONG !== undefined;
+
+/** Where vitest writes its report, if anybody wants one. */
+const report = process.env.VROS_TEST_REPORT;
+const jsonTo = (outputFile: string): ['json', { outputFile: string }] => ['json', { outputFile }];
+
 export default defineConfig({
   test: {
+    reporters: [
+      'default',
+      ...(report === undefined ? [] : [jsonTo(report)]),
+      ...(isLong ? [] : [new LateFiles(FILE_LIMIT_MS)]),
+    ],
     environment: 'node',
     pool: 'forks',
-    projects: process.env.VROS_TEST_LONG === undefined ? everyTime : onRequest,
+    projects: isLong ? onRequest : everyTime,
   },
 });

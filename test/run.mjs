@@ -94,13 +94,9 @@ process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
 /** Runs vitest and returns its counts, in which a file that could not be loaded and a crash are failures too. */
 async function runTests() {
   const report = path.join(directory, 'vitest.json');
-  const passed = await run(
-    'tests',
-    installed('vitest'),
-    ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...filters],
-    TESTS_LIMIT_MS,
-    { variables: long ? { VROS_TEST_LONG: '1' } : {} },
-  );
+  const passed = await run('tests', installed('vitest'), ['run', ...filters], TESTS_LIMIT_MS, {
+    variables: { VROS_TEST_REPORT: report, ...(long ? { VROS_TEST_LONG: '1' } : {}) },
+  });
   const counts = { passed: 0, failed: 0, skipped: 0 };
   try {
     const results = JSON.parse(readFileSync(report, 'utf8'));

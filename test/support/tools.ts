@@ -22,16 +22,30 @@ export function missingTools(...names: readonly string[]): string {
   return `not installed: ${missing.join(', ')}`;
 }
 
+/** How long a program may run, in milliseconds. */
+const LIMIT_MS = 60_000;
+
 const environment = { PATH: `${process.env.PATH}:/usr/sbin:/sbin`, LC_ALL: 'C.UTF-8', TZ: 'UTC' };
 
 /** Runs a program, whatever comes of it. */
 export function outcomeOf(name: string, args: readonly string[]): Outcome {
-  const { status, signal, stdout, stderr, error } = spawnSync(name, args, { env: environment, encoding: 'utf8' });
+  const { status, signal, stdout, stderr, error } = spawnSync(name, args, {
+    env: environment,
+    encoding: 'utf8',
+    timeout: LIMIT_MS,
+    killSignal: 'SIGKILL',
+  });
   if (error !== undefined) throw error;
   return { status: status ?? -1, signal, output: stdout + stderr };
 }
 
 /** Runs a program, which has to succeed. Answers its standard output. */
 export function run(name: string, ...args: readonly string[]): string {
-  return execFileSync(name, args, { env: environment, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  return execFileSync(name, args, {
+    env: environment,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: LIMIT_MS,
+    killSignal: 'SIGKILL',
+  });
 }

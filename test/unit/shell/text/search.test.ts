@@ -189,6 +189,7 @@ describe('random expressions', () => {
   const grep = peer('grep');
   it.skipIf(grep.missing !== '')(`find what grep finds${grep.missing}`, () => {
     const random = new Random();
+    let endless = 0;
     for (let round = 0; round < 60; round += 1) {
       const lines = Array.from({ length: 60 }, () => randomLine(random));
       // GNU's grep errs about anchors in repeated groups.
@@ -202,9 +203,12 @@ describe('random expressions', () => {
       ] as [[string, SearchOptions, string], ...[string, SearchOptions, string][]]);
       const matches = searcher(written, options);
       const found = lines.filter((line) => matches(Buffer.from(line)));
-      const { stdout } = grep.run([flag, '-e', written], `${lines.join('\n')}\n`);
+      const { stdout, tooLong } = grep.run([flag, '-e', written], `${lines.join('\n')}\n`, 1000);
       const where = `seed ${random.seed}: grep ${flag} ${JSON.stringify(written)}`;
-      expect(found.map((line) => `${line}\n`).join(''), where).toBe(stdout.toString());
+      // One expression in some thousand keeps GNU's grep busy for hours.
+      if (tooLong) endless++;
+      else expect(found.map((line) => `${line}\n`).join(''), where).toBe(stdout.toString());
     }
+    expect(endless, `seed ${random.seed}`).toBeLessThan(4);
   });
 });
