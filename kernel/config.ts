@@ -24,7 +24,7 @@ export interface Manifest {
   readonly program: boolean;
   /** File with the program's code, absolute; empty when `command` is used. */
   readonly entry: string;
-  /** A command in another language that speaks the protocol on descriptor 3. */
+  /** A command in another language that speaks the protocol on descriptors 3 and 4. */
   readonly command: readonly string[];
   /** Port names it may create. */
   readonly serves: readonly string[];

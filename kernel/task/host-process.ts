@@ -22,8 +22,8 @@ const OUTPUT_LINES = 64;
 /** Whoever the process works for. */
 export interface ProcessOwner {
   frame(buffer: Buffer, start: number, end: number): void;
-  overflow(length: number): void;
-  unread(bytes: number): void;
+  /** It has done what nobody may do with a pipe, as words that follow its name. */
+  abused(how: string): void;
   /** A line on stdout or stderr. */
   line(text: string): void;
   /** The process is gone; nothing comes after this. */
@@ -60,7 +60,7 @@ export class HostProcess {
     this.memory = memory;
     const [program = '', ...words] = command;
     this.child = spawn(program, words, {
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
       env: {},
       cwd: '/',
       // A session of its own: keys of the host's terminal reach the kernel only.
@@ -69,15 +69,14 @@ export class HostProcess {
     this.child.on('error', () => this.reap(127, 0));
     this.child.on('exit', (code, signal) => this.reap(code ?? 0, signal === null ? 0 : os.constants.signals[signal]));
     // Without descriptors left, Node gives no streams and reports the error later.
-    const parentEnd = this.child.stdio?.[3];
-    if (!parentEnd) {
+    const { 3: toTask, 4: fromTask } = this.child.stdio ?? [];
+    if (!toTask || !fromTask) {
       this.over = true;
       throw new Error('the host has no descriptors left for a process');
     }
-    this.pipe = new TaskPipe(parentEnd as net.Socket, {
+    this.pipe = new TaskPipe(fromTask as net.Socket, toTask as net.Socket, {
       frame: (buffer, start, end) => this.owner.frame(buffer, start, end),
-      overflow: (length) => this.owner.overflow(length),
-      unread: (bytes) => this.owner.unread(bytes),
+      abused: (how) => this.owner.abused(how),
       closed: () => {
         this.pipeClosed = true;
         this.finish();
@@ -131,7 +130,7 @@ export class HostProcess {
 
   /** For a process nobody has a use for: lets the kernel end without it. */
   discard(): void {
-    this.owner = { frame: () => {}, overflow: () => {}, unread: () => {}, line: () => {}, ended: () => {} };
+    this.owner = { frame: () => {}, abused: () => {}, line: () => {}, ended: () => {} };
     this.kill();
   }
 

@@ -59,8 +59,7 @@ export class IdleProcess {
         this.process.identify();
         this.keeper.waits();
       },
-      overflow: (length) => refused(`it has sent a frame of ${length} bytes`),
-      unread: () => {},
+      abused: (how) => refused(`it ${how}`),
       line: () => {},
       ended: (status) =>
         gone(`exit status ${status}: ${this.process.output.join('; ')}`.slice(0, MAX_REASON_CHARACTERS)),

@@ -3,6 +3,10 @@
  * Writing goes straight to the descriptor; when the pipe is full the rest waits in the socket's queue, and then
  * everything that follows waits behind it.
  *
+ * Each direction has a socket of its own. With one for both, a task that waits for its answer would be woken each time
+ * that the kernel takes what it has sent: the host tells whoever waits at a socket that there is room again (unix(7);
+ * what waits in poll(2) says what for, what waits in read(2) does not).
+ *
  * A task can slow down itself, and nobody else: what it sends is handled in short turns, between which the other tasks
  * have theirs; and while it does not take its answers, nothing more is read from it.
  */
@@ -40,10 +44,8 @@ interface PipeHandle {
 export interface PipeEvents {
   /** A whole frame; the bytes are valid during the call only. */
   frame(buffer: Buffer, start: number, end: number): void;
-  /** A frame over the bound: the stream is lost. */
-  overflow(length: number): void;
-  /** The task has left far too many answers unread. */
-  unread(bytes: number): void;
+  /** The task has done what nobody may do with a pipe, as words that follow its name: nothing can be read any more. */
+  abused(how: string): void;
   /** The other end is closed. */
   closed(): void;
 }
@@ -51,7 +53,8 @@ export interface PipeEvents {
 /** One pipe. */
 export class TaskPipe {
   readonly cutter: FrameCutter;
-  private readonly socket: net.Socket;
+  private readonly input: net.Socket;
+  private readonly output: net.Socket;
   private readonly descriptor: number;
   private readonly events: PipeEvents;
   private open = true;
@@ -65,23 +68,21 @@ export class TaskPipe {
   bytesRead = 0;
   bytesWritten = 0;
 
-  /** Takes over the parent's end of a pipe made by child_process. */
-  constructor(parentEnd: net.Socket, events: PipeEvents) {
+  /** Takes over the parent's ends of what child_process has made. */
+  constructor(fromTask: net.Socket, toTask: net.Socket, events: PipeEvents) {
     this.events = events;
     this.cutter = new FrameCutter(
       (buffer, start, end) => {
         events.frame(buffer, start, end);
         return !this.held && performance.now() < this.turnEnd;
       },
-      (length) => events.overflow(length),
+      (length) => events.abused(`sent a frame of ${length} bytes, which is over the bound`),
     );
-    const owner = parentEnd as unknown as { _handle: PipeHandle | null };
-    const handle = owner._handle;
-    if (handle === null) throw new Error('the pipe is closed');
-    owner._handle = null;
-    this.descriptor = handle.fd;
+    const sink = handleOf(toTask);
+    this.descriptor = sink.fd;
+    this.output = new net.Socket({ handle: sink } as unknown as net.SocketConstructorOpts);
     const options = {
-      handle,
+      handle: handleOf(fromTask),
       onread: {
         buffer: Buffer.allocUnsafeSlow(READ_BYTES),
         callback: (count: number, buffer: Uint8Array): boolean => {
@@ -93,22 +94,25 @@ export class TaskPipe {
         },
       },
     };
-    this.socket = new net.Socket(options as unknown as net.SocketConstructorOpts);
+    this.input = new net.Socket(options as unknown as net.SocketConstructorOpts);
     const close = (): void => {
       if (!this.open) return;
       this.open = false;
       events.closed();
     };
-    this.socket.on('error', close);
-    this.socket.on('end', close);
-    this.socket.on('close', close);
-    this.socket.on('drain', () => this.release());
-    this.socket.resume();
+    // What the task has sent before it ended is still to be read: the end is that of the input.
+    for (const event of ['error', 'end', 'close']) this.input.on(event, close);
+    this.output.on('error', () => {});
+    this.output.on('drain', () => this.release());
+    this.output.on('data', () =>
+      events.abused('wrote to descriptor 3, which is for reading: frames go to descriptor 4'),
+    );
+    this.input.resume();
   }
 
   /** Answers waiting to be taken, in bytes. */
   get queuedBytes(): number {
-    return this.socket.writableLength;
+    return this.output.writableLength;
   }
 
   /**
@@ -155,7 +159,7 @@ export class TaskPipe {
     if (!this.open) return;
     this.bytesWritten += end - start;
     let at = start;
-    if (this.socket.writableLength === 0) {
+    if (this.output.writableLength === 0) {
       try {
         while (at < end) at += fs.writeSync(this.descriptor, buffer, at, end - at);
         return;
@@ -164,21 +168,23 @@ export class TaskPipe {
         if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
       }
     }
-    this.socket.write(Buffer.from(buffer.subarray(at, end)));
-    const unread = this.socket.writableLength;
+    this.output.write(Buffer.from(buffer.subarray(at, end)));
+    const unread = this.output.writableLength;
     if (unread > QUEUE_BYTES && !this.held) {
       this.held = true;
       this.heldCount++;
-      this.socket.pause();
+      this.input.pause();
     }
-    if (unread > UNREAD_BYTES) this.events.unread(unread);
+    if (unread > UNREAD_BYTES)
+      this.events.abused(`does not read its answers: ${Math.floor(unread / 1048576)} MiB wait`);
   }
 
   /** Closes the kernel's end. */
   destroy(): void {
     this.open = false;
     this.cutter.close();
-    this.socket.destroy();
+    this.input.destroy();
+    this.output.destroy();
   }
 
   private release(): void {
@@ -192,14 +198,23 @@ export class TaskPipe {
     if (!this.open || this.held) return;
     this.turnEnd = performance.now() + TURN_MILLISECONDS;
     this.cutter.goOn();
-    if (!this.cutter.stopped && !this.held) this.socket.resume();
+    if (!this.cutter.stopped && !this.held) this.input.resume();
     this.endTurn();
   }
 
   /** Frames are left: they have their turn after the others'. */
   private endTurn(): void {
     if (!this.cutter.stopped || this.held) return;
-    this.socket.pause();
+    this.input.pause();
     setImmediate(() => this.turn());
   }
+}
+
+/** Takes the handle out of a socket, which is of no more use then. */
+function handleOf(parentEnd: net.Socket): PipeHandle {
+  const owner = parentEnd as unknown as { _handle: PipeHandle | null };
+  const handle = owner._handle;
+  if (handle === null) throw new Error('the pipe is closed');
+  owner._handle = null;
+  return handle;
 }

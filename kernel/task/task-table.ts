@@ -171,8 +171,7 @@ export class TaskTable {
     const { spawner, log } = this.parts;
     const owner: ProcessOwner = {
       frame: (buffer, start, end) => this.parts.onFrame(task, buffer, start, end),
-      overflow: (length) => this.end(task, `sent a frame of ${length} bytes, which is over the bound`),
-      unread: (bytes) => this.end(task, `does not read its answers: ${Math.floor(bytes / 1048576)} MiB wait`),
+      abused: (how) => this.end(task, how),
       line: (text) => log.write('info', text, task.title),
       ended: (status, signal) => this.gone(task, status, signal),
     };

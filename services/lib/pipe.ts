@@ -1,6 +1,6 @@
 /**
- * The service's end of its pipe (descriptor 3): writes a frame, blocks until the result with its id is there. Frame
- * format: protocol/frame.ts.
+ * The service's end of its pipe: writes a frame to descriptor 4, blocks until the result with its id comes from
+ * descriptor 3. Frame format: protocol/frame.ts.
  *
  * A frame that nobody waits for goes out with the next one, in one write: each write wakes the kernel, which costs more
  * than all the rest. So before this task waits or ends, everything has gone out, in the order it was written.
@@ -11,7 +11,8 @@ import { HEADER_BYTES, MAX_FRAME_BYTES } from '../../protocol/bounds.ts';
 import { SystemError } from '../../protocol/errno.ts';
 import { OFFSET_FLAGS, OFFSET_HANDLE, OFFSET_ID } from '../../protocol/frame.ts';
 
-const DESCRIPTOR = 3;
+const FROM_KERNEL = 3;
+const TO_KERNEL = 4;
 const READ_BYTES = 256 * 1024;
 const POSTED_BYTES = 64 * 1024;
 
@@ -25,8 +26,8 @@ export interface Wire {
 }
 
 const pipe: Wire = {
-  write: (bytes, at, length) => fs.writeSync(DESCRIPTOR, bytes, at, length),
-  read: (target, at, length) => fs.readSync(DESCRIPTOR, target, at, length, null),
+  write: (bytes, at, length) => fs.writeSync(TO_KERNEL, bytes, at, length),
+  read: (target, at, length) => fs.readSync(FROM_KERNEL, target, at, length, null),
 };
 
 let wire = pipe;

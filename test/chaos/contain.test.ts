@@ -134,6 +134,12 @@ describe('a service that cheats', () => {
     expect(machine.logText).toMatch(/attacker\[3\] is ended: sent a frame of 2097152 bytes, which is over the bound/);
   });
 
+  it('is ended, and told why, when it writes to where it reads from', async () => {
+    const { machine, status } = await attack('a frame written where it reads');
+    expect(status).toBe(159);
+    expect(machine.logText).toMatch(/attacker\[3\] is ended: wrote to descriptor 3, which is for reading/);
+  });
+
   for (const way of [
     'a loop while it claims to wait',
     'a loop after a quiet time of waiting',

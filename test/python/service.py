@@ -7,7 +7,7 @@ It serves the port `python` with the private interface 0x8001:
     3  ask(text)             -> what the service at the port `server` answers to method 1 of the same interface
     4  incarnation()         -> [incarnation, whether this request was delivered before]
 
-Everything goes through descriptor 3 (docs/protocol.md). Needs nothing but msgpack.
+Everything comes from descriptor 3 and goes to descriptor 4 (docs/protocol.md). Needs nothing but msgpack.
 """
 
 import errno
@@ -16,7 +16,8 @@ import struct
 
 import msgpack
 
-PIPE = 3
+FROM_KERNEL = 3
+TO_KERNEL = 4
 HEADER = struct.Struct("<IHHII")  # length of the body, type, flags, id, handle
 ENVELOPE = struct.Struct("<IIQHHIII")  # sender, badge, sequence, interface, method, timeout, port, flags
 
@@ -41,7 +42,7 @@ def read_exactly(count):
     """Reads `count` bytes of the pipe. Its end means that the kernel is gone."""
     data = b""
     while len(data) < count:
-        chunk = os.read(PIPE, count - len(data))
+        chunk = os.read(FROM_KERNEL, count - len(data))
         if not chunk:
             os._exit(0)
         data += chunk
@@ -52,7 +53,7 @@ def post(call, body=b"", handle=0, flags=0, id=0):
     """Writes a frame. With id 0 no result comes back."""
     frame = HEADER.pack(len(body), call, flags, id, handle) + body
     while frame:
-        frame = frame[os.write(PIPE, frame) :]
+        frame = frame[os.write(TO_KERNEL, frame) :]
 
 
 def system_call(call, body=b"", handle=0):

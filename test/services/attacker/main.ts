@@ -94,6 +94,10 @@ const endless: Readonly<Record<string, () => never>> = {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
     return burn();
   },
+  'a frame written where it reads': () => {
+    writeRaw(frameOf('uptime', 1, 0, undefined), 3);
+    burn();
+  },
   'an over-long frame': () => {
     const frame = frameOf('getpid', 1, 0, null);
     frame.writeUInt32LE(2 * 1024 * 1024, 0);

@@ -1,16 +1,16 @@
-/** The pipe without the service library: what hostile code can do with its descriptor. */
+/** The pipe without the service library: what hostile code can do with its descriptors. */
 import fs from 'node:fs';
 import { encodeFrame } from '../../../protocol/codec.ts';
 import { type SystemCallName, systemCalls } from '../../../protocol/syscall.ts';
 
-/** The task's end of its pipe. */
-const PIPE = 3;
+/** Where a task's frames go. */
+const TO_KERNEL = 4;
 
 /** Writes bytes, whatever they are; waits while the pipe is full. */
-export function writeRaw(bytes: Uint8Array): void {
+export function writeRaw(bytes: Uint8Array, descriptor = TO_KERNEL): void {
   for (let at = 0; at < bytes.length; ) {
     try {
-      at += fs.writeSync(PIPE, bytes, at);
+      at += fs.writeSync(descriptor, bytes, at);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
     }

@@ -27,7 +27,8 @@ import {
 import { hostile, IO_FIRST, IO_LAST, type Material, streamEnd } from './frames.ts';
 import { Random } from './random.ts';
 
-const PIPE = 3;
+const FROM_KERNEL = 3;
+const TO_KERNEL = 4;
 /** Frames sent before the answers are read. */
 const BATCH = 40;
 /** Calls that may be left waiting before this incarnation ends: the kernel allows 256. */
@@ -78,14 +79,14 @@ function report(text: string): void {
 }
 
 function write(bytes: Buffer): void {
-  for (let at = 0; at < bytes.length; ) at += fs.writeSync(PIPE, bytes, at);
+  for (let at = 0; at < bytes.length; ) at += fs.writeSync(TO_KERNEL, bytes, at);
 }
 
 const input = Buffer.alloc(256 * 1024);
 
 function readUntil(mark: number): void {
   while (marked !== mark) {
-    const count = fs.readSync(PIPE, input, 0, input.length, null);
+    const count = fs.readSync(FROM_KERNEL, input, 0, input.length, null);
     if (count === 0) process.exit(0);
     cutter.feed(input, 0, count);
   }

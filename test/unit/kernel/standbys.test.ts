@@ -108,7 +108,7 @@ describe('Standbys', () => {
   it.each<[string, (process: Process) => void]>([
     ['make another call', (process) => process.says(null)],
     ['end', (process) => process.owner.ended(70, 0)],
-    ['send too much', (process) => process.owner.overflow(2 ** 30)],
+    ['send too much', (process) => process.owner.abused('sent a frame of 1073741824 bytes')],
     ['speak another version of the protocol', (process) => process.says(PROTOCOL_VERSION + 1)],
   ])('that %s are given up, and after three there are no more', (_what, act) => {
     for (let count = 1; count <= 5; count++) {
