@@ -37,6 +37,8 @@ export interface Manifest {
   readonly dependsOn: readonly string[];
   /** Limit of its data in MiB, enforced by the host. */
   readonly memory: number;
+  /** When init gives it up the machine ends, and says why. */
+  readonly essential: boolean;
   /** Keeps a process ready that has loaded the program already (kernel/task/standbys.ts). */
   readonly standby: boolean;
   /** Size of its recovery store in MiB. */
@@ -61,7 +63,7 @@ export class ConfigurationError extends Error {}
 
 const known = new Set([
   ...['name', 'enabled', 'start', 'program', 'entry', 'command', 'serves', 'looksUp', 'ioPorts', 'irqs', 'restart'],
-  ...['dependsOn', 'memory', 'standby', 'store', 'priority', 'weight', 'privileges', 'maySpawn', 'about'],
+  ...['dependsOn', 'memory', 'standby', 'essential', 'store', 'priority', 'weight', 'privileges', 'maySpawn', 'about'],
 ]);
 
 /** Reads the configuration. Throws ConfigurationError naming file, service and field. */
@@ -136,6 +138,8 @@ class Reader {
     const memory = this.number('memory', 64, 65536, DEFAULT_MEMORY_MEBIBYTES);
     if (standby && (program || template || command.length > 0 || memory !== DEFAULT_MEMORY_MEBIBYTES))
       return this.refuse('standby', `only a service with entry and ${DEFAULT_MEMORY_MEBIBYTES} MiB can have one`);
+    const essential = this.flag('essential', false);
+    if (essential && (program || template)) return this.refuse('essential', 'only a service can be that');
     return {
       name,
       enabled: this.flag('enabled', true),
@@ -151,6 +155,7 @@ class Reader {
       dependsOn: this.names('dependsOn'),
       memory,
       standby,
+      essential,
       store: this.number('store', 1, MAX_STORE_MEBIBYTES, 1),
       priority: this.number('priority', 0, 31, 16),
       weight: this.number('weight', 1, 65535, 1024),

@@ -135,13 +135,19 @@ export class Kernel {
       ...{ log, time, timers, scheduler, execution, ports, ipc, interrupts, tasks, bus, vectors, version },
       inspectorAddress,
       exec: options.exec,
-      halt: (status, reboot) => this.halt(status, reboot),
+      halt: (status, reboot, reason) => this.halt(status, reboot, reason),
     };
   }
 
   /** Starts init, which starts everything else. */
   start(): void {
-    this.parts.tasks.spawn('init', [], null, null);
+    const { tasks } = this.parts;
+    try {
+      tasks.spawn('init', [], null, null);
+    } catch (error) {
+      if (tasks.startFailure === '') throw error;
+      this.halt(70, false, `init cannot be started: ${tasks.startFailure}`);
+    }
   }
 
   /** Ends the machine at once: every task is gone when this returns. `reason`: why it cannot go on. */

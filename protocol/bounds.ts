@@ -105,6 +105,9 @@ export const MAX_POLL_MICROSECONDS = 10_000_000;
 /** Longest text of one log line, in bytes; the rest is cut off. */
 export const MAX_LOG_BYTES = 4096;
 
+/** Longest reason for the end of the machine, in bytes. */
+export const MAX_REASON_BYTES = 300;
+
 /** Bytes that `random` returns at most. */
 export const MAX_RANDOM_BYTES = 65536;
 

@@ -99,7 +99,7 @@ export const logLine = record({ time: real, level: u8, source: text(MAX_TITLE_BY
  * What a service's manifest says, as far as init needs it. A name that ends in `@` is that of a template: no service by
  * itself, but what its instances are made from. `start`: `boot` services are started with the machine, `demand` ones
  * when somebody asks init to, or when a service that depends on them is started. A service that is not `enabled` is
- * refused either way.
+ * refused either way. Without one that is `essential` the machine cannot go on.
  */
 export const manifestRow = record({
   name: nameText,
@@ -108,6 +108,7 @@ export const manifestRow = record({
   restart: oneOf('always', 'on-failure', 'never'),
   dependsOn: list(nameText, MAX_MANIFEST_NAMES),
   serves: list(nameText, MAX_MANIFEST_NAMES),
+  essential: bool,
 });
 
 /** Figures of `memory_information`, in bytes: host, kernel, waiting messages, recovery stores. */

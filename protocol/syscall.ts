@@ -17,6 +17,7 @@ import {
   MAX_LISTED_KEYS,
   MAX_MANIFESTS,
   MAX_RANDOM_BYTES,
+  MAX_REASON_BYTES,
   MAX_RIGHTS,
   MAX_STORE_KEYS,
   MAX_TASKS,
@@ -303,8 +304,8 @@ export const systemCalls = {
   ),
   halt: call(
     0x6a,
-    'Ends the machine with an exit status, or starts it again.',
-    record({ status: u8, reboot: bool }),
+    'Ends the machine with an exit status, or starts it again. `reason`: why it cannot go on, for the user; or empty.',
+    record({ status: u8, reboot: bool, reason: text(MAX_REASON_BYTES) }),
     nothing,
     {
       EPERM: "the caller's manifest does not have the privilege `power`",

@@ -36,7 +36,7 @@ export interface KernelParts {
   readonly exec: string | null;
   readonly version: string;
   /** Ends the machine. */
-  readonly halt: (status: number, reboot: boolean) => void;
+  readonly halt: (status: number, reboot: boolean, reason: string) => void;
 }
 
 /** Handles one system call: answers it now, or blocks the task and answers later. */

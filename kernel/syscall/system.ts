@@ -56,23 +56,25 @@ export const systemWideCalls = {
     kernel.execution.answer(task, frame.id, 0);
   }),
   boot_arguments: valued('boot_arguments', (kernel) => ({ exec: kernel.exec, version: kernel.version })),
-  halt: typed('halt', (kernel, task, { status, reboot }, frame) => {
+  halt: typed('halt', (kernel, task, { status, reboot, reason }, frame) => {
     if (!has(task, 'power')) throw new SystemError('EPERM');
     kernel.execution.answer(task, frame.id, 0);
     kernel.log.info(`${task.title} ends the machine: ${reboot ? 'reboot' : `status ${status}`}`);
-    kernel.halt(status, reboot);
+    const cause = kernel.tasks.startFailure;
+    kernel.halt(status, reboot, reason === '' || cause === '' ? reason : `${reason} (${cause})`);
   }),
   manifest_list: valued('manifest_list', (kernel, task) => {
     if (!has(task, 'supervise')) throw new SystemError('EPERM');
     const manifests = [...kernel.tasks.programs.values()].map(({ manifest }) => manifest);
     return [...manifests, ...kernel.tasks.templates.values()]
       .filter((manifest) => !manifest.program)
-      .map(({ name, enabled, start, restart, dependsOn, serves }) => ({
+      .map(({ name, enabled, start, restart, dependsOn, serves, essential }) => ({
         name,
         enabled,
         start,
         restart,
         dependsOn: [...dependsOn],
+        essential,
         serves: [...serves],
       }));
   }),

@@ -90,6 +90,8 @@ export class TaskTable {
   readonly templates = new Map<string, Manifest>();
   readonly tasks = new Map<number, Task>();
   readonly crashes = new CrashRecords();
+  /** Why the host could not start the last process it was asked for; empty: it could. */
+  startFailure = '';
   private readonly parts: TaskTableParts;
   private readonly starts: StartQueue<Task>;
   private nextPid = 1;
@@ -179,9 +181,11 @@ export class TaskTable {
     try {
       started = spawner.start(task.manifest, task.inspected, owner);
     } catch (error) {
-      log.error(`${task.name} cannot be started: ${error instanceof Error ? error.message : String(error)}`);
+      this.startFailure = error instanceof Error ? error.message : String(error);
+      log.error(`${task.name} cannot be started: ${this.startFailure}`);
       throw new SystemError('EIO', 'the host cannot start a process');
     }
+    this.startFailure = '';
     task.process = started.process;
     task.gathered = started.gathered;
     if (task.inspected) {

@@ -63,8 +63,8 @@ export interface Effects {
   /** Keeps the state for the next incarnation of init. */
   save(state: unknown): void;
   log(text: string, level: 'info' | 'warning' | 'error'): void;
-  /** Ends the machine. */
-  halt(status: number, reboot: boolean): void;
+  /** Ends the machine. `reason`: why it cannot go on, or empty. */
+  halt(status: number, reboot: boolean, reason: string): void;
   /** Ends init itself; the kernel starts its next incarnation. */
   leave(): void;
 }

@@ -35,6 +35,8 @@ export class Lifecycle {
   now = 0;
   /** The machine is being shut down: nothing is started any more. */
   closing = false;
+  /** A service without which the machine cannot go on has been given up: which, and why. */
+  lost: string | null = null;
   /** Answers to be given once the state is saved. */
   answers: (() => void)[] = [];
   private readonly effects: Effects;
@@ -172,6 +174,7 @@ export class Lifecycle {
     service.detail = detailText(why);
     this.effects.log(`${service.name}: ${why}`, level);
     this.effects.lost(service.name);
+    if (service.essential && !this.closing) this.lost ??= detailText(`${service.name}: ${why}`);
     this.refuse(service.whenStarted, 'EIO', why);
     this.refuse(service.whenInspected, 'EIO', why);
     service.inspectNext = false;
@@ -194,10 +197,8 @@ export class Lifecycle {
     const delay = restartDelay(service.failedStarts);
     if (delay === undefined) {
       const time = timeText(this.now - service.failingSince);
-      this.failed(
-        service,
-        `given up after ${service.failedStarts} crashes in ${time}; last: ${how}; \`service start ${service.name}\` tries again`,
-      );
+      const again = service.essential ? '' : `; \`service start ${service.name}\` tries again`;
+      this.failed(service, `given up after ${service.failedStarts} crashes in ${time}; last: ${how}${again}`);
       return;
     }
     const wait = Math.max(delay, leastDelayMs);

@@ -1,7 +1,7 @@
 /**
  * What the supervisor knows of one service, and the form in which that outlives init itself (recovery store).
  */
-import { MAX_TASKS } from '../../protocol/bounds.ts';
+import { MAX_REASON_BYTES, MAX_TASKS } from '../../protocol/bounds.ts';
 import type { SystemError } from '../../protocol/errno.ts';
 import type { ManifestRow } from '../../protocol/records.ts';
 import {
@@ -59,7 +59,7 @@ const storedService = record({
 });
 
 /** The end of the machine, once it has been asked for. */
-const storedEnding = record({ status: u8, reboot: bool, deadline: real });
+const storedEnding = record({ status: u8, reboot: bool, reason: text(MAX_REASON_BYTES), deadline: real });
 
 /** The state of init in its recovery store. */
 export const storedState = record({ services: list(storedService, MAX_TASKS), ending: nullable(storedEnding) });
@@ -74,6 +74,8 @@ export interface Service extends StoredService {
   readonly atBoot: boolean;
   /** It has a port, so that it can be pinged. */
   readonly serves: boolean;
+  /** Without it the machine cannot go on. */
+  readonly essential: boolean;
   /** Why it cannot be started at all: a mistake in the configuration. */
   readonly problem: string | undefined;
   /** SIGKILL is on its way. */
@@ -107,6 +109,7 @@ export function newService(manifest: ManifestRow, problem: string | undefined): 
     dependsOn: manifest.dependsOn,
     atBoot: manifest.start === 'boot',
     serves: manifest.serves.length > 0,
+    essential: manifest.essential,
     problem,
     enabled: manifest.enabled,
     wanted: false,

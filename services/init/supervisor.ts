@@ -23,6 +23,9 @@ import { detailText, type Ending, isAlive, newService, type Service, storedState
 /** Time a service gets to end while the machine is being shut down, before it is killed, in milliseconds. */
 export const SHUTDOWN_STOP_MS = 1000;
 
+/** Status of a machine that has lost what it cannot go on without (sysexits.h, EX_SOFTWARE). */
+const STATUS_LOST = 70;
+
 /** The machine ends at the latest this long after `shutdown`, in milliseconds. */
 export const SHUTDOWN_MS = 3000;
 
@@ -247,11 +250,14 @@ export class Supervisor {
   /** Stops all services, each before those it depends on, and ends the machine. Returns at once. */
   shutdown(status: number, reboot: boolean): void {
     this.event(() => {
-      if (this.ending !== null) return;
-      this.effects.log(reboot ? 'the machine starts again' : `the machine ends with status ${status}`, 'info');
-      this.ending = { status, reboot, deadline: this.now + SHUTDOWN_MS };
-      this.goOnEnding();
+      if (this.ending === null) this.end(status, reboot, '');
     });
+  }
+
+  private end(status: number, reboot: boolean, reason: string): void {
+    this.effects.log(reboot ? 'the machine starts again' : `the machine ends with status ${status}`, 'info');
+    this.ending = { status, reboot, reason, deadline: this.now + SHUTDOWN_MS };
+    this.goOnEnding();
   }
 
   /** A task has ended. Notices may come twice, or late: only the current task of a service counts. */
@@ -286,7 +292,10 @@ export class Supervisor {
     this.lifecycle.now = this.now;
     for (const service of this.others) collect(service, this.effects);
     try {
-      return work();
+      const outcome = work();
+      const { lost } = this.lifecycle;
+      if (lost !== null && this.ending === null) this.end(STATUS_LOST, false, lost);
+      return outcome;
     } finally {
       this.effects.save(storedState.toWire({ services: [...this.others], ending: this.ending }, []));
       for (const answer of this.lifecycle.answers.splice(0)) answer();
@@ -401,11 +410,11 @@ export class Supervisor {
     this.lifecycle.closing = true;
     for (const service of this.others) if (service.phase === 'waiting') service.phase = 'stopped';
     const alive = this.others.filter(isAlive);
-    const { status, reboot, deadline } = this.ending;
+    const { status, reboot, reason, deadline } = this.ending;
     if (alive.length === 0 || this.now >= deadline) {
       this.halted = true;
       for (const service of alive) this.effects.log(`${service.name}: has not ended in time`, 'warning');
-      this.lifecycle.answers.push(() => this.effects.halt(status, reboot));
+      this.lifecycle.answers.push(() => this.effects.halt(status, reboot, reason));
       return;
     }
     for (const service of alive) {

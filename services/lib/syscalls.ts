@@ -200,7 +200,8 @@ export const crashShow = (number: number): CrashRecord => systemCall('crash_show
 export const crashReport = (text: string): void => systemCall('crash_report', { text: text.slice(0, 16384) });
 export const memoryInformation = (): MemoryInformation => systemCall('memory_information', undefined);
 export const bootArguments = (): Result<'boot_arguments'> => systemCall('boot_arguments', undefined);
-export const halt = (status: number, reboot: boolean): void => systemCall('halt', { status, reboot });
+export const halt = (status: number, reboot: boolean, reason = ''): void =>
+  systemCall('halt', { status, reboot, reason });
 
 // Supervision
 

@@ -140,9 +140,22 @@ describe('a machine on a host that has little', () => {
       '--exec',
       'seq 3 | cat | cat',
     ]);
-    expect(status).not.toBe(70);
+    expect(status).not.toBe(0);
     expect(text).not.toContain('kernel error');
   });
+
+  for (const [limit, who] of [
+    [26, /init/],
+    [34, /tty|shell/],
+  ] as const)
+    it(`ends with a word when there are too few for ${who.source}`, async () => {
+      const options = ['--no-disk', '--netdev', 'none', '--exec', 'true'];
+      const { status, text } = await runBehind(`ulimit -n ${limit}`, options);
+      expect(status).toBe(70);
+      const [, name = '', how] = /^vros: the machine has ended: (\w+):? (.*)\n$/.exec(text) ?? [];
+      expect(name).toMatch(who);
+      expect(how).toContain('the host has no descriptors left for a process');
+    });
 
   it('goes on without a log that cannot be written, and ends in order', async () => {
     const options = [

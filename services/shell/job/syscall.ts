@@ -225,7 +225,7 @@ const otherTests: Partial<Record<SystemCallName, Test>> = {
     return `kernel ${Math.round(kernelResident / 1048576)} MiB`;
   },
   boot_arguments: () => `version ${systemCall('boot_arguments', undefined).version}`,
-  halt: () => refused(['EPERM', () => systemCall('halt', { status: 0, reboot: false })]),
+  halt: () => refused(['EPERM', () => systemCall('halt', { status: 0, reboot: false, reason: '' })]),
   manifest_list: () => refused(['EPERM', () => systemCall('manifest_list', undefined)]),
   service_lost: () => refused(['EPERM', () => systemCall('service_lost', { name: 'ata' })]),
   service_debug: () => refused(['EPERM', () => systemCall('service_debug', { name: 'ata' })]),

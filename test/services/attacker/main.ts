@@ -23,7 +23,7 @@ import {
   storePut,
   uptime,
 } from '../../../services/lib/index.ts';
-import { frameOf, writeForEver, writeRaw } from './raw.ts';
+import { frameOf, TO_KERNEL, writeForEver, writeRaw } from './raw.ts';
 
 const ECHO = 7;
 const outgoing = (data: unknown) => ({ interface: ECHO, method: 1, data });
@@ -75,14 +75,14 @@ const endless: Readonly<Record<string, () => never>> = {
       pending = pending.filter((id) => ipcCallPoll(id) === undefined);
     }
   },
-  'flood of frames': () => writeForEver(3, many(frameOf('getpid', 0, 0, null))),
-  'flood of large frames': () => writeForEver(3, frameOf('store_put', 0, 0, ['key', Buffer.alloc(1_000_000)])),
-  'flood of malformed frames': () => writeForEver(3, many(Buffer.concat([frameOf('spawn', 0, 0, [[[[1]]]])]))),
+  'flood of frames': () => writeForEver(TO_KERNEL, many(frameOf('getpid', 0, 0, null))),
+  'flood of large frames': () => writeForEver(TO_KERNEL, frameOf('store_put', 0, 0, ['key', Buffer.alloc(1_000_000)])),
+  'flood of malformed frames': () => writeForEver(TO_KERNEL, many(Buffer.concat([frameOf('spawn', 0, 0, [[[[1]]]])]))),
   'flood of log lines': () => again(() => log('x'.repeat(4000))),
   'flood of output': () => writeForEver(1, Buffer.alloc(65536, '\n')),
   'flood of long output': () => writeForEver(2, Buffer.alloc(65536, 'x')),
-  'unread answers': () => writeForEver(3, many(frameOf('ipc_info', 7, 0, null))),
-  'unread large answers': () => writeForEver(3, many(frameOf('dmesg', 7, 0, [4096]))),
+  'unread answers': () => writeForEver(TO_KERNEL, many(frameOf('ipc_info', 7, 0, null))),
+  'unread large answers': () => writeForEver(TO_KERNEL, many(frameOf('dmesg', 7, 0, [4096]))),
   'unread answers of a server': () => {
     const port = ipcFindPort('echo');
     const data = 'x'.repeat(1_000_000);

@@ -4,7 +4,7 @@ import { encodeFrame } from '../../../protocol/codec.ts';
 import { type SystemCallName, systemCalls } from '../../../protocol/syscall.ts';
 
 /** Where a task's frames go. */
-const TO_KERNEL = 4;
+export const TO_KERNEL = 4;
 
 /** Writes bytes, whatever they are; waits while the pipe is full. */
 export function writeRaw(bytes: Uint8Array, descriptor = TO_KERNEL): void {

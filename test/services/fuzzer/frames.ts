@@ -83,7 +83,7 @@ function argumentsFor(material: Material, name: SystemCallName): unknown {
     dmesg: [random.below(8192)],
     crash_show: [random.below(9)],
     crash_report: [random.pick(['last words', 'z'.repeat(20000)])],
-    halt: [random.below(256), random.once(2)],
+    halt: [random.below(256), random.once(2), 'why'],
     service_lost: [text],
     service_debug: [text],
     service_port: [text],

@@ -3,6 +3,7 @@ import {
   MAX_ARGUMENT_BYTES,
   MAX_ARGUMENTS,
   MAX_ARGUMENTS_BYTES,
+  MAX_REASON_BYTES,
   MAX_TIMEOUT_MILLISECONDS,
 } from '../../../protocol/bounds.ts';
 import { kernelNotices } from '../../../protocol/kernel.ts';
@@ -158,7 +159,8 @@ export const taskCases: Cases = {
     fails('EPERM', () => client.do('kill', server.pid, 'TERM'));
     fails('EPERM', () => client.do('scheduler', 'cfs'));
     fails('EPERM', () => client.do('setPriority', server.pid, 1, 1));
-    fails('EPERM', () => client.do('halt', 0, false));
+    fails('EPERM', () => client.do('halt', 0, false, ''));
+    fails('EINVAL', () => client.do('halt', 0, false, 'x'.repeat(MAX_REASON_BYTES + 1)));
     fails('EPERM', () => client.do('manifestList'));
     fails('EPERM', () => client.do('serviceDebug', 'server'));
     fails('EPERM', () => client.do('servicePort', 'server'));

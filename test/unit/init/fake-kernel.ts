@@ -49,7 +49,16 @@ interface Ask {
 
 /** A row of the configuration. */
 export function row(name: string, more: Partial<ManifestRow> = {}): ManifestRow {
-  return { name, enabled: true, start: 'boot', restart: 'always', dependsOn: [], serves: [name], ...more };
+  return {
+    name,
+    enabled: true,
+    start: 'boot',
+    restart: 'always',
+    dependsOn: [],
+    serves: [name],
+    essential: false,
+    ...more,
+  };
 }
 
 /** See the head of this file. */
@@ -65,7 +74,7 @@ export class FakeKernel implements Effects {
   /** Instances that have left something behind. */
   readonly keeping = new Set<string>();
   readonly lines: string[] = [];
-  readonly halts: { status: number; reboot: boolean; at: number }[] = [];
+  readonly halts: { status: number; reboot: boolean; reason: string; at: number }[] = [];
   stored: unknown;
   saves = 0;
   left = 0;
@@ -335,8 +344,8 @@ export class FakeKernel implements Effects {
     this.lines.push(text);
   }
 
-  halt(status: number, reboot: boolean): void {
-    this.halts.push({ status, reboot, at: this.time });
+  halt(status: number, reboot: boolean, reason: string): void {
+    this.halts.push({ status, reboot, reason, at: this.time });
   }
 
   leave(): void {

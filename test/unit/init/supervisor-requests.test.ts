@@ -207,6 +207,16 @@ describe('shutdown', () => {
     expect(kernel.halts.length).toBe(1);
   });
 
+  it('happens by itself, and says why, when an essential service is given up', () => {
+    const kernel = booted([row('shell', { dependsOn: ['tty'], essential: true }), row('tty'), row('ata')], (fake) => {
+      fake.behave = (name) => (name === 'shell' ? { endsAfter: 1, end: { status: 1, signal: 0, reason: '' } } : {});
+    });
+    kernel.run(60_000);
+    expect(kernel.halts).toMatchObject([{ status: 70, reboot: false }]);
+    expect(kernel.halts[0]?.reason).toMatch(/^shell: given up after 10 crashes in [\d.]+ s; last: /);
+    expect(kernel.tasks()).toEqual([]);
+  });
+
   it('takes three seconds at most', () => {
     const kernel = booted(
       [row('a', { dependsOn: ['b'] }), row('b', { dependsOn: ['c'] }), row('c', { dependsOn: ['d'] }), row('d')],

@@ -41,6 +41,7 @@ describe('configuration', () => {
         dependsOn: [],
         memory: 128,
         standby: false,
+        essential: false,
         store: 1,
         priority: 16,
         weight: 1024,
@@ -59,6 +60,12 @@ describe('configuration', () => {
     }
     expect(refusal({ name: '@', entry: 'x' })).toContain('name');
     expect(refusal({ name: 'a@b', entry: 'x' })).toContain('name');
+  });
+
+  it('cannot do without services only', () => {
+    expect(parse({ name: 'x', entry: 'x', essential: true })[1]).toMatchObject({ essential: true });
+    for (const wrong of [{ program: true }, { name: 'x@' }])
+      expect(refusal({ name: 'x', entry: 'x', essential: true, ...wrong })).toContain('essential');
   });
 
   it('has standbys for services in JavaScript of the usual memory only', () => {
