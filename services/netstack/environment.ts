@@ -26,6 +26,8 @@ export interface TcpInput {
    * `fragmentation`: `pathMtu` answers less from now on.
    */
   unreachable(kind: UnreachableKind, local: Endpoint, remote: Endpoint, sequence: number): void;
+  /** Whether a segment between these ends with this sequence number is under way to the remote one. */
+  isUnderWay(local: Endpoint, remote: Endpoint, sequence: number): boolean;
   /** Does what is due. */
   advance(now: number): void;
   /** When `advance` has something to do next; Infinity when never. */

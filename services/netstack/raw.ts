@@ -118,6 +118,13 @@ export class RawTable {
     return wanted;
   }
 
+  /** Whether there is a socket that can have sent a packet of this protocol to that host. */
+  maySend(protocol: number, { address }: Endpoint): boolean {
+    return [...this.#sockets].some(
+      (socket) => socket.protocol === protocol && (socket.remote === UNSPECIFIED || socket.remote === address),
+    );
+  }
+
   remove(socket: RawSocket): void {
     this.#sockets.delete(socket);
   }

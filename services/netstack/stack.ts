@@ -88,6 +88,10 @@ export class Stack implements IpLayer {
     this.#icmp = new Icmp(this.#ip, {
       tcp: (kind, local, remote, sequence) => environment.tcp.unreachable(kind, local, remote, sequence),
       udp: (kind, local, remote) => this.udp.unreachable(kind, local, remote),
+      isSent: (protocol, local, remote, sequence) => {
+        if (protocol === PROTOCOL.TCP) return environment.tcp.isUnderWay(local, remote, sequence);
+        return protocol === PROTOCOL.UDP ? this.udp.maySend(local, remote) : this.raw.maySend(protocol, remote);
+      },
     });
     this.#loopback = new LoopbackInterface((sent, frame) => this.#show(LOOPBACK_NAME, sent, frame));
     this.#ip.interfaces.set(LOOPBACK_NAME, this.#loopback);

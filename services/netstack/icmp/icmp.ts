@@ -30,6 +30,8 @@ const TIME_TO_LIVE = 64;
 export interface IcmpEffects {
   tcp(kind: UnreachableKind, local: Endpoint, remote: Endpoint, sequence: number): void;
   udp(kind: UnreachableKind, local: Endpoint, remote: Endpoint): void;
+  /** Whether such a packet can have been sent a moment ago. `sequence`: of a TCP segment. */
+  isSent(protocol: number, local: Endpoint, remote: Endpoint, sequence: number): boolean;
 }
 
 /** See the head of this file. */
@@ -138,19 +140,29 @@ export class Icmp {
       this.#tell(kind, quoted);
       return;
     }
+    // Anybody could make packets to anybody tiny with a word about none of them (RFC 5927, 7.2).
+    const ends = endsOf(quoted);
+    if (ends === null || !this.#effects.isSent(quoted.protocol, ends.local, ends.remote, ends.sequence)) return;
     const { destination, length } = quoted;
     const before = this.#ip.pathMtu(destination);
     const mtu = this.#ip.pathMtus.reduce(destination, message.rest & 0xffff, length, before, now);
     if (mtu !== null) this.#tell(kind, quoted);
   }
 
-  #tell(kind: UnreachableKind, { source, destination, protocol, fragmentOffset, payload }: QuotedPacket): void {
-    if (fragmentOffset !== 0 || payload.length < 8) return;
-    const local = { address: source, port: payload.readUInt16BE(0) };
-    const remote = { address: destination, port: payload.readUInt16BE(2) };
-    if (protocol === PROTOCOL.TCP) this.#effects.tcp(kind, local, remote, payload.readUInt32BE(4));
-    else if (protocol === PROTOCOL.UDP) this.#effects.udp(kind, local, remote);
+  #tell(kind: UnreachableKind, quoted: QuotedPacket): void {
+    const ends = endsOf(quoted);
+    if (ends === null) return;
+    if (quoted.protocol === PROTOCOL.TCP) this.#effects.tcp(kind, ends.local, ends.remote, ends.sequence);
+    else if (quoted.protocol === PROTOCOL.UDP) this.#effects.udp(kind, ends.local, ends.remote);
   }
+}
+
+/** The ends of a packet that is quoted, by its first eight bytes, as those of UDP and TCP; null: they are not there. */
+function endsOf({ source, destination, fragmentOffset, payload }: QuotedPacket) {
+  if (fragmentOffset !== 0 || payload.length < 8) return null;
+  const local: Endpoint = { address: source, port: payload.readUInt16BE(0) };
+  const remote: Endpoint = { address: destination, port: payload.readUInt16BE(2) };
+  return { local, remote, sequence: payload.readUInt32BE(4) };
 }
 
 function unreachableKind(code: number): UnreachableKind {

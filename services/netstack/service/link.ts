@@ -23,11 +23,12 @@ import type { Outcome } from '../../lib/index.ts';
 /** Batches that may be under way to the driver; while it sends one, the next waits in its port. */
 export const MAX_BATCHES_UNDER_WAY = 2;
 
-/** Frames that may wait for their batch. */
+/** Frames of streams that may wait for their batch, and as many of everything else. */
 export const MAX_QUEUED_FRAMES = 512;
 
 /**
- * Frames that wait from which on streams wait, too: what is left has room for all that one connection may send at once.
+ * Frames of streams that wait from which on the streams wait, too: what is left has room for all that one connection
+ * may send at once.
  */
 const CROWDED_FRAMES = 64;
 
@@ -79,7 +80,12 @@ export class Link {
   readonly figures: LinkFigures = { dropped: 0, failed: 0 };
   private readonly effects: LinkEffects;
   private card: OpenCard | null = null;
-  private queue: Uint8Array[] = [];
+  /**
+   * What is to go out, of streams and of everything else. A batch has half of each if there is enough of both: so who
+   * floods this host with what it answers cannot keep its streams from sending.
+   */
+  private readonly streams: Uint8Array[] = [];
+  private readonly others: Uint8Array[] = [];
   /** Where a batch is put together. */
   private readonly memory = new Uint8Array(MAX_FRAMES * MAX_ETHERNET_FRAME_BYTES);
   private underWay = 0;
@@ -150,23 +156,24 @@ export class Link {
   }
 
   /** A frame is to go out. It goes with `flush`. False: there was no room, and it is dropped. */
-  put(frame: Uint8Array): boolean {
-    if (this.queue.length >= MAX_QUEUED_FRAMES) {
+  put(frame: Uint8Array, ofStream: boolean): boolean {
+    const queue = ofStream ? this.streams : this.others;
+    if (queue.length >= MAX_QUEUED_FRAMES) {
       this.figures.dropped++;
       return false;
     }
-    this.queue.push(frame);
+    queue.push(frame);
     return true;
   }
 
-  /** Whether more should be put. Without a card there is nothing to wait for: what is put is dropped in the end. */
+  /** Whether streams should put more. Without a card there is nothing to wait for: what is put is dropped in the end. */
   get hasRoom(): boolean {
-    return this.card === null || this.queue.length < CROWDED_FRAMES;
+    return this.card === null || this.streams.length < CROWDED_FRAMES;
   }
 
   /** Whether `flush` would send something. */
   get hasToFlush(): boolean {
-    return this.card !== null && this.queue.length > 0 && this.underWay < MAX_BATCHES_UNDER_WAY;
+    return this.card !== null && this.waits && this.underWay < MAX_BATCHES_UNDER_WAY;
   }
 
   /**
@@ -175,11 +182,18 @@ export class Link {
    */
   flush(): void {
     const { card } = this;
-    while (card !== null && card === this.card && this.queue.length > 0 && this.underWay < MAX_BATCHES_UNDER_WAY) {
-      const frames = this.queue.splice(0, MAX_FRAMES);
-      this.send(card, frames);
-    }
+    while (card !== null && card === this.card && this.hasToFlush) this.send(card, this.takeBatch());
     if (this.hasToReceive) this.receive();
+  }
+
+  private get waits(): boolean {
+    return this.streams.length + this.others.length > 0;
+  }
+
+  private takeBatch(): Uint8Array[] {
+    const { streams, others } = this;
+    const frames = streams.splice(0, Math.max(MAX_FRAMES / 2, MAX_FRAMES - others.length));
+    return frames.concat(others.splice(0, MAX_FRAMES - frames.length));
   }
 
   private send(card: OpenCard, frames: Uint8Array[]): void {

@@ -79,6 +79,8 @@ export class NetworkService implements Gathering {
   private cardName = '';
   private stopWatching: (() => void) | null = null;
   private isSettled = false;
+  /** A segment of TCP is being sent. */
+  private sendsStream = false;
   /** Something has been begun that `finish` has to end. */
   private hasBegun = false;
   /** The last turn has left something to do, which goes on behind the messages that wait. */
@@ -104,7 +106,7 @@ export class NetworkService implements Gathering {
       keeper: this.keeper(),
       tcp: this.tcp,
       transmit: (interfaceName, frame) => {
-        if (!this.link.put(frame)) this.stack.frameDropped(interfaceName);
+        if (!this.link.put(frame, this.sendsStream)) this.stack.frameDropped(interfaceName);
       },
       log: (text) => effects.log(text, 'info'),
     });
@@ -153,7 +155,7 @@ export class NetworkService implements Gathering {
     this.sockets.restore();
     this.tcp.settle(now);
     this.watch();
-    this.store.forget();
+    this.store.settle();
     this.clock.expire();
   }
 
@@ -290,10 +292,12 @@ export class NetworkService implements Gathering {
 
   /** A segment of TCP becomes a packet. What cannot be sent is lost, as on any way; TCP sends it again. */
   private output({ packet, payload, ...fields }: TcpOutput): void {
+    this.sendsStream = true;
     this.stack.send(
       { ...fields, protocol: PROTOCOL.TCP, buffer: packet, payloadBytes: payload.length },
       this.clock.now(),
     );
+    this.sendsStream = false;
   }
 
   private linkEffects(): LinkEffects {

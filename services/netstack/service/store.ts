@@ -1,5 +1,6 @@
 /**
- * The recovery store as this service uses it: read once when it starts; after that changes are posted, in order with
+ * The recovery store as this service uses it: read when it starts, value by value, since all of them at once may be
+ * more than fits into its memory beside what is made of them; after that changes are posted, in order with
  * the answers and frames that rely on them, and nobody waits for them. So an error would not be noticed. The bounds of
  * what is kept sum up to less than the store has (docs/netstack.md); should that be wrong, it is noticed here.
  */
@@ -22,20 +23,16 @@ export class PostedStore {
   private readonly maximumKeys: number;
   /** Bytes of each key and its value, at most. */
   private readonly sizes = new Map<string, number>();
-  /** What an earlier incarnation kept, until `forget`. */
-  private kept = new Map<string, unknown>();
+  /** Keys of an earlier incarnation whose values nobody has asked for yet. */
+  private readonly unread: Set<string>;
   private total = 0;
 
-  /** Reads what is there. `capacity` in bytes and `maximumKeys`: as the manifest says. */
+  /** Looks what is there. `capacity` in bytes and `maximumKeys`: as the manifest says. */
   constructor(effects: StoreEffects, capacity: number, maximumKeys: number) {
     this.effects = effects;
     this.capacity = capacity;
     this.maximumKeys = maximumKeys;
-    for (const key of effects.keys()) {
-      const value = effects.get(key);
-      this.kept.set(key, value);
-      this.count(key, sizeOf(key) + sizeOf(value));
-    }
+    this.unread = new Set(effects.keys());
   }
 
   /** Bytes in use, at most. */
@@ -43,19 +40,22 @@ export class PostedStore {
     return this.total;
   }
 
-  /** What was kept at the start. */
+  /** What is kept under a key; undefined: nothing. */
   get(key: string): unknown {
-    return this.kept.get(key);
+    if (!this.unread.has(key) && !this.sizes.has(key)) return undefined;
+    const value = this.effects.get(key);
+    this.count(key, sizeOf(key) + sizeOf(value));
+    return value;
   }
 
   /** All keys in use. */
   keys(): readonly string[] {
-    return [...this.sizes.keys()];
+    return [...this.sizes.keys(), ...this.unread];
   }
 
-  /** The start is over: nobody asks for values any more. */
-  forget(): void {
-    this.kept = new Map();
+  /** The start is over: what nobody has asked for is counted. */
+  settle(): void {
+    for (const key of [...this.unread]) this.get(key);
   }
 
   /** Throws SystemError ENOSPC, and then keeps what was there before. */
@@ -71,13 +71,14 @@ export class PostedStore {
 
   delete(key: string): void {
     const size = this.sizes.get(key);
-    if (size === undefined) return;
+    if (size === undefined && !this.unread.delete(key)) return;
     this.sizes.delete(key);
-    this.total -= size;
+    this.total -= size ?? 0;
     this.effects.delete(key);
   }
 
   private count(key: string, size: number): void {
+    this.unread.delete(key);
     this.total += size - (this.sizes.get(key) ?? 0);
     this.sizes.set(key, size);
   }

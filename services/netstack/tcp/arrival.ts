@@ -41,20 +41,30 @@ export function judge(segment: TcpSegment, start: number, acknowledged: number, 
     if (expected.isOld(segment.timestamp)) return length > 0 ? 'acknowledge' : 'challenge';
   }
   if (flags & FLAG.RST) return judgeReset(start, expected);
-  // A SYN at the beginning is the peer's own again: our answer to it was lost (RFC 9293, 3.10.7.4, first check, and
-  // simultaneous open).
-  if (flags & FLAG.SYN) return expected.synReceived && start === -1 ? 'acknowledge' : 'challenge';
+  if (flags & FLAG.SYN) return judgeSyn(flags, length, start, acknowledged, expected);
   // What lies between the last acknowledgement sent and RCV.NXT is a repetition; it may carry news of our own stream.
   // What begins at the right edge may be a probe of a closed window.
   const outside = start + length < expected.receiveAcknowledged || start > expected.receiveEdge;
   if (outside) return length > 0 ? 'acknowledge' : 'challenge';
   if (!(flags & FLAG.ACK)) return 'drop';
-  if (expected.synReceived) {
-    return acknowledged > expected.sendUnacknowledged && acknowledged <= expected.sendAcceptable ? 'process' : 'refuse';
-  }
+  if (expected.synReceived) return isOfOurSyn(acknowledged, expected) ? 'process' : 'refuse';
   if (acknowledged > expected.sendAcceptable) return 'challenge';
   if (acknowledged < expected.sendUnacknowledged - expected.sendLargestWindow) return 'challenge';
   return 'process';
+}
+
+/**
+ * A SYN at the beginning is the peer's own again: our answer to it was lost (RFC 9293, 3.10.7.4, first check). If it
+ * acknowledges ours, both sides have begun at the same time, and this is the end of the handshake (3.5, figure 7).
+ */
+function judgeSyn(flags: number, length: number, start: number, acknowledged: number, expected: Expectation): Verdict {
+  if (!expected.synReceived || start !== -1) return 'challenge';
+  const ends = (flags & FLAG.ACK) !== 0 && length === 0 && isOfOurSyn(acknowledged, expected);
+  return ends ? 'process' : 'acknowledge';
+}
+
+function isOfOurSyn(acknowledged: number, expected: Expectation): boolean {
+  return acknowledged > expected.sendUnacknowledged && acknowledged <= expected.sendAcceptable;
 }
 
 /**

@@ -148,6 +148,7 @@ export class Assembler {
   adopt(position: number, chunks: readonly Uint8Array[]): void {
     this.base = position;
     this.next = position;
+    this.reserve(chunks.reduce((sum, { length }) => sum + length, 0));
     for (const chunk of chunks) this.insert(this.next, chunk, Number.POSITIVE_INFINITY);
   }
 }

@@ -69,10 +69,13 @@ export class Buffers {
     this.consumedSince = now;
   }
 
-  /** Gives everything back. */
-  release(): void {
-    this.growth(-Buffers.extra(this.send) - Buffers.extra(this.receive));
-    this.send = Math.min(this.send, INITIAL_BUFFER_BYTES);
-    this.receive = Math.min(this.receive, INITIAL_BUFFER_BYTES);
+  /** Nothing more is sent: gives that share back. */
+  releaseSend(): void {
+    this.send = this.resized(this.send, Math.min(this.send, INITIAL_BUFFER_BYTES));
+  }
+
+  /** There is nothing left to read: gives that share back. */
+  releaseReceive(): void {
+    this.receive = this.resized(this.receive, Math.min(this.receive, INITIAL_BUFFER_BYTES));
   }
 }

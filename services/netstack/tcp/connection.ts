@@ -202,7 +202,7 @@ export class TcpConnection extends Machine {
 
   /**
    * The owner has gone. What was written is still sent in the background, at most `lingerMs` (null: the usual bounds);
-   * 0, or bytes nobody has read: RST (RFC 1122, 4.2.2.13).
+   * 0, or bytes nobody has read: RST (RFC 1122, 4.2.2.13). It ends sooner when there are too many connections.
    * `changed` is not called any more.
    */
   close(lingerMs: number | null, now: number): void {
@@ -222,6 +222,7 @@ export class TcpConnection extends Machine {
     else this.keepControl();
     if (this.state !== 'time-wait') this.stateEndsAt = now + (lingerMs ?? limit.ORPHAN_MS);
     if (this.state === 'fin-wait-2') this.stateEndsAt = Math.min(this.stateEndsAt, now + limit.ORPHAN_FIN_WAIT_MS);
+    this.context.goesOnAlone(this);
     this.context.touched(this);
   }
 

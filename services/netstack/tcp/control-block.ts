@@ -56,7 +56,8 @@ export interface TcpContext {
   /** Whether the listener has room for an established connection; it has become one. */
   mayEstablish(machine: ControlBlock): boolean;
   established(machine: ControlBlock): void;
-  enteredTimeWait(machine: ControlBlock): void;
+  /** It has lost its owner, or goes on without one in TIME-WAIT. */
+  goesOnAlone(machine: ControlBlock): void;
   /** It receives no segments any more. `forgotten`: nor is there anything of it in the store. */
   ended(block: ControlBlock, forgotten: boolean): void;
   /** Takes bytes for a larger buffer from what all have together, or (negative) gives them back. */
@@ -173,7 +174,7 @@ export abstract class ControlBlock {
   protected enterTimeWait(now: number): void {
     this.state = 'time-wait';
     this.stateEndsAt = now + TIME_WAIT_MS;
-    this.context.enteredTimeWait(this);
+    if (this.orphaned) this.context.goesOnAlone(this);
   }
 
   /** The connection is over. */
@@ -182,7 +183,7 @@ export abstract class ControlBlock {
     this.error = error;
     this.state = 'closed';
     this.stateEndsAt = NEVER;
-    this.buffers.release();
+    this.buffers.releaseSend();
     // What came before an end in order can still be read, also by the owner's next request after a death of this
     // process.
     const readable = error === null && !this.orphaned && this.stored;
@@ -197,6 +198,7 @@ export abstract class ControlBlock {
 
   /** Takes everything of it out of the recovery store. */
   protected forget(): void {
+    this.buffers.releaseReceive();
     if (!this.stored) return;
     this.stored = false;
     const { keeper } = this.context.environment;

@@ -76,7 +76,9 @@ export class TcpLayer {
   private readonly byId = new Map<number, TcpConnection>();
   private readonly listeners = new Map<string, TcpListener>();
   private readonly half = new Set<TcpConnection>();
+  /** Without an owner: in TIME-WAIT, and in other states; who has been so for the longest first. */
   private readonly timeWait = new Set<TcpConnection>();
+  private readonly orphans = new Set<TcpConnection>();
   /** Of an earlier incarnation, and nobody has asked for them yet. */
   private readonly unclaimed = new Set<TcpConnection>();
   /** Connections with something to do now, and when the next of the others has. */
@@ -120,9 +122,9 @@ export class TcpLayer {
         this.counts.connectionsAccepted++;
         this.listenerAt(listener)?.arrived(connection);
       },
-      enteredTimeWait: ({ id }) => {
+      goesOnAlone: ({ id }) => {
         const connection = known(id);
-        if (connection !== undefined) this.addTimeWait(connection);
+        if (connection !== undefined) this.setAside(connection);
       },
       ended: ({ id }, forgotten) => {
         const connection = known(id);
@@ -132,7 +134,13 @@ export class TcpLayer {
     };
   }
 
-  private addTimeWait(connection: TcpConnection): void {
+  /** A connection that nobody has any more. */
+  private setAside(connection: TcpConnection): void {
+    if (connection.state !== 'time-wait') {
+      this.orphans.add(connection);
+      return;
+    }
+    this.orphans.delete(connection);
     this.timeWait.add(connection);
     if (this.timeWait.size <= limit.MAX_TIME_WAIT) return;
     const [oldest] = this.timeWait;
@@ -143,6 +151,7 @@ export class TcpLayer {
     this.table.delete(connection);
     this.touched.delete(connection);
     this.timeWait.delete(connection);
+    this.orphans.delete(connection);
     this.half.delete(connection);
     if (connection.listener !== null) this.listenerAt(connection.listener)?.gone(connection);
     if (forgotten) this.byId.delete(connection.id);
@@ -222,7 +231,7 @@ export class TcpLayer {
       return;
     }
     if (!(flags & FLAG.SYN)) return;
-    if (listener.isFull || this.isFull) {
+    if (listener.isFull || !this.hasRoom(now)) {
       // The peer asks again.
       this.counts.synsDropped++;
       return;
@@ -234,8 +243,15 @@ export class TcpLayer {
     listener.begun(connection);
   }
 
-  private get isFull(): boolean {
-    return this.byId.size - this.half.size - this.timeWait.size >= limit.MAX_CONNECTIONS;
+  /**
+   * Whether there is room for one more connection. If need be, the one makes room whose owner has gone for the longest:
+   * or peers that take nothing could keep all others out.
+   */
+  private hasRoom(now: number): boolean {
+    if (this.byId.size - this.half.size - this.timeWait.size < limit.MAX_CONNECTIONS) return true;
+    const [oldest] = this.orphans;
+    oldest?.abort(now);
+    return oldest !== undefined;
   }
 
   /** `least`: the initial sequence number is not before this one. */
@@ -301,9 +317,14 @@ export class TcpLayer {
    */
   unreachable(kind: UnreachableKind, local: Endpoint, remote: Endpoint, sequence: number): void {
     const connection = this.table.get(local, remote);
-    if (connection === undefined) return;
-    if (kind === 'fragmentation') connection.pathChanged(sequence);
-    else connection.unreachable(REASONS[kind], sequence);
+    if (connection === undefined || !connection.isUnderWay(sequence)) return;
+    if (kind === 'fragmentation') connection.pathChanged();
+    else connection.unreachable(REASONS[kind]);
+  }
+
+  /** Whether a segment between these ends with this sequence number is under way. */
+  isUnderWay(local: Endpoint, remote: Endpoint, sequence: number): boolean {
+    return this.table.get(local, remote)?.isUnderWay(sequence) === true;
   }
 
   // Owners.
@@ -313,13 +334,13 @@ export class TcpLayer {
    * is left), ENETUNREACH, EAGAIN (too many).
    */
   connect(local: Endpoint, remote: Endpoint, now: number): TcpConnection {
-    if (this.isFull) throw new SystemError('EAGAIN', 'there are too many connections');
     if (this.environment.sourceFor(remote.address) === null) throw new SystemError('ENETUNREACH');
     const port = local.port === 0 ? this.ephemeralPort(local.address) : local.port;
     if (port === 0) throw new SystemError('EADDRNOTAVAIL', 'no port is left');
     const ours = { address: local.address, port };
     const before = this.table.get(ours, remote);
     if (before !== undefined && before.state !== 'time-wait') throw new SystemError('EADDRINUSE');
+    if (!this.hasRoom(now)) throw new SystemError('EAGAIN', 'there are too many connections');
     before?.drop();
     const connection = TcpConnection.open(
       this.context,
@@ -374,8 +395,8 @@ export class TcpLayer {
     for (const kept of loadConnections(this.environment.keeper)) {
       const connection = TcpConnection.restore(this.context, kept, now);
       this.register(connection);
-      if (connection.state === 'time-wait') this.addTimeWait(connection);
-      if (!connection.isOrphan) this.unclaimed.add(connection);
+      if (connection.isOrphan) this.setAside(connection);
+      else this.unclaimed.add(connection);
       this.counts.connectionsRestored++;
     }
     return [...this.byId.values()];

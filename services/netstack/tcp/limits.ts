@@ -15,7 +15,8 @@ export const WINDOW_SHIFT = 3;
 export const MAX_READ_BYTES = 64 * 1024;
 
 /**
- * Connections in states other than SYN-RECEIVED and TIME-WAIT, and those in TIME-WAIT; of these the oldest makes room.
+ * Connections but those in SYN-RECEIVED, and those in TIME-WAIT that nobody has any more; of these, the oldest makes
+ * room.
  */
 export const MAX_CONNECTIONS = 512;
 export const MAX_TIME_WAIT = 1024;

@@ -174,6 +174,9 @@ export abstract class Machine extends ControlBlock {
     if (segment.timestamp !== undefined && start <= receiver.acknowledged) {
       transmitter.timestamps.accept(segment.timestamp, now);
     }
+    const isSyn = (segment.flags & FLAG.SYN) !== 0;
+    // Of a handshake that both have begun: the peer may not know yet that it is over.
+    if (isSyn) receiver.mustAcknowledge = true;
     const { windowFrom } = this;
     const length = segment.data.length;
     const fin = (segment.flags & FLAG.FIN) !== 0;
@@ -181,7 +184,7 @@ export abstract class Machine extends ControlBlock {
     const newer =
       start > windowFrom.sequence || (start === windowFrom.sequence && acknowledgment >= windowFrom.acknowledgment);
     if (newer && acknowledgment >= sender.unacknowledged) {
-      const differs = sender.setWindow(segment.window * 2 ** (transmitter.peerShift ?? 0));
+      const differs = sender.setWindow(segment.window * 2 ** (isSyn ? 0 : (transmitter.peerShift ?? 0)));
       if (differs) bare = false;
       this.windowFrom = { sequence: start, acknowledgment };
     }
@@ -235,6 +238,8 @@ export abstract class Machine extends ControlBlock {
     const { receiver } = this;
     if (this.state !== 'established' && this.state !== 'fin-wait-1' && this.state !== 'fin-wait-2') {
       receiver.mustAcknowledge = true;
+      // The peer repeats its FIN (RFC 9293, 3.10.7.4, eighth check).
+      if (this.state === 'time-wait' && fin) this.stateEndsAt = now + limit.TIME_WAIT_MS;
       return;
     }
     if (this.orphaned && start + segment.data.length > receiver.next) {
@@ -346,26 +351,25 @@ export abstract class Machine extends ControlBlock {
   }
 
   /**
-   * An ICMP error about a segment of ours with this sequence number (RFC 5927, 4.1: one that is under way). Hard ones
-   * end a connection that is being made; later all are taken for passing ones (RFC 5927, 5.2, RFC 1122, 4.2.3.9).
+   * An ICMP error about a segment of ours that is under way (RFC 5927, 4.1). Hard ones end a connection that is being
+   * made; later all are taken for passing ones (RFC 5927, 5.2, RFC 1122, 4.2.3.9).
    */
-  unreachable(reason: ErrorName, sequence: number): void {
-    const { sender } = this;
-    const position = this.transmitter.ours.position(sequence, sender.unacknowledged);
-    if (position < sender.unacknowledged || position >= sender.acceptable) return;
+  unreachable(reason: ErrorName): void {
     if (this.state === 'syn-sent' || (this.state === 'syn-received' && this.listener === null)) this.end(reason);
     else this.softError = reason;
   }
 
-  /**
-   * The path to the peer has another MTU. `sequence`: of the segment that was too long, which has to be under way (RFC
-   * 5927, 7.2).
-   */
-  pathChanged(sequence?: number): void {
+  /** Whether a segment with this sequence number has been sent and is not acknowledged. */
+  isUnderWay(sequence: number): boolean {
     const { sender, transmitter } = this;
-    const position =
-      sequence === undefined ? sender.unacknowledged : transmitter.ours.position(sequence, sender.unacknowledged);
-    if (transmitter.theirs === null || position < sender.unacknowledged || position > sender.acceptable) return;
+    const position = transmitter.ours.position(sequence, sender.unacknowledged);
+    return position >= sender.unacknowledged && position < sender.acceptable;
+  }
+
+  /** The path to the peer has another MTU. */
+  pathChanged(): void {
+    const { sender, transmitter } = this;
+    if (transmitter.theirs === null) return;
     const bytes = transmitter.segmentBytes;
     if (bytes === sender.segmentBytes) return;
     sender.setSegmentBytes(bytes);

@@ -106,10 +106,10 @@ interface Found {
 }
 
 /**
- * Reads all connections. Keys that do not make one are deleted: of a connection that was just being made, or had just
+ * Reads all connections, one after the other, so that what has been taken over need not be there twice. Keys that do not make one are deleted: of a connection that was just being made, or had just
  * ended.
  */
-export function loadConnections(keeper: Keeper): KeptConnection[] {
+export function* loadConnections(keeper: Keeper): Generator<KeptConnection> {
   const found = new Map<number, Found>();
   for (const key of keeper.keys()) {
     const match = KEY.exec(key);
@@ -121,13 +121,11 @@ export function loadConnections(keeper: Keeper): KeptConnection[] {
     if (match[2] === 's') entry.sent.push(Number(match[3]));
     if (match[2] === 'r') entry.received.push(Number(match[3]));
   }
-  const connections: KeptConnection[] = [];
   for (const [id, entry] of found) {
     const connection = loadConnection(keeper, id, entry);
-    if (connection !== null) connections.push(connection);
+    if (connection !== null) yield connection;
     else for (const key of entry.keys) keeper.delete(key);
   }
-  return connections;
 }
 
 function loadConnection(keeper: Keeper, id: number, { sent, received }: Found): KeptConnection | null {

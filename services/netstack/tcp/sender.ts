@@ -207,6 +207,9 @@ export class Sender {
     // RFC 6298, 5.2 and 5.3.
     this.retransmitAt = this.underWay > 0 ? now + this.roundTrip.timeout : Number.POSITIVE_INFINITY;
     this.persistBackoff = 0;
+    // What is due in this very turn has come too late to say anything; `send` sets both anew.
+    this.persistAt = Number.POSITIVE_INFINITY;
+    this.tailProbeAt = Number.POSITIVE_INFINITY;
     const { recovery } = this;
     if (recovery !== null && position < recovery.until) this.partial(recovery.timeout, bytes);
     else {
@@ -429,7 +432,7 @@ export class Sender {
   /** Timers. */
   runTimers(now: number): void {
     if (now >= this.retransmitAt) this.timeOut(now);
-    if (now >= this.persistAt) this.probe(now);
+    if (now >= this.persistAt && this.sendable() === 0) this.probe(now);
     if (now >= this.board.lookAgainAt) this.detectLoss(true, now);
     if (now >= this.tailProbeAt) this.probeTail(now);
   }

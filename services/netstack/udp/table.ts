@@ -116,6 +116,14 @@ export class UdpTable {
     }
   }
 
+  /** Whether there is a socket that can have sent from one end to the other. */
+  maySend(local: Endpoint, remote: Endpoint): boolean {
+    return (this.#ports.get(local.port) ?? []).some(({ local: own, remote: peer }) => {
+      const ours = own.address === UNSPECIFIED || own.address === local.address;
+      return ours && (peer.port === 0 || (peer.port === remote.port && peer.address === remote.address));
+    });
+  }
+
   *[Symbol.iterator](): IterableIterator<UdpSocket> {
     for (const sockets of this.#ports.values()) yield* sockets;
   }

@@ -4,6 +4,9 @@
  */
 import { describe, expect, it } from 'vitest';
 import { SystemError } from '../../../protocol/errno.ts';
+import { buildEthernet, ETHERTYPE } from '../../../wire/ethernet.ts';
+import { buildIcmp, ICMP } from '../../../wire/icmp.ts';
+import { buildIpv4, PROTOCOL } from '../../../wire/ipv4.ts';
 import { Random } from '../../support/random.ts';
 import type { Host } from './host.ts';
 import { addressOf, connect, failure, listen, type Program, TestSocket, World } from './world.ts';
@@ -196,6 +199,30 @@ describe('many connections at once', () => {
   });
 });
 
+describe('a machine that is flooded with what it has to answer', () => {
+  it('still sends what is its own', () => {
+    const world = new World(1);
+    const [near, far] = [world.addHost(1), world.addHost(2)];
+    // More come than the card can send answers to.
+    const frames = 200;
+    Object.assign(near, { ringFrames: 2 * frames, mostFrames: frames, sendMilliseconds: 1 });
+    const echo = echoRequest(near.hardware, addressOf(1), addressOf(2));
+    let ended = 0;
+    const flood = (): void => {
+      for (let count = 0; count < frames; count++) near.frame(echo);
+      if (ended === 0 && world.now < 4000) world.at(world.now + 1, flood);
+    };
+    const ends = (): void => {
+      ended = world.now;
+    };
+    world.start(echoServer(far, 1));
+    world.start(client(near, addressOf(2), pattern(3000), world, ends));
+    flood();
+    world.run();
+    expect(ended).toBeLessThan(3500);
+  });
+});
+
 describe('a connection of a machine to itself', () => {
   it('survives deaths, which both of its ends die', () => {
     const { seed } = new Random();
@@ -223,6 +250,17 @@ describe('a connection of a machine to itself', () => {
     }
   });
 });
+
+/** A frame that asks for an echo. */
+function echoRequest(to: Uint8Array, destination: number, source: number): Buffer {
+  const packet = { source, destination, protocol: PROTOCOL.ICMP, timeToLive: 64, identification: 1 };
+  const [bytes] = buildIpv4(
+    packet,
+    buildIcmp({ type: ICMP.ECHO_REQUEST, code: 0, rest: 1, data: Buffer.alloc(10) }),
+    1500,
+  );
+  return buildEthernet(to, Buffer.from([2, 0, 0, 0, 0, 2]), ETHERTYPE.IPV4, bytes as Buffer);
+}
 
 /** Says the seed of what fails. */
 function withSeed(seed: number, action: () => void): void {

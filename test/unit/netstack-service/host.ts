@@ -14,9 +14,6 @@ import { NetworkService, type ServiceEffects } from '../../../services/netstack/
 import { placed } from '../../support/frames.ts';
 import { Death, MemoryKeeper } from '../../support/memory-keeper.ts';
 
-/** Frames that the ring of the card has room for. */
-const RING_FRAMES = 40;
-
 /** How long a new incarnation takes, in milliseconds. */
 const RESTART_MS = 15;
 
@@ -76,6 +73,11 @@ export class Host {
   nextFate: () => Fate = () => NEVER;
   service: NetworkService | null = null;
   readonly log: string[] = [];
+  /** Frames that the ring of the card has room for, and that a request for frames gets at most. */
+  ringFrames = 40;
+  mostFrames = 32;
+  /** How long the card takes to send a batch. */
+  sendMilliseconds = 0;
   private readonly world: HostWorld;
   private readonly driver: Driver;
   private incarnation = 0;
@@ -243,7 +245,9 @@ export class Host {
       transmit: (batch, done) =>
         this.effect(() => {
           for (const frame of framesOf(batch)) this.world.transmit(this, Buffer.from(frame));
-          this.notify(incarnation, () => done({ ok: true, value: undefined }));
+          const end = (): void => this.notify(incarnation, () => done({ ok: true, value: undefined }));
+          if (this.sendMilliseconds === 0) end();
+          else this.world.at(this.world.now + this.sendMilliseconds, end);
         }),
       setFilter: (_filter, done) => this.notify(incarnation, () => done({ ok: true, value: undefined })),
       close: () => undefined,
@@ -252,7 +256,7 @@ export class Host {
 
   /** A frame has come over the cable. */
   frame(frame: Buffer): void {
-    if (this.ring.length < RING_FRAMES) this.ring.push(frame);
+    if (this.ring.length < this.ringFrames) this.ring.push(frame);
     this.deliver();
   }
 
@@ -260,7 +264,7 @@ export class Host {
     const { receiving } = this;
     if (receiving === null || this.ring.length === 0) return;
     this.receiving = null;
-    receiving({ ok: true, value: placed(this.ring.splice(0, 32)) });
+    receiving({ ok: true, value: placed(this.ring.splice(0, this.mostFrames)) });
   }
 
   /** Takes one turn of the loop; false: there is nothing to do. */

@@ -58,7 +58,7 @@ function open(): void {
 }
 
 const putFrames = (count: number): boolean[] =>
-  Array.from({ length: count }, (_, index) => link.put(Buffer.alloc(60, index)));
+  Array.from({ length: count }, (_, index) => link.put(Buffer.alloc(60, index), true));
 
 beforeEach(() => {
   now = 1000;
@@ -108,6 +108,29 @@ describe('the way to the card', () => {
     link.flush();
     expect(batches.map(({ frames }) => frames.length)).toEqual([MAX_FRAMES, 1]);
     expect(batches[1]?.frames[0]?.[0]).toBe(3 * MAX_FRAMES);
+  });
+
+  it('has half of a batch for streams, and half for everything else, as far as there is enough of both', () => {
+    const kinds = (): number[] => {
+      link.flush();
+      const counts = batches.map(({ frames }) => frames.filter(([kind]) => kind === 1).length);
+      for (const { done } of batches.splice(0)) done({ ok: true, value: undefined });
+      return counts;
+    };
+    const put = (ofStream: boolean, count: number): void => {
+      for (let each = 0; each < count; each++) link.put(Buffer.alloc(60, ofStream ? 1 : 0), ofStream);
+    };
+    open();
+    put(false, MAX_QUEUED_FRAMES + 1);
+    expect([link.figures.dropped, link.hasRoom]).toEqual([1, true]);
+    put(true, MAX_FRAMES);
+    expect(kinds()).toEqual([MAX_FRAMES / 2, MAX_FRAMES / 2]);
+    put(true, 1);
+    expect(kinds()).toEqual([1, 0]);
+    while (link.hasToFlush) kinds();
+    put(true, MAX_FRAMES);
+    put(false, 3);
+    expect(kinds()).toEqual([MAX_FRAMES - 3, 3]);
   });
 
   it('tells streams to wait before it drops anything, and not at all without a card', () => {

@@ -271,6 +271,28 @@ describe('the posted store', () => {
     for (const key of store.keys()) store.delete(key);
     expect([store.bytes, keeper.values.size]).toEqual([0, 0]);
   });
+
+  it('holds nothing itself: values are read when they are asked for, the others only to be counted', () => {
+    const keeper = new MemoryKeeper();
+    for (const key of ['a', 'b', 'c']) keeper.put(key, Buffer.alloc(1000));
+    const read: string[] = [];
+    const effects = {
+      keys: () => keeper.keys(),
+      get: (key: string) => {
+        read.push(key);
+        return keeper.get(key);
+      },
+      put: (key: string, value: unknown) => keeper.put(key, value),
+      delete: (key: string) => keeper.delete(key),
+    };
+    const store = new PostedStore(effects, 2 ** 20, 100);
+    expect([read, [...store.keys()].sort()]).toEqual([[], ['a', 'b', 'c']]);
+    expect([store.get('b'), store.get('other'), read]).toEqual([Buffer.alloc(1000), undefined, ['b']]);
+    store.delete('a');
+    store.settle();
+    expect(read).toEqual(['b', 'c']);
+    expect(store.bytes).toBeGreaterThanOrEqual(keeper.bytes);
+  });
 });
 
 describe('time', () => {

@@ -1,6 +1,23 @@
 /** Beginning and end of connections, segment by segment: RFC 9293, 3.5, 3.6 and 3.10. */
 import { describe, expect, it } from 'vitest';
+import type { TcpOutput } from '../../../services/netstack/tcp/environment.ts';
+import { TcpLayer } from '../../../services/netstack/tcp/layer.ts';
+import { MemoryKeeper } from '../../support/memory-keeper.ts';
+import { Random } from '../../support/random.ts';
 import { PEER, PORT, Script, US } from './script.ts';
+
+/** TCP of a host whose packets go to a list. */
+function newLayer(address: number, travelling: TcpOutput[]): TcpLayer {
+  const random = new Random(address);
+  return new TcpLayer({
+    output: (packet) => void travelling.push(packet),
+    mayOutput: () => true,
+    sourceFor: () => ({ address, mtu: 1500 }),
+    random: (count) => random.bytes(count),
+    keeper: new MemoryKeeper(),
+    pathMtu: () => 1500,
+  });
+}
 
 describe('a passive open', () => {
   it('answers a SYN with the options that it offers', () => {
@@ -161,12 +178,40 @@ describe('an active open', () => {
     script.peer({ flags: 'S', at: -1, segmentSize: 1460 });
     expect(script.our.state).toBe('syn-received');
     expect(script.brief()).toEqual(['SA -1+0 ack 0']);
-    script.peer({ flags: 'SA', at: -1, ack: 0 });
+    script.peer({ flags: 'S', at: -1, segmentSize: 1460 });
     expect(script.our.state).toBe('syn-received');
-    script.seen();
-    script.peer({ flags: 'A', at: 0, ack: 0, data: 'hello' });
+    expect(script.brief()).toEqual(['SA -1+0 ack 0']);
+    script.peer({ flags: 'SA', at: -1, ack: 0, window: 1000 });
     expect(script.our.state).toBe('established');
+    // The peer may not have seen our answer to its SYN.
+    expect(script.brief()).toEqual(['A 0+0 ack 0']);
+    script.peer({ flags: 'A', at: 0, ack: 0, data: 'hello' });
     expect(script.read(0)).toEqual(Buffer.from('hello'));
+  });
+
+  it('meets another of the same kind, or itself, and is established with a few segments', () => {
+    for (const [one, other] of [
+      [US, PEER],
+      [US, US],
+    ] as const) {
+      const travelling: TcpOutput[] = [];
+      const layers = new Map<number, TcpLayer>();
+      for (const address of [one, other]) layers.set(address, newLayer(address, travelling));
+      const ends = [...new Set([one, other])].map((address) => ({ address, port: 5000 }));
+      const connections = ends.map((local) =>
+        layers.get(local.address)?.connect(local, { address: local.address === one ? other : one, port: 5000 }, 1000),
+      );
+      for (const layer of layers.values()) layer.advance(1000);
+      let segments = 0;
+      for (let packet = travelling.shift(); packet !== undefined && segments < 100; packet = travelling.shift()) {
+        segments++;
+        const layer = layers.get(packet.destination);
+        layer?.input(packet.source, packet.destination, packet.payload, 1001);
+        if (travelling.length === 0) for (const each of layers.values()) each.advance(1001);
+      }
+      expect(connections.map((connection) => connection?.state)).toEqual(connections.map(() => 'established'));
+      expect(segments).toBeLessThan(10);
+    }
   });
 
   it('fails without a way or with ends in use', () => {
@@ -273,6 +318,19 @@ describe('closing', () => {
     expect(waiting.layer.list()).toHaveLength(2);
     waiting.wait(2000);
     expect(waiting.layer.list()).toHaveLength(1);
+  });
+
+  it('begins TIME-WAIT anew when the peer repeats its FIN', () => {
+    const script = Script.established();
+    script.our.closeSend();
+    script.turn().peer({ flags: 'FA', at: 0, ack: 1 });
+    for (let count = 0; count < 4; count++) {
+      script.wait(40_000).seen();
+      script.peer({ flags: 'FA', at: 0, ack: 1 });
+      expect(script.brief()).toEqual(['A 1+0 ack 1']);
+    }
+    script.wait(61_000);
+    expect(script.our.state).toBe('closed');
   });
 
   it('with linger 0 and by abort resets', () => {

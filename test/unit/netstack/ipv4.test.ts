@@ -279,6 +279,26 @@ describe('the size that a way allows', () => {
     expect(bench.stack.pathMtu(FAR)).toBe(1500);
   });
 
+  it('is not learnt from a word about a packet that nobody can have sent', () => {
+    const bench = StackBench.configured();
+    const about = (protocol: number): number => {
+      const quoted = buildIpv4(
+        { source: OWN, destination: FAR, protocol, timeToLive: 9, identification: 1 },
+        Buffer.from([0x13, 0x88, 0, 9, 0, 0, 0, 0]),
+        1500,
+      )[0] as Buffer;
+      quoted.writeUInt16BE(1500, 2);
+      tooLong(bench, 1000, quoted);
+      return bench.stack.pathMtu(FAR);
+    };
+    bench.tcp.hasSent = false;
+    expect([PROTOCOL.TCP, PROTOCOL.UDP, PROTOCOL.ICMP].map(about)).toEqual([1500, 1500, 1500]);
+    bench.stack.udp.bind({ address: 0, port: 5000 }, { changed: () => {} }).connect({ address: PEER, port: 9 });
+    expect(about(PROTOCOL.UDP)).toBe(1500);
+    bench.stack.raw.open(PROTOCOL.ICMP, () => {});
+    expect(about(PROTOCOL.ICMP)).toBe(1000);
+  });
+
   it('is guessed where a router does not say it', () => {
     const cache = new PathMtu();
     expect(cache.reduce(FAR, 0, 1500, 1500, 0)).toBe(1492);

@@ -26,6 +26,8 @@ export class FakeTcp implements TcpInput {
   readonly segments: { source: Ipv4Address; destination: Ipv4Address; segment: Buffer }[] = [];
   readonly errors: { kind: UnreachableKind; local: Endpoint; remote: Endpoint; sequence: number }[] = [];
   readonly gone: Ipv4Address[] = [];
+  /** Whether it has sent what it is asked about. */
+  hasSent = true;
 
   input(source: Ipv4Address, destination: Ipv4Address, segment: Buffer): void {
     this.segments.push({ source, destination, segment });
@@ -33,6 +35,10 @@ export class FakeTcp implements TcpInput {
 
   unreachable(kind: UnreachableKind, local: Endpoint, remote: Endpoint, sequence: number): void {
     this.errors.push({ kind, local, remote, sequence });
+  }
+
+  isUnderWay(): boolean {
+    return this.hasSent;
   }
 
   advance(): void {}
