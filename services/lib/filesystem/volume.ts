@@ -107,7 +107,7 @@ export class Volume {
   }
 
   /** The node under a name, or undefined. */
-  child({ directory, name }: Named): NodeNumber | undefined {
+  child({ directory, name }: Pick<Named, 'directory' | 'name'>): NodeNumber | undefined {
     try {
       return this.core.lookup(directory, name);
     } catch (error) {
@@ -146,12 +146,22 @@ export class Volume {
 
   /** Whether a directory, or one below it, is covered by another file system. */
   leadsToCovered(node: NodeNumber): boolean {
-    return [...this.covered.keys()].some((covered) => this.isWithin(covered, node));
+    return this.mountedHere.some((covered) => this.leadsThrough(covered, node));
   }
 
-  private isWithin(directory: NodeNumber, other: NodeNumber): boolean {
-    for (let at = directory; at !== other; at = this.core.parent(at)) if (at === this.core.root) return false;
-    return true;
+  /**
+   * Whether the absolute path of a covered directory passes a node. It is gone down, name by name: the way up, as the
+   * directories of a damaged disk tell it, may go in a circle.
+   */
+  private leadsThrough(covered: string, node: NodeNumber): boolean {
+    const inner = covered.slice(this.absolute('').length);
+    let directory = this.core.root;
+    for (const name of inner.split('/').filter((component) => component !== '')) {
+      const child = this.child({ directory, name });
+      if (child === undefined || child === node) return child === node;
+      directory = child;
+    }
+    return false;
   }
 
   // Attributes

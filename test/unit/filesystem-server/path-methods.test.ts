@@ -3,9 +3,11 @@
  * their names.
  */
 import { beforeEach, describe, expect, it } from 'vitest';
+import { ext2 } from '../../../filesystems/ext2/index.ts';
 import type { ErrorName } from '../../../protocol/errno.ts';
 import { SystemError } from '../../../protocol/errno.ts';
 import { openFlags } from '../../../protocol/vfs.ts';
+import { MemoryDevice } from '../../support/memory-device.ts';
 import { at, Simulation } from './simulation.ts';
 
 const { READ, WRITE, APPEND, CREATE, EXCLUSIVE, TRUNCATE, DIRECTORY, NO_FOLLOW } = openFlags;
@@ -287,5 +289,58 @@ describe('a path that leads out', () => {
     expect(attributes('d/covered').type).toBe('directory');
     rename('d', 'moved');
     refused(['ENOTDIR', () => world.volume.cover(at('moved/f'), true)]);
+  });
+});
+
+/** A mounted ext2 with the directories a/b, c and x, of which b and c say that each is in the other. */
+function circularDisk(): Simulation {
+  const tools = { now: () => 0, random: (count: number) => Buffer.alloc(count, 1) };
+  const options = { ...tools, readOnly: false, keeper: null, log: () => {} };
+  const device = new MemoryDevice(4096);
+  ext2.format(device, { ...tools, blockBytes: 1024 });
+  const fs = ext2.mount(device, options);
+  const b = fs.makeDirectory(fs.makeDirectory(fs.root, 'a', 0o755), 'b', 0o755);
+  const c = fs.makeDirectory(fs.root, 'c', 0o755);
+  fs.makeDirectory(fs.root, 'x', 0o755);
+  fs.close();
+  for (const [directory, parent] of [
+    [b, c],
+    [c, b],
+  ] as const) {
+    // The entry `.`, behind which `..` stands.
+    const entry = Buffer.from([directory, 0, 0, 0, 12, 0, 1, 2, 0x2e, 0, 0, 0]);
+    device.bytes.writeUInt32LE(parent, device.bytes.indexOf(entry) + entry.length);
+  }
+  return new Simulation({ disk: device, mount: (ground) => ext2.mount(ground.device, options) });
+}
+
+describe('a file system that is mounted in a directory', () => {
+  it('holds the directories on the way to it, and no others', () => {
+    mkdir('d/e');
+    mkdir('d/e/covered');
+    mkdir('other');
+    world.volume.cover(at('d/e/covered'), true);
+    refused(
+      ['EBUSY', () => rename('d', 'moved')],
+      ['EBUSY', () => rename('d/e', 'moved')],
+      ['EXDEV', () => rename('d/e/covered', 'moved')],
+      ['none', () => rename('other', 'd/e/other')],
+      ['none', () => rename('d/e/other', 'moved')],
+    );
+  });
+
+  it('does so on a disk whose directories say that they are in one another', () => {
+    world = circularDisk();
+    world.volume.cover(at('a/b'), true);
+    const { core } = world;
+    const parent = core.parent.bind(core);
+    let steps = 0;
+    core.parent = (directory) => {
+      steps += 1;
+      if (steps > 10_000) throw new Error('the way up has no end');
+      return parent(directory);
+    };
+    refused(['EBUSY', () => rename('a', 'y')], ['none', () => rename('x', 'y')]);
+    expect(attributes('y').type).toBe('directory');
   });
 });
