@@ -133,7 +133,9 @@ export class Orphans {
 
   /** Before an operation: frees what is still behind the end of a file, so that it can grow. EROFS, EUCLEAN, EIO. */
   finish(number: NodeNumber): void {
-    while (this.volume.nodes.read(number).truncating) {
+    const { nodes } = this.volume;
+    for (let node = nodes.read(number); node.truncating; node = nodes.read(number)) {
+      if (!this.isListed(node)) throw damaged(`inode ${number} is being shortened, and is not in the list of orphans`);
       this.volume.change(() => this.step(number));
       this.volume.commitEarly();
     }

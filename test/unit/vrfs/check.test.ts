@@ -1,9 +1,10 @@
 /** Layout, versions, and the check of VRFS: each kind of damage is found, and mended. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { FileSystem } from '../../../filesystems/file-system.ts';
 import { chooseGeometry } from '../../../filesystems/vrfs/geometry.ts';
 import { vrfs } from '../../../filesystems/vrfs/index.ts';
 import { kind } from '../../../filesystems/vrfs/metadata.ts';
+import { Volume } from '../../../filesystems/vrfs/volume.ts';
 import { MemoryDevice } from '../../support/memory-device.ts';
 import { blockOf, blocksWith, contentOf, copyOf, expectSound, insideOf, mount, newDevice } from './support.ts';
 
@@ -143,6 +144,24 @@ describe('check', () => {
       falsify(copy, geometry.tableStart + block, (bytes) => bytes.writeUInt32LE(77, at + offset));
       expect(contentOf(expectMended(copy, finding))).toBe(expected);
     }
+  });
+
+  it('mends a file that is being shortened and in no list; until then it does not grow', () => {
+    const device = sample();
+    const { geometry } = insideOf(device);
+    const file = mount(copyOf(device)).lookup(1, 'second name');
+    const { block, at } = inodePlace(file);
+    falsify(device, geometry.tableStart + block, (bytes) => bytes.writeUInt32LE(1, at + 36));
+    let steps = 0;
+    const commitEarly = vi.spyOn(Volume.prototype, 'commitEarly').mockImplementation(() => {
+      steps += 1;
+      if (steps > 100) throw new Error('the file is shortened without end');
+    });
+    const damaged = mount(copyOf(device));
+    expect(() => damaged.truncate(file, 300_000)).toThrow('EUCLEAN');
+    expect(() => damaged.write(file, 300_000, Buffer.alloc(10))).toThrow('EUCLEAN');
+    commitEarly.mockRestore();
+    expectMended(device, /list of orphans/).truncate(file, 300_000);
   });
 
   it('mends pointers that lead nowhere, twice to one block, or to a damaged block', () => {
