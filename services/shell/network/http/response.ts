@@ -61,6 +61,8 @@ export interface FileFacts {
   readonly size: number;
   readonly modified: number;
   readonly node: number;
+  /** Whether a change from now on shows in `modified`. If not, what is known here could stand for two contents. */
+  readonly settled: boolean;
 }
 
 /** A mark that changes with the file (RFC 9110, 8.8.3). */
@@ -73,7 +75,9 @@ const tagsOf = (text: string): string[] => text.split(',').map((tag) => tag.trim
 /** Whether the client has the file already (RFC 9110, 13.2.2, steps 3 and 4). */
 function isKnown(fields: Fields, facts: FileFacts): boolean {
   const tags = fields.get('if-none-match');
-  if (tags !== undefined) return tags.trim() === '*' || tagsOf(tags).includes(entityTag(facts));
+  if (tags?.trim() === '*') return true;
+  if (!facts.settled) return false;
+  if (tags !== undefined) return tagsOf(tags).includes(entityTag(facts));
   const since = parseDate(fields.get('if-modified-since') ?? '');
   return since !== null && Math.floor(facts.modified / 1000) * 1000 <= since;
 }
@@ -89,17 +93,24 @@ function isRefused(fields: Fields, facts: FileFacts): boolean {
 /** Whether the range is still of the same file (RFC 9110, 13.1.5). */
 function isSame(text: string | undefined, facts: FileFacts): boolean {
   if (text === undefined) return true;
+  if (!facts.settled) return false;
   return text.startsWith('"')
     ? text === entityTag(facts)
     : parseDate(text) === Math.floor(facts.modified / 1000) * 1000;
 }
 
-/** What is to be answered to GET and HEAD for a file. */
-export function fileAnswer(fields: Fields, facts: FileFacts): Answer {
-  const validators = [
+/** What later requests can ask about; nothing as long as it could stand for two contents (RFC 9110, 8.8.1). */
+function validatorsOf(facts: FileFacts): Answer['fields'] {
+  if (!facts.settled) return [];
+  return [
     ['Last-Modified', formatDate(facts.modified)],
     ['ETag', entityTag(facts)],
-  ] as const;
+  ];
+}
+
+/** What is to be answered to GET and HEAD for a file. */
+export function fileAnswer(fields: Fields, facts: FileFacts): Answer {
+  const validators = validatorsOf(facts);
   if (isRefused(fields, facts)) return errorAnswer(412, '');
   if (isKnown(fields, facts)) return { status: 304, length: null, fields: validators, content: null, start: 0 };
   const range = isSame(fields.get('if-range'), facts) ? parseRange(fields.get('range'), facts.size) : null;

@@ -1,7 +1,8 @@
 /**
  * Files that a server gives out again and again: small ones with their content, large ones open. What is known of a
- * file is looked at again when it is older than a tick (a second); what has changed is read anew. Everything is
- * asynchronous, and who asks for the same meanwhile waits for the same answer.
+ * file is looked at again when it is older than a tick (a second); what has changed is read anew, and so is what had
+ * only just been changed when it was read. Everything is asynchronous, and who asks for the same meanwhile waits for
+ * the same answer.
  */
 import type { Handle } from '../../../../protocol/schema.ts';
 import { openFlags } from '../../../../protocol/vfs.ts';
@@ -13,6 +14,7 @@ import {
   ipcRelease,
   type Outcome,
   SystemError,
+  time,
   vfs as vfsInterface,
 } from '../../../lib/index.ts';
 import type { EventLoop } from '../event-loop.ts';
@@ -26,6 +28,12 @@ const MAX_ENTRIES = 256;
 /** Reads of one small file: it may grow meanwhile. */
 const MAX_READS = 8;
 
+/**
+ * How far apart two changes can be that have the same time, in milliseconds: so coarse are the times of FAT, and those
+ * of no other file system are coarser.
+ */
+const TIME_STEP_MS = 2000;
+
 type Done<T> = (outcome: Outcome<T>) => void;
 
 /** A file or directory that can be given out. Whoever gets one has to `release` it. */
@@ -35,6 +43,8 @@ export interface CachedFile {
   readonly size: number;
   readonly modified: number;
   readonly node: number;
+  /** Whether any change after it was read shows in `modified`. */
+  readonly settled: boolean;
   /** All of it, if it is small. */
   readonly content: Uint8Array | null;
   /** The open file, or directory. Null with `content`. */
@@ -52,7 +62,7 @@ interface Entry extends CachedFile {
 
 /** What the cache needs. */
 export interface FileCacheSurroundings {
-  readonly loop: EventLoop;
+  readonly loop: Pick<EventLoop, 'client'>;
   /** A session with vfs. */
   readonly files: Handle;
   /** The directory that is served: without links, and no slash at its end but for the root. */
@@ -129,7 +139,7 @@ export class FileCache {
   private look(path: string): void {
     this.vfs.attributes({ place: this.absolute(path), follow: true }, (outcome) => {
       const known = this.entries.get(path);
-      if (outcome.ok && known !== undefined && isSame(known, outcome.value)) {
+      if (outcome.ok && known?.settled === true && isSame(known, outcome.value)) {
         known.looked = this.tick;
         this.finish(path, { ok: true, value: known });
         return;
@@ -167,9 +177,16 @@ export class FileCache {
         fail(new SystemError('EACCES'));
         return;
       }
+      const before = time();
       server.attributes(undefined, (attributes) => {
-        if (!attributes.ok) fail(attributes.error);
-        else if (type === 'file' && attributes.value.size <= MAX_CONTENT_BYTES)
+        if (!attributes.ok) {
+          fail(attributes.error);
+          return;
+        }
+        const facts = { ...attributes.value, settled: attributes.value.modified <= before - TIME_STEP_MS };
+        if (type !== 'file' || facts.size > MAX_CONTENT_BYTES)
+          this.enter(path, facts, { content: null, right, server });
+        else
           this.readAll(server, [], MAX_READS, (content) => {
             if (!content.ok) {
               fail(content.error);
@@ -177,13 +194,8 @@ export class FileCache {
             }
             ipcRelease(right);
             const { length } = content.value;
-            this.enter(
-              path,
-              { ...attributes.value, size: length },
-              { content: content.value, right: null, server: null },
-            );
+            this.enter(path, { ...facts, size: length }, { content: content.value, right: null, server: null });
           });
-        else this.enter(path, attributes.value, { content: null, right, server });
       });
     });
   }
@@ -205,10 +217,21 @@ export class FileCache {
 
   private enter(
     path: string,
-    { type, size, modified, node }: FileAttributes,
+    { type, size, modified, node, settled }: Pick<Entry, 'type' | 'size' | 'modified' | 'node' | 'settled'>,
     held: Pick<Entry, 'content' | 'right' | 'server'>,
   ): void {
-    const entry: Entry = { path, type, size, modified, node, ...held, looked: this.tick, users: 0, dropped: false };
+    const entry: Entry = {
+      path,
+      type,
+      size,
+      modified,
+      node,
+      settled,
+      ...held,
+      looked: this.tick,
+      users: 0,
+      dropped: false,
+    };
     this.entries.set(path, entry);
     this.bytes += entry.content?.length ?? 0;
     this.finish(path, { ok: true, value: entry });

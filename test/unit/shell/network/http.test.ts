@@ -126,7 +126,8 @@ describe('ranges', () => {
 });
 
 describe('answers for files', () => {
-  const facts = { path: '/a/x.html', size: 1000, modified: Date.UTC(1994, 10, 6, 8, 49, 37, 500), node: 7 };
+  const modified = Date.UTC(1994, 10, 6, 8, 49, 37, 500);
+  const facts = { path: '/a/x.html', size: 1000, modified, node: 7, settled: true };
   const answer = (...fields: [string, string][]) => fileAnswer(new Map(fields), facts);
 
   it('have a type, a length, and marks', () => {
@@ -145,6 +146,17 @@ describe('answers for files', () => {
     expect(answer(['if-none-match', '"x"'], ['if-modified-since', 'Sun, 06 Nov 1994 08:49:37 GMT']).status).toBe(200);
     expect(answer(['if-match', '"x"']).status).toBe(412);
     expect(answer(['if-unmodified-since', 'Sun, 06 Nov 1994 08:49:36 GMT']).status).toBe(412);
+  });
+
+  it('have no marks, and no condition finds them known, while a change may not show', () => {
+    const fresh = (...fields: [string, string][]) => fileAnswer(new Map(fields), { ...facts, settled: false });
+    expect(responseHead(fresh(), true, 'now')).not.toMatch(/ETag|Last-Modified/);
+    const tag = entityTag(facts);
+    expect(fresh(['if-none-match', tag]).status).toBe(200);
+    expect(fresh(['if-modified-since', 'Sun, 06 Nov 1994 08:49:37 GMT']).status).toBe(200);
+    expect(fresh(['range', 'bytes=0-1'], ['if-range', tag]).status).toBe(200);
+    expect(fresh(['range', 'bytes=0-1']).status).toBe(206);
+    expect(fresh(['if-none-match', '*']).status).toBe(304);
   });
 
   it('have parts', () => {
