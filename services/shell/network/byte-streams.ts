@@ -51,10 +51,11 @@ function persistently<T>(act: (done: Done<T>) => void, done: Done<T>, failures =
   });
 }
 
-/** How long a connection may keep its user waiting, in milliseconds. */
+/** How long a connection may keep its user waiting, in milliseconds, and how many bytes are read at once. */
 export interface StreamLimits {
   readonly receive?: number;
   readonly send?: number;
+  readonly piece?: number;
 }
 
 /** A connection. ETIMEDOUT when a limit is over. */
@@ -78,7 +79,8 @@ export class StreamSocket implements ByteSource, ByteSink {
   }
 
   read(done: Done<Uint8Array>): void {
-    const request = { offset: this.received, most: MAX_STREAM_BYTES, timeout: this.limits.receive ?? FOREVER };
+    const { piece = MAX_STREAM_BYTES, receive = FOREVER } = this.limits;
+    const request = { offset: this.received, most: piece, timeout: receive };
     persistently<Uint8Array>(
       (end) => this.server.receive(request, end),
       (outcome) => {

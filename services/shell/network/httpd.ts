@@ -20,6 +20,7 @@ import { parseAddress, parsePort } from './addresses.ts';
 import { StreamSocket } from './byte-streams.ts';
 import { EventLoop } from './event-loop.ts';
 import { formatDate, logDate } from './http/dates.ts';
+import { MAX_HEAD_BYTES } from './http/request.ts';
 import { Connection, type ConnectionServer } from './httpd/connection.ts';
 import { FileCache } from './httpd/file-cache.ts';
 import { networkOf } from './stack.ts';
@@ -117,7 +118,7 @@ class Server implements ConnectionServer {
     // Who has been idle for longest makes room.
     const [oldest] = this.idlers;
     if (this.connections.size >= MAX_CONNECTIONS) oldest?.close();
-    const stream = new StreamSocket(this.loop, right, { receive: IDLE_MS, send: SEND_MS });
+    const stream = new StreamSocket(this.loop, right, { receive: IDLE_MS, send: SEND_MS, piece: MAX_HEAD_BYTES });
     if (this.connections.size >= MAX_CONNECTIONS) {
       stream.close();
       return;

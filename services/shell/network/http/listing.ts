@@ -21,19 +21,20 @@ export function htmlPage(title: string, lines: readonly string[]): string {
   return `${head}\n<body>\n<h1>${escapeHtml(title)}</h1>\n${lines.join('\n')}\n</body>\n</html>\n`;
 }
 
-/** An entry: its name and whether it is a directory. */
-export interface ListedEntry {
+/** An entry as it stands on the page. */
+export interface ListedItem {
   readonly name: string;
-  readonly directory: boolean;
+  readonly html: string;
+}
+
+export function listedItem(name: string, directory: boolean): ListedItem {
+  const end = directory ? '/' : '';
+  return { name, html: `<li><a href="./${percentEncoded(name)}${end}">${escapeHtml(name)}${end}</a></li>` };
 }
 
 /** The page of a directory; `path` as the request had it, with a slash at its end. */
-export function listingPage(path: string, entries: readonly ListedEntry[]): string {
-  const sorted = [...entries].sort((a, b) => compareTexts(a.name, b.name));
-  const names = sorted.map(({ name, directory }) => ({ name, end: directory ? '/' : '' }));
-  const items = names.map(
-    ({ name, end }) => `<li><a href="./${percentEncoded(name)}${end}">${escapeHtml(name)}${end}</a></li>`,
-  );
+export function listingPage(path: string, items: readonly ListedItem[]): string {
+  const sorted = [...items].sort((a, b) => compareTexts(a.name, b.name));
   const up = path === '/' ? [] : ['<li><a href="../">../</a></li>'];
-  return htmlPage(`Index of ${path}`, ['<ul>', ...up, ...items, '</ul>']);
+  return htmlPage(`Index of ${path}`, ['<ul>', ...up, ...sorted.map(({ html }) => html), '</ul>']);
 }

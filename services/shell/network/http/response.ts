@@ -42,9 +42,8 @@ export function responseHead({ status, length, fields }: Answer, keepAlive: bool
   return `${head}Connection: ${keepAlive ? 'keep-alive' : 'close'}\r\n\r\n`;
 }
 
-/** An answer that is a page. */
-export function pageAnswer(status: number, html: string, fields: Answer['fields'] = []): Answer {
-  const content = new TextEncoder().encode(html);
+/** An answer that is a page of HTML. */
+export function pageAnswer(status: number, content: Uint8Array, fields: Answer['fields'] = []): Answer {
   const type = ['Content-Type', 'text/html; charset=utf-8'] as const;
   return { status, length: content.length, fields: [type, ...fields], content, start: 0 };
 }
@@ -52,7 +51,8 @@ export function pageAnswer(status: number, html: string, fields: Answer['fields'
 /** An answer that says what is wrong. */
 export function errorAnswer(status: number, detail: string, fields: Answer['fields'] = []): Answer {
   const text = detail === '' ? [] : [`<p>${escapeHtml(detail)}</p>`];
-  return pageAnswer(status, htmlPage(`${status} ${reasonPhrase(status)}`, text), fields);
+  const page = htmlPage(`${status} ${reasonPhrase(status)}`, text);
+  return pageAnswer(status, new TextEncoder().encode(page), fields);
 }
 
 /** What is known of a file that is asked for. `modified`: milliseconds since 1970. */

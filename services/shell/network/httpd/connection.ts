@@ -3,10 +3,9 @@
  * 9 (persistence, pipelining).
  */
 import { formatIpv4 } from '../../../../wire/address.ts';
-import type { DirectoryEntry, Endpoint, Outcome, SystemError } from '../../../lib/index.ts';
+import type { Endpoint, SystemError } from '../../../lib/index.ts';
 import type { StreamSocket } from '../byte-streams.ts';
 import { HttpError } from '../http/fields.ts';
-import { type ListedEntry, listingPage } from '../http/listing.ts';
 import { type Request, RequestReader } from '../http/request.ts';
 import { type Answer, errorAnswer, fileAnswer, pageAnswer, responseHead } from '../http/response.ts';
 import { parseTarget, percentEncoded, type TargetPath } from '../http/target.ts';
@@ -14,12 +13,10 @@ import type { CachedFile, FileCache } from './file-cache.ts';
 
 /** Bytes of a file that are read at once. */
 const PIECE_BYTES = 64 * 1024;
-/** Answers that are gathered before they are sent. */
-const MAX_GATHERED_BYTES = 64 * 1024;
+/** Contents of answers that are gathered, and so copied, before they are sent. What is larger is sent as it is. */
+const MAX_GATHERED_BYTES = 32 * 1024;
 /** Requests of one connection. */
 const MAX_REQUESTS = 100_000;
-/** Entries of a directory that are shown. */
-const MAX_LISTED = 10_000;
 /** Seconds that a request may take to come. */
 const MAX_HEAD_TICKS = 20;
 
@@ -54,6 +51,8 @@ export class Connection {
   /** A request is to come. */
   private waiting = false;
   private peerEnded = false;
+  /** What is being sent. */
+  private file: CachedFile | null = null;
 
   constructor(server: ConnectionServer, stream: StreamSocket, remote: Endpoint) {
     this.server = server;
@@ -69,6 +68,7 @@ export class Connection {
   close(): void {
     if (this.closed) return;
     this.closed = true;
+    this.release();
     this.stream.close();
     this.server.closed(this);
   }
@@ -127,7 +127,7 @@ export class Connection {
 
   private answer(request: Request): void {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      this.reply(request, errorAnswer(405, '', [['Allow', 'GET, HEAD']]), null);
+      this.reply(request, errorAnswer(405, '', [['Allow', 'GET, HEAD']]));
       return;
     }
     let target: TargetPath;
@@ -135,117 +135,115 @@ export class Connection {
       target = parseTarget(request.target);
     } catch (error) {
       if (!(error instanceof HttpError)) throw error;
-      this.reply(request, errorAnswer(error.status, error.message), null);
+      this.reply(request, errorAnswer(error.status, error.message));
       return;
     }
-    const path = target.path.length > 1 ? target.path.replace(/\/$/, '') : target.path;
-    this.server.cache.find(path, (outcome) => this.found(request, target, outcome));
+    if (target.path.endsWith('/')) this.answerDirectory(request, target.path);
+    else this.answerFile(request, target);
   }
 
-  private found(request: Request, target: TargetPath, outcome: Outcome<CachedFile>): void {
-    if (!outcome.ok) {
-      this.reply(request, refusal(outcome.error), null);
-      return;
-    }
-    const file = outcome.value;
-    const slash = target.path.endsWith('/');
-    if (file.type === 'file') {
-      if (!slash) this.reply(request, fileAnswer(request.fields, file), file);
-      else {
-        this.server.cache.release(file);
-        this.reply(request, errorAnswer(404, ''), null);
-      }
-    } else if (!slash) {
-      this.server.cache.release(file);
-      const path = target.path.split('/').map(percentEncoded).join('/');
-      this.reply(request, errorAnswer(301, '', [['Location', `${path}/${target.query}`]]), null);
-    } else
-      this.server.cache.find(target.path + indexName, (index) => {
-        if (index.ok && index.value.type === 'file') {
-          this.server.cache.release(file);
-          this.reply(request, fileAnswer(request.fields, index.value), index.value);
-          return;
-        }
-        if (index.ok) this.server.cache.release(index.value);
-        this.list(request, target.path, file, [], '');
-      });
-  }
-
-  /** Reads a directory and shows it. */
-  private list(request: Request, path: string, file: CachedFile, entries: ListedEntry[], cursor: string): void {
-    const done = (answer: Answer): void => {
-      this.server.cache.release(file);
-      this.reply(request, answer, null);
+  private answerFile(request: Request, { path, query }: TargetPath): void {
+    const found = (file: CachedFile): void => {
+      const encoded = path.split('/').map(percentEncoded).join('/');
+      if (file.type === 'file') this.reply(request, fileAnswer(request.fields, file));
+      else this.reply(request, errorAnswer(301, '', [['Location', `${encoded}/${query}`]]));
     };
-    if (file.server === null) {
-      done(errorAnswer(500, ''));
-      return;
-    }
-    file.server.read_directory({ cursor, most: 256 }, (outcome) => {
-      if (!outcome.ok) {
-        done(refusal(outcome.error));
-        return;
+    this.find(path, found, (error) => this.reply(request, refusal(error)));
+  }
+
+  private answerDirectory(request: Request, path: string): void {
+    const list = (): void =>
+      this.find(
+        path,
+        ({ content }) => this.reply(request, content === null ? errorAnswer(404, '') : pageAnswer(200, content)),
+        (error) => this.reply(request, refusal(error)),
+      );
+    const found = (index: CachedFile): void => {
+      if (index.type === 'file') this.reply(request, fileAnswer(request.fields, index));
+      else list();
+    };
+    this.find(path + indexName, found, list);
+  }
+
+  /** Finds what is to be sent, unless the client has gone meanwhile. */
+  private find(path: string, found: (file: CachedFile) => void, failed: (error: SystemError) => void): void {
+    this.release();
+    this.server.cache.find(path, (outcome) => {
+      if (!outcome.ok) failed(outcome.error);
+      else if (this.closed) this.server.cache.release(outcome.value);
+      else {
+        this.file = outcome.value;
+        found(outcome.value);
       }
-      for (const { name, type } of outcome.value.entries as readonly DirectoryEntry[])
-        entries.push({ name, directory: type === 'directory' });
-      const next = outcome.value.cursor;
-      if (next === null || entries.length >= MAX_LISTED)
-        done(pageAnswer(200, listingPage(path, entries.slice(0, MAX_LISTED))));
-      else this.list(request, path, file, entries, next);
     });
   }
 
-  /** Sends an answer, whose content may be a part of `file`, and goes on with the next request. */
-  private reply(request: Request, answer: Answer, file: CachedFile | null): void {
-    const release = (): void => {
-      if (file !== null) this.server.cache.release(file);
-    };
-    if (this.closed) {
-      release();
-      return;
-    }
+  private release(): void {
+    if (this.file !== null) this.server.cache.release(this.file);
+    this.file = null;
+  }
+
+  /** Sends an answer, whose content may be a part of the file that was found, and goes on with the next request. */
+  private reply(request: Request, answer: Answer): void {
+    if (this.closed) return;
+    const { start } = answer;
     const length = request.method === 'HEAD' ? 0 : (answer.length ?? 0);
     this.server.answered(this.remote, request.line, answer.status, length);
-    this.gather(Buffer.from(responseHead(answer, !this.last, this.server.date), 'latin1'));
-    const { start } = answer;
-    const content = length === 0 ? nothing : (answer.content ?? file?.content?.subarray(start, start + length));
-    if (content !== undefined) {
-      this.gather(content);
-      release();
-      if (this.gatheredBytes > MAX_GATHERED_BYTES) this.flush(() => this.next());
-      else this.next();
+    const head = Buffer.from(responseHead(answer, !this.last, this.server.date), 'latin1');
+    const content = length === 0 ? nothing : (answer.content ?? this.file?.content?.subarray(start, start + length));
+    if (content !== undefined && content.length <= MAX_GATHERED_BYTES) {
+      this.release();
+      this.gatherAnswer(head, content);
       return;
     }
-    this.flush(() => this.sendFile(file, start, start + length, release));
+    this.gather(head);
+    this.flush(() => {
+      if (content === undefined) this.sendFile(start, start + length);
+      else this.write(content, () => this.sent());
+    });
+  }
+
+  /** What was found is sent. */
+  private sent(): void {
+    this.release();
+    this.next();
+  }
+
+  /** Gathers a small answer; what has been gathered before is sent first if both are too much. */
+  private gatherAnswer(head: Uint8Array, content: Uint8Array): void {
+    const gather = (): void => {
+      this.gather(head);
+      this.gather(content);
+      if (this.gatheredBytes > MAX_GATHERED_BYTES) this.flush(() => this.next());
+      else this.next();
+    };
+    if (this.gatheredBytes + content.length > MAX_GATHERED_BYTES) this.flush(gather);
+    else gather();
   }
 
   /** Sends the part of an open file. */
-  private sendFile(file: CachedFile | null, at: number, end: number, release: () => void): void {
-    if (file?.server == null) {
-      release();
+  private sendFile(at: number, end: number): void {
+    if (at >= end) {
+      this.sent();
+      return;
+    }
+    const { server = null } = this.file ?? {};
+    if (server === null) {
       this.close();
       return;
     }
-    if (at >= end) {
-      release();
-      this.next();
-      return;
-    }
-    file.server.read({ offset: at, count: Math.min(PIECE_BYTES, end - at) }, (outcome) => {
+    server.read({ offset: at, count: Math.min(PIECE_BYTES, end - at) }, (outcome) => {
       // The length is out already: what is missing can only be shown by ending.
-      if (this.closed || !outcome.ok || outcome.value.length === 0) {
-        release();
-        this.close();
-        return;
-      }
-      const piece = outcome.value;
-      this.stream.write(piece, (written) => {
-        if (written.ok && !this.closed) this.sendFile(file, at + piece.length, end, release);
-        else {
-          release();
-          this.close();
-        }
-      });
+      if (this.closed || !outcome.ok || outcome.value.length === 0) this.close();
+      else this.write(outcome.value, () => this.sendFile(at + outcome.value.length, end));
+    });
+  }
+
+  private write(bytes: Uint8Array, then: () => void): void {
+    this.stream.write(bytes, (outcome) => {
+      if (this.closed) return;
+      if (outcome.ok) then();
+      else this.close();
     });
   }
 
@@ -264,11 +262,7 @@ export class Connection {
       then();
       return;
     }
-    this.stream.write(bytes, (outcome) => {
-      if (this.closed) return;
-      if (outcome.ok) then();
-      else this.close();
-    });
+    this.write(bytes, then);
   }
 
   /** The bytes make no sense, or too little came: says so and ends. */

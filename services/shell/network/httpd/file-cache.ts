@@ -1,8 +1,8 @@
 /**
- * Files that a server gives out again and again: small ones with their content, large ones open. What is known of a
- * file is looked at again when it is older than a tick (a second); what has changed is read anew, and so is what had
- * only just been changed when it was read. Everything is asynchronous, and who asks for the same meanwhile waits for
- * the same answer.
+ * Files that a server gives out again and again: small ones with their content, large ones open, and directories, under
+ * a path with a slash at its end, with the page that shows them. What is known of a file is looked at again when it is
+ * older than a tick (a second); what has changed is read anew, and so is what had only just been changed when it was
+ * read. Everything is asynchronous, and who asks for the same meanwhile waits for the same answer.
  */
 import type { Handle } from '../../../../protocol/schema.ts';
 import { openFlags } from '../../../../protocol/vfs.ts';
@@ -18,10 +18,11 @@ import {
   vfs as vfsInterface,
 } from '../../../lib/index.ts';
 import type { EventLoop } from '../event-loop.ts';
+import { DirectoryPages } from './directory-pages.ts';
 
 /** Files with at most so many bytes are kept in memory. */
 const MAX_CONTENT_BYTES = 64 * 1024;
-/** Bytes of all of them, and files in all. */
+/** Bytes of them and of all pages, also of those that are only still being sent, and files in all. */
 const MAX_BYTES = 16 * 1024 * 1024;
 const MAX_ENTRIES = 256;
 
@@ -45,14 +46,19 @@ export interface CachedFile {
   readonly node: number;
   /** Whether any change after it was read shows in `modified`. */
   readonly settled: boolean;
-  /** All of it, if it is small. */
+  /** All of it, if it is small; of a directory its page, if that was asked for. */
   readonly content: Uint8Array | null;
-  /** The open file, or directory. Null with `content`. */
+  /** The open file, if it is large. */
   readonly right: Handle | null;
   readonly server: AsynchronousClient<typeof fileInterface.methods> | null;
 }
 
+/** What is in memory, or open. */
+type Held = Pick<CachedFile, 'content' | 'right' | 'server'>;
+
 interface Entry extends CachedFile {
+  /** What the file system said before it was read. */
+  readonly seen: FileAttributes;
   /** Tick of the last look. */
   looked: number;
   users: number;
@@ -76,6 +82,7 @@ export class FileCache {
   /** In the order of their last use. */
   private readonly entries = new Map<string, Entry>();
   private readonly waiting = new Map<string, Done<CachedFile>[]>();
+  private readonly pages = new DirectoryPages();
   private bytes = 0;
   private tick = 0;
 
@@ -90,8 +97,8 @@ export class FileCache {
   }
 
   /**
-   * The file at a path below the root, which begins with a slash. ENOENT, EACCES: it leads out of the root; and what
-   * opening it can bring.
+   * The file at a path below the root, which begins with a slash. ENOENT, EACCES: it leads out of the root; EAGAIN: a
+   * page has no room beside those that are being sent; and what opening it can bring.
    */
   find(path: string, done: Done<CachedFile>): void {
     const known = this.entries.get(path);
@@ -112,7 +119,12 @@ export class FileCache {
   release(file: CachedFile): void {
     const entry = file as Entry;
     entry.users -= 1;
-    if (entry.users === 0 && entry.dropped) close(entry);
+    if (entry.users === 0 && entry.dropped) this.close(entry);
+  }
+
+  private close({ right, content }: Entry): void {
+    this.bytes -= content?.length ?? 0;
+    if (right !== null) ipcRelease(right);
   }
 
   private use(entry: Entry): void {
@@ -128,7 +140,7 @@ export class FileCache {
       if (outcome.ok) this.use(outcome.value);
       done(outcome);
     }
-    this.evict();
+    this.makeRoom(0);
   }
 
   private absolute(path: string): { path: string; links: number } {
@@ -139,7 +151,7 @@ export class FileCache {
   private look(path: string): void {
     this.vfs.attributes({ place: this.absolute(path), follow: true }, (outcome) => {
       const known = this.entries.get(path);
-      if (outcome.ok && known?.settled === true && isSame(known, outcome.value)) {
+      if (outcome.ok && known?.settled === true && isSame(known.seen, outcome.value)) {
         known.looked = this.tick;
         this.finish(path, { ok: true, value: known });
         return;
@@ -183,19 +195,19 @@ export class FileCache {
           fail(attributes.error);
           return;
         }
-        const facts = { ...attributes.value, settled: attributes.value.modified <= before - TIME_STEP_MS };
-        if (type !== 'file' || facts.size > MAX_CONTENT_BYTES)
-          this.enter(path, facts, { content: null, right, server });
-        else
-          this.readAll(server, [], MAX_READS, (content) => {
-            if (!content.ok) {
-              fail(content.error);
-              return;
-            }
-            ipcRelease(right);
-            const { length } = content.value;
-            this.enter(path, { ...facts, size: length }, { content: content.value, right: null, server: null });
-          });
+        const seen = attributes.value;
+        const enter = (held: Held): void => {
+          if (held.right === null) ipcRelease(right);
+          this.enter(path, seen, isSettled(seen, before), held);
+        };
+        const keep = (content: Outcome<Uint8Array>): void => {
+          if (content.ok) enter({ content: content.value, right: null, server: null });
+          else fail(content.error);
+        };
+        if (type === 'directory' && path.endsWith('/')) this.pages.make(path, server, keep);
+        else if (type === 'directory') enter({ content: null, right: null, server: null });
+        else if (seen.size <= MAX_CONTENT_BYTES) this.readAll(server, [], MAX_READS, keep);
+        else enter({ content: null, right, server });
       });
     });
   }
@@ -215,48 +227,45 @@ export class FileCache {
     });
   }
 
-  private enter(
-    path: string,
-    { type, size, modified, node, settled }: Pick<Entry, 'type' | 'size' | 'modified' | 'node' | 'settled'>,
-    held: Pick<Entry, 'content' | 'right' | 'server'>,
-  ): void {
+  private enter(path: string, seen: FileAttributes, settled: boolean, held: Held): void {
+    const { type, modified, node } = seen;
+    const bytes = held.content?.length ?? 0;
+    // A file that is small takes no more than its connection may.
+    if (!this.makeRoom(bytes) && bytes > MAX_CONTENT_BYTES) {
+      this.finish(path, { ok: false, error: new SystemError('EAGAIN', 'too much is being sent') });
+      return;
+    }
     const entry: Entry = {
-      path,
-      type,
-      size,
-      modified,
-      node,
-      settled,
-      ...held,
-      looked: this.tick,
-      users: 0,
-      dropped: false,
+      ...{ path, type, size: held.content?.length ?? seen.size, modified, node, settled, ...held },
+      ...{ seen, looked: this.tick, users: 0, dropped: false },
     };
     this.entries.set(path, entry);
-    this.bytes += entry.content?.length ?? 0;
+    this.bytes += bytes;
     this.finish(path, { ok: true, value: entry });
   }
 
   private drop(entry: Entry): void {
     if (this.entries.get(entry.path) === entry) this.entries.delete(entry.path);
-    this.bytes -= entry.content?.length ?? 0;
     entry.dropped = true;
-    if (entry.users === 0) close(entry);
+    if (entry.users === 0) this.close(entry);
   }
 
-  private evict(): void {
+  /** Drops what nobody uses, as far as need be. Answers whether so many more bytes have room. */
+  private makeRoom(more: number): boolean {
     for (const entry of this.entries.values()) {
-      if (this.bytes <= MAX_BYTES && this.entries.size <= MAX_ENTRIES) return;
-      this.drop(entry);
+      if (this.bytes + more <= MAX_BYTES && this.entries.size <= MAX_ENTRIES) return true;
+      if (entry.users === 0) this.drop(entry);
     }
+    return this.bytes + more <= MAX_BYTES;
   }
 }
 
-function close({ right }: CachedFile): void {
-  if (right !== null) ipcRelease(right);
+/** Whether a file is still what was seen of it. */
+function isSame(seen: FileAttributes, { type, size, modified, node }: FileAttributes): boolean {
+  return seen.type === type && seen.size === size && seen.modified === modified && seen.node === node;
 }
 
-/** Whether a file is still what is known of it. */
-function isSame(known: CachedFile, { type, size, modified, node }: FileAttributes): boolean {
-  return known.type === type && known.size === size && known.modified === modified && known.node === node;
+/** Whether a change after `now` shows in the time of a file. FAT has none for its root: that is 0. */
+function isSettled({ modified }: FileAttributes, now: number): boolean {
+  return modified > 0 && modified <= now - TIME_STEP_MS;
 }

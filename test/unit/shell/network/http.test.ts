@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { formatDate, logDate, parseDate } from '../../../../services/shell/network/http/dates.ts';
 import { HttpError } from '../../../../services/shell/network/http/fields.ts';
-import { listingPage } from '../../../../services/shell/network/http/listing.ts';
+import { listedItem, listingPage } from '../../../../services/shell/network/http/listing.ts';
 import { parseContentRange, parseRange } from '../../../../services/shell/network/http/ranges.ts';
 import { MAX_HEAD_BYTES, RequestReader } from '../../../../services/shell/network/http/request.ts';
 import { entityTag, fileAnswer, responseHead } from '../../../../services/shell/network/http/response.ts';
@@ -177,10 +177,7 @@ it('times are read and written', () => {
 });
 
 it('listings show any name as what it is', () => {
-  const page = listingPage('/<d>/', [
-    { name: 'b&"x', directory: false },
-    { name: 'a:b', directory: true },
-  ]);
+  const page = listingPage('/<d>/', [listedItem('b&"x', false), listedItem('a:b', true)]);
   expect(page).toContain('<h1>Index of /&lt;d&gt;/</h1>');
   expect(page.indexOf('a:b/')).toBeLessThan(page.indexOf('b&amp;'));
   expect(page).toContain('<a href="./b%26%22x">b&amp;&quot;x</a>');
