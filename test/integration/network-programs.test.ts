@@ -144,6 +144,25 @@ describe('wget', () => {
     expect(text).toMatch(/missing: 404 Not Found/);
     expect(text).toMatch(/wget: 127\.0\.0\.1:9: connection refused/);
   });
+
+  it('shows nothing of an answer that a terminal would obey', async () => {
+    const port = await serve(
+      net.createServer((socket) => {
+        socket.on('error', () => {});
+        socket.once('data', (request) => {
+          const moved = request.includes('GET /moved ');
+          const head = moved ? '302 Moved \x9b1m\r\nLocation: /\x9b2m' : '200 \x1b]0;O\x07K\r\nContent-Type: \x9b3m';
+          socket.end(Buffer.from(`HTTP/1.1 ${head}\r\nContent-Length: 0\r\n\r\n`, 'latin1'));
+        });
+      }),
+    );
+    const command = `wget -O /file http://${ROUTER}:${port}/moved`;
+    const { stdout, stderr } = await runCommands(command, ['--no-disk'], true);
+    const text = stdout + stderr;
+    expect(text).toContain('302 Moved \u{fffd}1m\nLocation: /\u{fffd}2m [following]\n');
+    expect(text).toMatch(/200 \^\[\]0;O\^GK\nLength: 0 [^\n]* \[\ufffd3m\]\n/);
+    expect(text).not.toMatch(/[\x80-\x9f\x1b\x07]/);
+  });
 });
 
 /** A machine that serves `/d`, and the port of the host that leads to it. */

@@ -8,6 +8,7 @@ import { unlessRefused } from '../name-source.ts';
 import { parseOptions } from '../options.ts';
 import { shortSize } from '../sizes.ts';
 import { type Output, outputTo } from '../streams.ts';
+import { visibleText } from '../width.ts';
 import { seconds } from './durations.ts';
 import { HttpError } from './http/fields.ts';
 import { parseContentRange } from './http/ranges.ts';
@@ -84,7 +85,7 @@ class Download {
           this.save(reader, head, { name, present });
           return;
         }
-        this.say(`Location: ${location} [following]\n`);
+        this.say(`Location: ${visibleText(location)} [following]\n`);
         url = redirected(url, location);
       } catch (error) {
         if (error instanceof HttpError) throw new CommandError(`${urlText(url)}: ${error.message}`);
@@ -165,7 +166,7 @@ class Download {
     if (present > 0 && start === 0) this.say('The server does not send parts: it is fetched from the beginning.\n');
     const length = ResponseReader.lengthOf(head);
     const total = length === null ? range.size : start + length;
-    const type = fields.get('content-type') ?? 'no type';
+    const type = visibleText(fields.get('content-type') ?? 'no type');
     this.say(`Length: ${total === null ? 'unspecified' : `${total} (${shortSize(total)})`} [${type}]\n`);
     const path = this.options.file !== null || start > 0 || this.options.resume ? name : this.freeName(name);
     const pieces = reader.content(head);

@@ -1,4 +1,5 @@
 /** Answers as a client reads them, from bytes that come in any pieces. Read RFC 9112, 4, 6 and 7. */
+import { visibleText } from '../../width.ts';
 import { contentLength, type Fields, HttpError, headEnd, headLines, listOf, parseFields } from './fields.ts';
 
 const MAX_HEAD_BYTES = 64 * 1024;
@@ -9,6 +10,7 @@ const MAX_INTERIM = 16;
 /** The head of an answer. */
 export interface ResponseHead {
   readonly status: number;
+  /** For people: control characters are made visible. */
   readonly reason: string;
   readonly fields: Fields;
 }
@@ -44,7 +46,7 @@ export class ResponseReader {
   *content(head: ResponseHead): Generator<Uint8Array> {
     const coding = listOf(head.fields, 'transfer-encoding');
     if (coding.length > 1 || (coding.length === 1 && coding[0] !== 'chunked'))
-      throw new HttpError(502, `the transfer coding ${coding.join(', ')} is not supported`);
+      throw new HttpError(502, `the transfer coding ${visibleText(coding.join(', '))} is not supported`);
     const length = ResponseReader.lengthOf(head);
     if (coding.length === 1 && length === null) yield* this.chunks();
     else if (length === null) yield* this.rest();
@@ -60,7 +62,7 @@ export class ResponseReader {
         const [line = '', ...rest] = headLines(this.take(end));
         const [, status = '', reason = ''] = /^HTTP\/1\.\d (\d{3})(?: (.*))?$/.exec(line) ?? [];
         if (status === '') throw new HttpError(502, 'the answer is not HTTP');
-        return { status: Number(status), reason, fields: parseFields(rest) };
+        return { status: Number(status), reason: visibleText(reason), fields: parseFields(rest) };
       }
       looked = this.bytes.length;
       if (!this.fill()) throw new HttpError(502, looked === 0 ? 'no answer came' : 'the connection ended in the head');

@@ -1,5 +1,6 @@
 /** URLs as wget takes them. Read RFC 3986, 3 and 5.2; RFC 9110, 4.2. */
 import { CommandError } from '../../errors.ts';
+import { visibleText } from '../../width.ts';
 import { percentDecoded } from './target.ts';
 
 /** Where something is to be fetched. */
@@ -14,16 +15,18 @@ const HTTP_PORT = 80;
 
 /** Reads an absolute URL; without a scheme it is http. Throws CommandError. */
 export function parseUrl(text: string): HttpUrl {
+  const refuse = (reason: string): never => {
+    throw new CommandError(`${visibleText(text)}: ${reason}`);
+  };
   const [, scheme = 'http', rest = ''] = /^(?:([A-Za-z][A-Za-z0-9+.-]*):\/\/)?(.*)$/s.exec(text) ?? [];
-  if (scheme.toLowerCase() === 'https')
-    throw new CommandError(`${text}: https is not supported: there is no TLS here, only http`);
-  if (scheme.toLowerCase() !== 'http') throw new CommandError(`${text}: the scheme ${scheme} is not supported`);
+  if (scheme.toLowerCase() === 'https') refuse('https is not supported: there is no TLS here, only http');
+  if (scheme.toLowerCase() !== 'http') refuse(`the scheme ${scheme} is not supported`);
   const [, authority = '', behind = ''] = /^([^/?#]*)([^#]*)/.exec(rest) ?? [];
-  if (authority.includes('@')) throw new CommandError(`${text}: names and passwords are not supported`);
+  if (authority.includes('@')) refuse('names and passwords are not supported');
   const [, host = '', port] = /^([A-Za-z0-9._-]+)(?::(\d{0,5}))?$/.exec(authority) ?? [];
-  if (host === '') throw new CommandError(`${text}: that is no URL`);
+  if (host === '') refuse('that is no URL');
   const number = port === undefined || port === '' ? HTTP_PORT : Number(port);
-  if (number < 1 || number > 65535) throw new CommandError(`${text}: there is no port ${port}`);
+  if (number < 1 || number > 65535) refuse(`there is no port ${port}`);
   const path = behind.startsWith('/') ? behind : `/${behind}`;
   // What cannot stand in a request line is encoded.
   const target = path.replaceAll(/[^\x21-\x7e]+/gu, (run) => encodeURIComponent(run));
@@ -57,6 +60,6 @@ export function fileNameOf({ target }: HttpUrl): string {
   } catch {
     // It keeps its percent signs.
   }
-  const safe = name.replaceAll(/[/\x00-\x1f\x7f]/g, '_');
+  const safe = name.replaceAll(/[/\p{Cc}\p{Zl}\p{Zp}]/gu, '_');
   return safe === '' || safe === '.' || safe === '..' ? 'index.html' : safe;
 }

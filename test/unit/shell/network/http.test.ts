@@ -215,6 +215,14 @@ describe('answers of servers', () => {
     });
   }
 
+  it('have a reason that no terminal obeys', () => {
+    const head = 'HTTP/1.1 404 \x1b]0;x\x07 \x9b31m\r\n\r\n';
+    expect(new ResponseReader(() => Buffer.from(head, 'latin1')).head().reason).toBe('^[]0;x^G \u{fffd}31m');
+    expect(() => answerOf('HTTP/1.1 200 OK\r\nTransfer-Encoding: \x9b31m\r\n\r\n', 1000)).toThrow(
+      'the transfer coding \u{fffd}31m is not',
+    );
+  });
+
   it('that are broken are errors', () => {
     const broken = [
       '',
@@ -259,6 +267,7 @@ describe('URLs', () => {
     };
     for (const [location, url] of Object.entries(places)) expect(urlText(redirected(base, location))).toBe(url);
     expect(() => redirected(base, 'https://h/')).toThrow();
+    expect(() => redirected(base, 'https://h/\x9b31m')).toThrow('https://h/\u{fffd}31m: https is not supported');
   });
 
   it('name files that stay where they are', () => {
@@ -268,6 +277,7 @@ describe('URLs', () => {
       'h/%2e%2e': 'index.html',
       'h/..': 'index.html',
       'h/a%2fb': 'a_b',
+      'h/a%1b%c2%9bb': 'a__b',
       'h/%zz': '%zz',
     };
     for (const [url, name] of Object.entries(names)) expect(fileNameOf(parseUrl(url))).toBe(name);
