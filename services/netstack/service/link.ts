@@ -166,7 +166,9 @@ export class Link {
     return true;
   }
 
-  /** Whether streams should put more. Without a card there is nothing to wait for: what is put is dropped in the end. */
+  /**
+   * Whether streams should put more. Without a card there is nothing to wait for: what is put is dropped in the end.
+   */
   get hasRoom(): boolean {
     return this.card === null || this.streams.length < CROWDED_FRAMES;
   }

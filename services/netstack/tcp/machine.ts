@@ -118,9 +118,10 @@ export abstract class Machine extends ControlBlock {
     if (verdict === 'acknowledge') {
       receiver.mustAcknowledge = true;
       receiver.compare(start, segment.data.length);
-      // The peer repeats its SYN: our answer echoes the last one (RFC 7323, 4.3), or it would take the time since the
-      // first one for a round trip.
-      if (this.state === 'syn-received' && start === -1 && segment.timestamp !== undefined)
+      // What the peer repeats because our answer was lost: this one echoes the repetition (RFC 7323, 4.3), or the peer
+      // would take the time since the first one for a round trip. No more than a window back, for who forges it.
+      const back = receiver.acknowledged - start;
+      if (segment.timestamp !== undefined && back >= 0 && back <= receiver.capacity)
         transmitter.timestamps.accept(segment.timestamp, now);
       // The peer repeats its FIN (RFC 9293, 3.10.7.4, eighth check).
       if (this.state === 'time-wait' && segment.flags & FLAG.FIN) this.stateEndsAt = now + limit.TIME_WAIT_MS;

@@ -106,8 +106,8 @@ interface Found {
 }
 
 /**
- * Reads all connections, one after the other, so that what has been taken over need not be there twice. Keys that do not make one are deleted: of a connection that was just being made, or had just
- * ended.
+ * Reads all connections, one after the other, so that what has been taken over need not be there twice. Keys that do
+ * not make one are deleted: of a connection that was just being made, or had just ended.
  */
 export function* loadConnections(keeper: Keeper): Generator<KeptConnection> {
   const found = new Map<number, Found>();

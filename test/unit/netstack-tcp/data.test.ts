@@ -322,33 +322,6 @@ describe('sending', () => {
     expect(script.now - begin).toBeGreaterThanOrEqual(300_000);
   });
 
-  it('does nothing about what is acknowledged in the turn in which a timer is due', () => {
-    for (const closes of [false, true]) {
-      const script = Script.established();
-      script.peer({ ack: 0, window: 0 });
-      if (closes) script.our.closeSend();
-      else script.write('x');
-      script.turn();
-      script.wait(script.layer.deadline() - script.now).seen();
-      script.now = script.layer.deadline();
-      script.peer({ ack: 1, window: 1000 });
-      script.wait(400_000);
-      expect(script.brief()).toEqual([]);
-      expect(script.our.error).toBeNull();
-    }
-    const script = Script.established(MODERN);
-    script.write(2920);
-    script.now += 50;
-    script.peer({ ack: 2920 });
-    script.write(2920);
-    script.now = script.layer.deadline() + 1;
-    script.seen();
-    script.peer({ ack: script.our.endOffset });
-    script.wait(30_000);
-    expect(script.brief()).toEqual([]);
-    expect(script.layer.counters['tcp.timeouts']).toBe(0);
-  });
-
   it('gives up after the time that the owner has set', () => {
     const script = Script.established();
     script.our.userTimeout = 5000;
