@@ -170,7 +170,7 @@ export function createMachine(options: MachineOptions): Machine {
   const port: SerialPort = {
     receive: (bytes) => fromOutside(() => uart.receive(bytes)),
     transmitReady: () => fromOutside(() => uart.transmitReady()),
-    setCarrier: (present) => fromOutside(() => uart.setCarrier(present)),
+    setCarrier: (present, listens) => fromOutside(() => uart.setCarrier(present, listens)),
     receiveBreak: () => fromOutside(() => uart.receiveBreak()),
   };
   options.serialLine.connect(port);

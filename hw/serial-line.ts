@@ -10,8 +10,11 @@ export interface SerialPort {
   receive(bytes: Uint8Array): number;
   /** The line, having refused a byte, can take more. */
   transmitReady(): void;
-  /** Whether somebody is at the other end: the inputs DCD, DSR and CTS. */
-  setCarrier(present: boolean): void;
+  /**
+   * Whether bytes may come from the other end: the input DCD; and whether it takes what is sent: DSR and CTS. Of a pipe
+   * one can end without the other.
+   */
+  setCarrier(present: boolean, listens?: boolean): void;
   /** The line is held low for longer than a character. */
   receiveBreak(): void;
 }

@@ -3,8 +3,8 @@
  *
  * Read: Node.js documentation, "TTY" and "Stream". Input is kept raw, so that every key reaches the guest; the mode the
  * terminal had comes back with `close`. Both directions have back-pressure: the input stream is paused while the UART
- * has no room, and the UART holds its byte while the output stream is full. A stream that ends or breaks is a carrier
- * that is lost, never an error of the machine.
+ * has no room, and the UART holds its byte while the output stream is full. A stream that ends or breaks is a change of
+ * the modem inputs, never an error of the machine.
  */
 
 import type { SerialLine, SerialPort } from './serial-line.ts';
@@ -72,6 +72,7 @@ export class HostTerminal implements SerialLine {
   #flushPlanned = false;
   #outputFull = false;
   #outputLost = false;
+  #failure: string | null = null;
   /** Chunks that have been written and are not out. */
   #unfinished = 0;
   #whenOut: (() => void) | null = null;
@@ -91,10 +92,10 @@ export class HostTerminal implements SerialLine {
   connect(port: SerialPort): void {
     this.#port = port;
     this.#setRaw(true);
-    const { onData, onInputEnd, onDrain, onOutputLost, onResize } = this.#listeners;
+    const { onData, onInputEnd, onDrain, onOutputError, onOutputLost, onResize } = this.#listeners;
     // These stay after `close`: an error that nobody listens to ends the process.
     this.#input.on('error', onInputEnd);
-    this.#output.on('error', onOutputLost);
+    this.#output.on('error', onOutputError);
     this.#output.on('close', onOutputLost);
     this.#output.on('drain', onDrain);
     this.#output.on('resize', onResize);
@@ -114,11 +115,21 @@ export class HostTerminal implements SerialLine {
       this.#port?.transmitReady();
     },
     onOutputLost: (): void => this.#loseOutput(),
+    onOutputError: (error: NodeJS.ErrnoException): void => {
+      // EPIPE, EIO: the reader, or the terminal, has gone.
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') this.#failure ??= error.message;
+      this.#loseOutput();
+    },
     onResize: (): void => {
       const { columns, rows } = this.size;
       for (const listener of this.#resizeListeners) listener(columns, rows);
     },
   };
+
+  /** Why what was written is not all out; null when it is, or when nobody wanted to read it. */
+  get failure(): string | null {
+    return this.#failure;
+  }
 
   /**
    * The size of the window; 0 by 0 when nobody sits there. A terminal that does not know its size counts as 80 by 24.
@@ -227,7 +238,7 @@ export class HostTerminal implements SerialLine {
     if (this.#waiting.length > 0) {
       this.#pause();
     } else if (this.#inputEnded) {
-      port.setCarrier(false);
+      port.setCarrier(false, !this.#outputLost);
     } else if (this.#paused) {
       this.#paused = false;
       this.#input.resume();

@@ -242,9 +242,9 @@ export class Uart implements Device, SerialPort {
     this.#update();
   }
 
-  setCarrier(present: boolean): void {
+  setCarrier(present: boolean, listens = present): void {
     const before = this.#modemInputs;
-    this.#modemInputs = present ? DCD | DSR | CTS : 0;
+    this.#modemInputs = (present ? DCD : 0) | (listens ? DSR | CTS : 0);
     this.#modemChanges |= (before ^ this.#modemInputs) >> 4;
     this.#update();
   }

@@ -93,6 +93,7 @@ async function run(options: Options, time: TimeSource, log: KernelLog): Promise<
   await cable.close();
   const errors = await closeDisks(disks);
   await terminal.close();
+  if (terminal.failure !== null) errors.push(`standard output: ${terminal.failure}`);
   if (outcome.reason !== '') process.stderr.write(`vros: the machine has ended: ${outcome.reason}\n`);
   for (const error of errors) process.stderr.write(`vros: ${error}\n`);
   return errors.length > 0 ? 74 : outcome.status;

@@ -28,7 +28,10 @@ export const tty = defineInterface('tty', 5, {
    * given a timeout: what it was to get would be lost.
    */
   read: method(1, record({ maxBytes: u32, toReturn: bool }), bytes(MAX_TTY_BYTES)),
-  /** Returns when the bytes are on their way out of the UART. EAGAIN: too many writers wait. */
+  /**
+   * Returns when the bytes are on their way out of the UART. EAGAIN: too many writers wait. EPIPE: nobody takes them at
+   * the other end.
+   */
   write: method(2, bytes(MAX_TTY_BYTES), nothing),
   /** The settings. */
   attributes: method(3, nothing, ttyAttributes),

@@ -14,7 +14,8 @@ import { Terminal } from './terminal.ts';
 
 /** Runs a shell until the machine is to end. */
 function shell(): void {
-  const terminal = new Terminal();
+  // A script goes on when nobody sees what it shows; the commands that it starts are told.
+  const terminal = new Terminal(true);
   const { exec } = bootArguments();
   const interactive = exec === null && terminal.size().terminal;
   const history = new KeptHistory();

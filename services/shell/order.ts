@@ -7,6 +7,7 @@ import type { Order } from './launch.ts';
 import { jobOrder } from './order-schema.ts';
 import { parse } from './parser.ts';
 import { Session } from './session.ts';
+import { BROKEN_PIPE_STATUS, BrokenPipe } from './streams.ts';
 import { Terminal } from './terminal.ts';
 
 function descriptorsOf({ targets }: Order, terminal: Terminal): Descriptors {
@@ -47,6 +48,11 @@ export function runOrder(runs: Readonly<Record<string, Run>>): never {
     const parsed = parse(order.text ?? '');
     if (parsed.kind === 'program') session.run(parsed.program);
   }
-  terminal.flush();
+  try {
+    terminal.flush();
+  } catch (error) {
+    if (!(error instanceof BrokenPipe)) throw error;
+    session.leave(BROKEN_PIPE_STATUS);
+  }
   exit(session.status);
 }

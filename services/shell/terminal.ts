@@ -22,7 +22,7 @@ import {
   tty,
   ttyEvent,
 } from '../lib/index.ts';
-import { BufferedOutput, type Output } from './streams.ts';
+import { BrokenPipe, BufferedOutput, type Output } from './streams.ts';
 
 /** Output collected before it is sent, in bytes. */
 const BUFFER_BYTES = 16384;
@@ -63,6 +63,12 @@ export class Terminal implements Output {
   private badge = 0;
   private current: TerminalMode | null = null;
   private inputIsGiven = false;
+  private readonly outlivesReaders: boolean;
+
+  /** `outlivesReaders`: what nobody takes any more is dropped. Else who writes is told, with BrokenPipe. */
+  constructor(outlivesReaders = false) {
+    this.outlivesReaders = outlivesReaders;
+  }
 
   /** Found when it is needed: most stages of a pipeline have nothing to do with the terminal. */
   private get tty(): Client<typeof tty.methods> {
@@ -83,7 +89,12 @@ export class Terminal implements Output {
   }
 
   private send(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; at += MAX_TTY_BYTES) this.tty.write(bytes.subarray(at, at + MAX_TTY_BYTES));
+    try {
+      for (let at = 0; at < bytes.length; at += MAX_TTY_BYTES) this.tty.write(bytes.subarray(at, at + MAX_TTY_BYTES));
+    } catch (error) {
+      if (!(error instanceof SystemError && error.code === 'EPIPE')) throw error;
+      if (!this.outlivesReaders) throw new BrokenPipe();
+    }
   }
 
   /**

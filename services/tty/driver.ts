@@ -117,6 +117,7 @@ export class TerminalDriver {
       if (found.errors !== 0) this.effects.log(`line errors 0x${found.errors.toString(16)}`, 'warning');
       if (found.bytes.length > 0) this.take(found.bytes);
       if (found.drained && !found.carrier) this.hangUp();
+      if (!found.listened) this.output.lose();
       this.throttle();
       if (!found.pending) break;
     }

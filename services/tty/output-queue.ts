@@ -43,6 +43,8 @@ export class OutputQueue {
   private readonly stopped: () => boolean;
   private chunks: Chunk[] = [];
   private echoBytes = 0;
+  /** Nobody takes what is sent any more. */
+  private lost = false;
   /** How far the write that an earlier incarnation had under way has got. */
   private progress = { sender: 0, sequence: 0, written: 0 };
 
@@ -66,10 +68,14 @@ export class OutputQueue {
     }
   }
 
-  /** Queues what a client writes. EAGAIN: too many wait. */
+  /** Queues what a client writes. EAGAIN: too many wait; EPIPE: nobody takes it. */
   write(bytes: Uint8Array, writer: Writer, deferred: Deferred<void>): void {
     const { progress } = this;
     const known = writer.retry && progress.sender === writer.sender && progress.sequence === writer.sequence;
+    if (this.lost) {
+      deferred.fail(nobodyListens());
+      return;
+    }
     if (this.chunks.length >= MAX_CHUNKS) {
       deferred.fail(new SystemError('EAGAIN', 'too many writers wait'));
       return;
@@ -82,11 +88,19 @@ export class OutputQueue {
 
   /** Queues echo. */
   echo(bytes: Uint8Array): void {
-    if (bytes.length === 0 || this.chunks.length >= MAX_CHUNKS) return;
+    if (bytes.length === 0 || this.lost || this.chunks.length >= MAX_CHUNKS) return;
     if (this.echoBytes + bytes.length > MAX_ECHO_BYTES) return;
     this.echoBytes += bytes.length;
     this.chunks.push({ bytes, at: 0 });
     this.pump();
+  }
+
+  /** Nobody takes what is sent any more: whoever writes hears of it, now and from now on. */
+  lose(): void {
+    if (this.lost) return;
+    this.lost = true;
+    this.echoBytes = 0;
+    for (const { deferred } of this.chunks.splice(0)) deferred?.fail(nobodyListens());
   }
 
   /** Sends what can be sent now. */
@@ -123,3 +137,5 @@ export class OutputQueue {
     }
   }
 }
+
+const nobodyListens = (): SystemError => new SystemError('EPIPE', 'nobody takes the output any more');

@@ -30,6 +30,7 @@ const DATA_READY = 0x01;
 const LINE_ERRORS = 0x1e;
 const TRANSMITTER_EMPTY = 0x20;
 const CARRIER = 0x80;
+const CLEAR_TO_SEND = 0x10;
 const FIFOS_ON = 0xc0;
 const NOTHING_PENDING = 0x01;
 
@@ -69,8 +70,9 @@ export interface Received {
   readonly bytes: Uint8Array;
   /** Nothing more waits in the receiver. */
   readonly drained: boolean;
-  /** Something is at the other end of the line. */
+  /** Bytes may come from the other end of the line, and what is sent is taken there. */
   readonly carrier: boolean;
+  readonly listened: boolean;
   /** An interrupt was pending when the look began. */
   readonly pending: boolean;
   /** Error bits of the line status: overrun 2, parity 4, framing 8, break 16. */
@@ -78,7 +80,7 @@ export interface Received {
 }
 
 function found(number: number, ended: number, results: readonly number[]): Received {
-  const [identified = NOTHING_PENDING, line = 0, modem = CARRIER, ...bytes] = results;
+  const [identified = NOTHING_PENDING, line = 0, modem = CARRIER | CLEAR_TO_SEND, ...bytes] = results;
   // The check that ended it gave the line status.
   if (ended >= 0) bytes.pop();
   return {
@@ -86,6 +88,7 @@ function found(number: number, ended: number, results: readonly number[]): Recei
     bytes: Uint8Array.from(bytes),
     drained: ended >= 0,
     carrier: (modem & CARRIER) !== 0,
+    listened: (modem & CLEAR_TO_SEND) !== 0,
     pending: (identified & NOTHING_PENDING) === 0,
     errors: line & LINE_ERRORS,
   };

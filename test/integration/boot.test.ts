@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
 import { MAX_ARGUMENT_BYTES } from '../../protocol/bounds.ts';
 import { kernelFile, runCommands, startMachine } from '../support/machine.ts';
@@ -123,12 +124,18 @@ async function runBehind(
 ): Promise<{ status: number; text: string }> {
   const words = ['-c', `${command}; exec "$@"`, 'sh', process.execPath, kernelFile, ...options];
   const child = spawn('/bin/sh', words, { cwd: where, stdio: ['ignore', 'ignore', 'pipe'] });
+  const errors = textOf(child.stderr);
+  const status = await new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? 137)));
+  return { status, text: errors() };
+}
+
+/** Collects what comes from a stream. */
+function textOf(stream: Readable | null): () => string {
   let text = '';
-  child.stderr.setEncoding('utf8').on('data', (more: string) => {
+  stream?.setEncoding('utf8').on('data', (more: string) => {
     text += more;
   });
-  const status = await new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? 137)));
-  return { status, text };
+  return () => text;
 }
 
 describe('a machine on a host that has little', () => {
@@ -156,6 +163,28 @@ describe('a machine on a host that has little', () => {
       expect(name).toMatch(who);
       expect(how).toContain('the host has no descriptors left for a process');
     });
+
+  it('ends with who writes when nobody reads its output any more', async () => {
+    for (const script of ['yes', 'yes | cat', 'help; seq 1 1000000']) {
+      const words = [kernelFile, '--no-disk', '--netdev', 'none', '--exec', script];
+      const child = spawn(process.execPath, words, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+      const errors = textOf(child.stderr);
+      child.stdout.once('data', () => child.stdout.destroy());
+      const status = await new Promise<number | null>((resolve) => child.on('close', resolve));
+      expect({ script, status, errors: errors() }).toEqual({ script, status: 141, errors: '' });
+    }
+  });
+
+  it('says that its output could not be written', async () => {
+    const full = fs.openSync('/dev/full', 'w');
+    const words = [kernelFile, '--no-disk', '--netdev', 'none', '--exec', 'echo a'];
+    const child = spawn(process.execPath, words, { cwd: folder, stdio: ['ignore', full, 'pipe'] });
+    fs.closeSync(full);
+    const errors = textOf(child.stderr);
+    const status = await new Promise<number | null>((resolve) => child.on('close', resolve));
+    expect(status).toBe(74);
+    expect(errors()).toMatch(/^vros: standard output: ENOSPC: .*\n$/);
+  });
 
   it('goes on without a log that cannot be written, and ends in order', async () => {
     const options = [

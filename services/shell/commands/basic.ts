@@ -151,6 +151,7 @@ const reboot: Command = {
   name: 'reboot',
   usage: '',
   about: 'Starts the machine again',
+  details: ['What has been read of a script is lost with it: the machine goes on with what comes next of its input.'],
   kind: 'here',
   run: ({ words, shell }) => {
     expectWords(words, 0, 0);

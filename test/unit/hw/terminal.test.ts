@@ -159,6 +159,20 @@ describe('the terminal as a serial line', () => {
     await terminal.close();
   });
 
+  it('tells why output was lost, unless nobody wanted to read it', async () => {
+    for (const [code, failure] of [
+      ['ENOSPC', 'ENOSPC: it is full'],
+      ['EPIPE', null],
+    ] as const) {
+      const output = new SlowOutput();
+      const { terminal, port } = connected(undefined, output);
+      send(terminal, 'a');
+      output.destroy(Object.assign(new Error(`${code}: it is full`), { code }));
+      await nextTurn();
+      expect([terminal.failure, port.carrier]).toEqual([failure, false]);
+    }
+  });
+
   it('survives an output that throws', async () => {
     const output = Object.assign(new SlowOutput(), {
       write: () => {

@@ -234,6 +234,8 @@ describe('the serial port', () => {
     expect([bench.interrupt.level, bench.in(MODEM_STATUS)]).toEqual([false, 0x00]);
     bench.uart.setCarrier(true);
     expect(bench.in(MODEM_STATUS)).toBe(0xbb);
+    bench.uart.setCarrier(false, true);
+    expect([bench.in(MODEM_STATUS), bench.in(MODEM_STATUS)]).toEqual([0x38, 0x30]);
   });
 
   it('wires its modem outputs to its inputs in loopback, where changes outside wait', () => {

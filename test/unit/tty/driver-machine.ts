@@ -45,6 +45,10 @@ class Line implements SerialLine {
     this.receiveReady();
   }
 
+  endInput(): void {
+    this.port?.setCarrier(false, true);
+  }
+
   hangUp(): void {
     this.port?.setCarrier(false);
   }
@@ -130,7 +134,8 @@ export class DriverMachine {
     }
   }
 
-  private boot(): void {
+  /** The driver starts, and finds what an earlier incarnation has left. */
+  boot(): void {
     this.incarnations += 1;
     this.budget = Number.POSITIVE_INFINITY;
     this.driver = new TerminalDriver({

@@ -57,6 +57,22 @@ describe('input', () => {
     expect(answerOf(machine.request('read', 1000).answer)).toBe('');
   });
 
+  it('fails who writes when nobody takes it any more, and not when only the input has ended', () => {
+    const machine = new DriverMachine();
+    machine.line.endInput();
+    machine.settle();
+    expect(answerOf(machine.request('write', bytes('a')).answer)).toBe('');
+    machine.line.makeRoom(10);
+    const waiting = machine.request('write', bytes('x'.repeat(300)));
+    expect(waiting.answer).toBeNull();
+    machine.line.hangUp();
+    machine.settle();
+    expect(waiting.answer).toMatchObject({ code: 'EPIPE' });
+    expect(machine.request('write', bytes('b')).answer).toMatchObject({ code: 'EPIPE' });
+    machine.boot();
+    expect(machine.request('write', bytes('c')).answer).toMatchObject({ code: 'EPIPE' });
+  });
+
   it('a new size interrupts the read that waits, else the next one, unless the size was asked for', () => {
     const machine = new DriverMachine(80);
     const waiting = machine.request('read', 100);
