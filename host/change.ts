@@ -15,6 +15,7 @@ export async function makeDirectories(image: string, paths: readonly string[]): 
 function remove(fileSystem: FileSystem, tree: ImageTree, at: string, recursive: boolean, image: string): void {
   const item = about(`${image}: ${at}`, () => tree.item(at, false));
   if (item === undefined) throw new CommandError(`${image}: ${at}: no such file or directory`);
+  if (at.split('/').every((part) => part === '')) throw new CommandError(`${image}: ${at}: the root cannot be removed`);
   if (item.type === 'directory') {
     if (!recursive) throw new CommandError(`${image}: ${at}: is a directory; -r removes directories`);
     for (const name of tree.names(at)) remove(fileSystem, tree, tree.join(at, name), true, image);

@@ -1,8 +1,9 @@
 /** `vros mkfs` and `vros fsck`. */
 import fs from 'node:fs';
 import { SECTOR_BYTES } from '../filesystems/block-device.ts';
-import { formatNamed } from '../filesystems/formats.ts';
-import { about, UsageError } from './errors.ts';
+import type { Format } from '../filesystems/file-system.ts';
+import { formatNamed, formats } from '../filesystems/formats.ts';
+import { about, CommandError, UsageError } from './errors.ts';
 import { formatOfImage, openImage, parseImageName, random } from './image.ts';
 import { ProgressLine } from './progress.ts';
 import { formatSize } from './sizes.ts';
@@ -25,6 +26,7 @@ function isFatName(type: string): type is keyof typeof FAT_BITS {
 /** Makes an image of zeros. Throws CommandError: it is there already. */
 function makeImage(file: string, size: number): void {
   if (size % SECTOR_BYTES !== 0) throw new UsageError(`the size of an image is a multiple of ${SECTOR_BYTES} bytes`);
+  if (fs.existsSync(file)) throw new CommandError(`${file}: is there already; -s makes a new image`);
   about(file, () => {
     const descriptor = fs.openSync(file, 'wx');
     fs.ftruncateSync(descriptor, size);
@@ -32,10 +34,30 @@ function makeImage(file: string, size: number): void {
   });
 }
 
+function knownType(type: string): Format {
+  try {
+    return formatNamed(isFatName(type) ? 'fat' : type);
+  } catch {
+    const names = formats.flatMap(({ name }) => (name === 'fat' ? [name, ...Object.keys(FAT_BITS)] : [name]));
+    throw new UsageError(`-t: there is no format ${type}: ${names.join(', ')}`);
+  }
+}
+
 /** Makes an empty file system in an image. Throws CommandError, UsageError. */
 export async function makeFileSystem(name: string, { type, label, size }: MakeOptions): Promise<void> {
-  const format = about('-t', () => formatNamed(isFatName(type) ? 'fat' : type));
-  if (size !== undefined) makeImage(parseImageName(name).file, size);
+  const format = knownType(type);
+  const { file } = parseImageName(name);
+  if (size !== undefined) makeImage(file, size);
+  try {
+    await fill(name, format, type, label);
+  } catch (error) {
+    // What could not be made is not left behind.
+    if (size !== undefined) fs.rmSync(file);
+    throw error;
+  }
+}
+
+async function fill(name: string, format: Format, type: string, label: string | undefined): Promise<void> {
   const image = await openImage(name, false, 'whole');
   const progress = new ProgressLine(name);
   try {

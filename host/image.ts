@@ -123,7 +123,8 @@ function pick(
     (sector) => whole.read(sector, 1),
     () => {},
   );
-  const numbers = partitions.map(({ number }) => `${name}@${number}`).join(', ');
+  const { file } = parseImageName(name);
+  const numbers = partitions.map(({ number }) => `${file}@${number}`).join(', ');
   if (partition === null && choose === 'whole') {
     if (partitions.length === 0) return whole;
     throw new CommandError(`${name} has partitions: name one of them (${numbers}), or ${name}@0 for the whole image`);

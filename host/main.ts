@@ -108,7 +108,11 @@ async function main([name = '', ...words]: readonly string[]): Promise<number> {
 }
 
 // A reader that has had enough, `head` say, is no error of ours.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : FAILED));
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  process.stderr.write(`vros: standard output: ${error.message}\n`);
+  process.exit(FAILED);
+});
 
 main(process.argv.slice(2)).then(
   (status) => {

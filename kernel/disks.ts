@@ -21,6 +21,7 @@ const PARTITION_TYPE = 0x7f;
 export async function openDisks(options: Options): Promise<(DiskBackend | null)[]> {
   const files = options.disks.some((file) => file !== undefined) || options.noDisk ? options.disks : [defaultImage()];
   const disks: (DiskBackend | null)[] = [];
+  if (!options.readOnly) refuseTwice(files);
   try {
     for (const file of files) {
       disks.push(file === undefined ? null : await openDiskImage(file, { readOnly: options.readOnly }));
@@ -35,6 +36,20 @@ export async function openDisks(options: Options): Promise<(DiskBackend | null)[
   } catch (error) {
     for (const disk of disks) disk?.close();
     throw error;
+  }
+}
+
+/** Throws UsageError when two disks are the same file: each would change it under the other. */
+function refuseTwice(files: readonly (string | undefined)[]): void {
+  const seen = new Map<string, number>();
+  for (const [index, file] of files.entries()) {
+    const stat = file === undefined ? undefined : fs.statSync(file, { throwIfNoEntry: false });
+    if (stat === undefined) continue;
+    const key = `${stat.dev}:${stat.ino}`;
+    const before = seen.get(key);
+    if (before !== undefined)
+      throw new UsageError(`${DISK_NAMES[before]} and ${DISK_NAMES[index]} are the same disk image: ${file}`);
+    seen.set(key, index);
   }
 }
 

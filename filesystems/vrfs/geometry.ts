@@ -74,6 +74,8 @@ export function chooseGeometry(deviceBlocks: number, nodes?: number): Geometry {
   const blocks = Math.min(deviceBlocks, MAX_BLOCKS);
   const journalBlocks = Math.min(Math.max(Math.floor(blocks / JOURNAL_SHARE), MIN_JOURNAL_BLOCKS), MAX_JOURNAL_BLOCKS);
   const wanted = nodes ?? Math.floor(blocks / BLOCKS_PER_NODE);
+  if (nodes === undefined && wanted < 1)
+    throw new SystemError('EINVAL', `${blocks} blocks of ${BLOCK_BYTES} bytes are too few for a file system`);
   if (!Number.isSafeInteger(wanted) || wanted < 1 || wanted >= MAX_BLOCKS)
     throw new SystemError('EINVAL', `${wanted} is no number of inodes`);
   return geometryOf(blocks, journalBlocks, Math.ceil((wanted + 1) / NODES_PER_BLOCK) * NODES_PER_BLOCK);

@@ -91,6 +91,19 @@ describe('disks', () => {
   });
 });
 
+describe('one image for two disks', () => {
+  it('is refused for what it is, unless nobody writes to it', async () => {
+    const file = image('twice.img', Buffer.alloc(64 * 512));
+    fs.linkSync(file, `${file}.link`);
+    const options = ['--hda', file, '--hdb', `${file}.link`, '--netdev', 'none', '--exec', 'true'];
+    expect(await runBehind('true', options)).toMatchObject({
+      status: 64,
+      text: expect.stringContaining('hda and hdb are the same disk image'),
+    });
+    expect(await runBehind('true', [...options, '--read-only'])).toEqual({ status: 0, text: '' });
+  });
+});
+
 describe('terminals', () => {
   it('ends at once, with status 0, when there is nothing to read', async () => {
     const machine = startMachine({ closeInput: true, network: true });

@@ -184,7 +184,10 @@ export class UserNetwork {
     const payload = about.subarray(((about[0] ?? 0) & 0x0f) * 4);
     const isError = about[9] === PROTOCOL.ICMP && payload[0] !== ICMP.ECHO_REQUEST;
     if (isError || fragmentOffset !== 0 || !this.#mayTell()) return;
-    this.#sendIcmp(GATEWAY, source, buildIcmp({ type, code, rest: 0, data: quote(about) }));
+    // That nobody listens there only the host itself can say (RFC 1122, 3.2.2.1).
+    const fromHost = type === ICMP.UNREACHABLE && code === UNREACHABLE.PORT;
+    const teller = fromHost ? about.readUInt32BE(16) : GATEWAY;
+    this.#sendIcmp(teller, source, buildIcmp({ type, code, rest: 0, data: quote(about) }));
   }
 
   #mayTell(): boolean {
