@@ -40,10 +40,19 @@ function surroundings() {
   return { cpu: cpu?.model ?? '', cpus: os.availableParallelism(), node: process.version, host: os.release(), load };
 }
 
+/** The options of the command line; null: they are wrong. */
+function readOptions() {
+  try {
+    return parseArgs({
+      options: { json: { type: 'boolean', default: false }, only: { type: 'string' }, rounds: { type: 'string' } },
+    }).values;
+  } catch {
+    return null;
+  }
+}
+
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: { json: { type: 'boolean', default: false }, only: { type: 'string' }, rounds: { type: 'string' } },
-  });
+  const values = readOptions() ?? { json: false, only: '?' };
   const names = values.only?.split(',') ?? rows.map(({ name }) => name);
   const unknown = names.find((name) => !rows.some((row) => row.name === name));
   const rounds = values.rounds === undefined ? null : Number(values.rounds);
