@@ -19,6 +19,7 @@ import { readWindowSize, type WindowSize } from './window.ts';
 
 /** Reads that may wait at the same time. */
 const MAX_READERS = 256;
+const MAX_READERS_OF_TASK = 16;
 
 /** Unread bytes above which a pipe or file has to wait. A terminal need not: its keys may mean signals. */
 const HIGH_WATER_BYTES = 4096;
@@ -148,7 +149,10 @@ export class TerminalDriver {
       this.sizeIsNews = false;
       throw resized();
     }
-    if (this.readers.length >= MAX_READERS) throw new SystemError('EAGAIN', 'too many readers wait');
+    if (this.readers.length >= MAX_READERS) this.forgetDeadReaders();
+    const others = this.readers.filter((reader) => reader.sender === sender).length;
+    if (this.readers.length >= MAX_READERS || others >= MAX_READERS_OF_TASK)
+      throw new SystemError('EAGAIN', 'too many readers wait');
     return context.later<Uint8Array>((deferred) => {
       const maxBytes = Math.min(wanted.maxBytes, MAX_TTY_BYTES);
       this.readers.push({ ...wanted, maxBytes, sender, sequence, deferred });
@@ -243,7 +247,10 @@ export class TerminalDriver {
       if (reader === undefined) break;
       this.readers.splice(index, 1);
       // Input must not go to somebody who has died waiting for it.
-      if (!this.effects.waits(reader.sender)) continue;
+      if (!this.effects.waits(reader.sender)) {
+        reader.deferred.fail(new SystemError('ECANCELED', 'nobody waits any more'));
+        continue;
+      }
       const answer = this.discipline.read(reader.maxBytes, reader.toReturn);
       if (answer === null) {
         this.readers.splice(index, 0, reader);
@@ -255,6 +262,14 @@ export class TerminalDriver {
       served = true;
     }
     return served;
+  }
+
+  /** Those in the background are never served, so nobody has noticed that they are gone. */
+  private forgetDeadReaders(): void {
+    const [alive, dead]: Reader[][] = [[], []];
+    for (const reader of this.readers) (this.effects.waits(reader.sender) ? alive : dead)?.push(reader);
+    this.readers = alive ?? [];
+    for (const { deferred } of dead ?? []) deferred.fail(new SystemError('ECANCELED', 'nobody waits any more'));
   }
 
   private throttle(): void {

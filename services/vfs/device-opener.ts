@@ -63,8 +63,8 @@ export class DeviceOpener {
 
   /** See `register` in protocol/vfs.ts. Throws SystemError. */
   register(name: string, type: Device['type'], device: Handle, context: RequestContext): typeof LATER {
-    const known = this.registrations.get(name);
-    if (known !== undefined && !this.world.isAlive(known.driver)) this.forget(name, known);
+    for (const [known, registration] of [...this.registrations])
+      if (!this.world.isAlive(registration.driver)) this.forget(known, registration);
     this.devices.register(name, type);
     return context.later<void>((deferred) => {
       this.registrations.set(name, { device, driver: context.sender, deferred });
@@ -75,7 +75,7 @@ export class DeviceOpener {
     this.registrations.delete(name);
     this.devices.unregister(name);
     this.world.release(device);
-    deferred.fail(new SystemError('ECANCELED', 'another driver has the name'));
+    deferred.fail(new SystemError('ECANCELED', 'the driver has gone'));
   }
 
   /** Which disks there are has to be asked, unless another device is meant. */

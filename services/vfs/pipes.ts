@@ -17,6 +17,8 @@ export const MAX_PIPES = 256;
 
 /** Reads, and writes, that may wait at one pipe. */
 export const MAX_WAITING = 64;
+/** Of all pipes together: each request that waits takes a capability, of which a task has so many and no more. */
+export const MAX_ALL_WAITING = 4096;
 
 /** The two ends. */
 export type PipeEnd = 'reader' | 'writer';
@@ -147,7 +149,7 @@ export class Pipes {
       deferred.reply(END);
       return;
     }
-    if (pipe.reads.length >= MAX_WAITING) throw new SystemError('EAGAIN', 'too many readers wait');
+    this.refuseCrowd(pipe.reads.length);
     pipe.reads.push({ sender: request.sender, sequence: request.sequence, count, deferred });
     this.serve(pipe);
   }
@@ -163,9 +165,16 @@ export class Pipes {
       deferred.reply(0);
       return;
     }
-    if (pipe.writes.length >= MAX_WAITING) throw new SystemError('EAGAIN', 'too many writers wait');
+    this.refuseCrowd(pipe.writes.length);
     pipe.writes.push({ sender: request.sender, sequence: request.sequence, data, taken: 0, deferred });
     this.serve(pipe);
+  }
+
+  /** EAGAIN: too many wait, `here` or in all. */
+  private refuseCrowd(here: number): void {
+    let all = 0;
+    for (const { reads, writes } of this.pipes.values()) all += reads.length + writes.length;
+    if (here >= MAX_WAITING || all >= MAX_ALL_WAITING) throw new SystemError('EAGAIN', 'too many requests wait');
   }
 
   /** Nobody has the right with this badge any more. One that stands for nothing is none of ours any more. */

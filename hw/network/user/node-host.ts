@@ -4,6 +4,7 @@ import { createSocket } from 'node:dgram';
 import fs from 'node:fs';
 import net from 'node:net';
 import type { Endpoint } from '../options.ts';
+import { ByteQueue } from './byte-queue.ts';
 import type { Host, HostDatagrams, HostDatagramsHandler, HostStream, HostStreamHandler } from './host.ts';
 
 const RESOLVER_CONFIGURATION = '/etc/resolv.conf';
@@ -47,9 +48,18 @@ export class NodeHost implements Host {
   }
 }
 
-class NodeStream implements HostStream {
+/**
+ * A connection of the host. What goes to it waits here in one buffer while the socket has not taken what came before: a
+ * socket keeps an entry for each of its writes, which takes far more than a small one has bytes.
+ */
+export class NodeStream implements HostStream {
   readonly #socket: net.Socket;
   #handler: HostStreamHandler | null;
+  readonly #waiting = new ByteQueue();
+  /** The socket has a write that it has not finished. */
+  #busy = false;
+  /** The end is to be sent behind what waits. */
+  #ending = false;
 
   constructor(socket: net.Socket, handler: HostStreamHandler, after: () => void) {
     this.#socket = socket;
@@ -75,15 +85,29 @@ class NodeStream implements HostStream {
   readonly #drained: () => void;
 
   get pending(): number {
-    return this.#socket.writableLength;
+    return this.#socket.writableLength + this.#waiting.length;
   }
 
   write(bytes: Buffer): void {
-    this.#socket.write(bytes, this.#drained);
+    if (this.#busy) this.#waiting.push(bytes);
+    else this.#send(bytes);
   }
 
   end(): void {
-    this.#socket.end();
+    this.#ending = true;
+    if (!this.#busy) this.#socket.end();
+  }
+
+  #send(bytes: Buffer): void {
+    this.#busy = true;
+    this.#socket.write(bytes, () => {
+      this.#busy = false;
+      const next = this.#waiting.copy(0, this.#waiting.length);
+      this.#waiting.drop(next.length);
+      if (next.length > 0) this.#send(next);
+      else if (this.#ending) this.#socket.end();
+      this.#drained();
+    });
   }
 
   pause(): void {

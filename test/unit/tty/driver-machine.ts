@@ -73,6 +73,8 @@ export interface Request {
 /** See the head of this file. */
 export class DriverMachine {
   readonly line = new Line();
+  /** Tasks that wait for nothing any more. */
+  readonly dead = new Set<number>();
   readonly consoleSize: ConsoleSize;
   readonly signals: string[] = [];
   incarnations = 0;
@@ -142,7 +144,7 @@ export class DriverMachine {
       vector: (operations) => this.effect(() => this.vector(operations)),
       save: (key, value) => this.effect(() => this.store.set(key, structuredClone(value))),
       load: (key) => structuredClone(this.store.get(key)),
-      waits: () => true,
+      waits: (pid) => !this.dead.has(pid),
       signal: (_right, signal) => this.effect(() => this.signals.push(signal) > 0),
       resized: () => true,
       release: () => {},

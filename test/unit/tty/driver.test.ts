@@ -1,6 +1,6 @@
 /** The terminal driver on the real UART: input and output with back-pressure, and killed at every one of its steps. */
 import { describe, expect, it } from 'vitest';
-import { type Handle, SystemError } from '../../../services/lib/index.ts';
+import { type Handle, type RequestContext, SystemError } from '../../../services/lib/index.ts';
 import { DriverMachine } from './driver-machine.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -55,6 +55,26 @@ describe('input', () => {
     machine.settle();
     expect(answerOf(last.answer)).toBe('');
     expect(answerOf(machine.request('read', 1000).answer)).toBe('');
+  });
+
+  it('is for who reads now, however many have died waiting in the background', () => {
+    const machine = new DriverMachine(80);
+    machine.driver.setReaders([9]);
+    let given = 0;
+    const read = (sender: number): unknown =>
+      machine.driver.read({ maxBytes: 10, toReturn: false, watchesSize: false }, {
+        ...{ sender, sequence: 1, retry: false },
+        later: (keep: (deferred: object) => void) => keep({ fail: () => given++ }),
+      } as unknown as RequestContext);
+    for (let count = 0; count < 16; count++) read(99);
+    expect(() => read(99)).toThrow('EAGAIN');
+    for (let sender = 100; sender < 340; sender++) read(sender);
+    for (let sender = 99; sender < 340; sender++) machine.dead.add(sender);
+    const waiting = machine.request('read', 100);
+    expect([waiting.answer, given]).toEqual([null, 256]);
+    machine.line.type(bytes('line\r'));
+    machine.settle();
+    expect(answerOf(waiting.answer)).toBe('line\n');
   });
 
   it('fails who writes when nobody takes it any more, and not when only the input has ended', () => {

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { SystemError } from '../../../protocol/errno.ts';
 import type { Deferred } from '../../../services/lib/index.ts';
 import { badgeKind, kindOf } from '../../../services/vfs/badges.ts';
-import { MAX_PIPES, MAX_WAITING, Pipes } from '../../../services/vfs/pipes.ts';
+import { MAX_ALL_WAITING, MAX_PIPES, MAX_WAITING, Pipes } from '../../../services/vfs/pipes.ts';
 import { Death } from '../../support/memory-keeper.ts';
 import { Random } from '../../support/random.ts';
 
@@ -193,8 +193,11 @@ describe('a pipe', () => {
     expect([world.request(1, reader, 0).answer, world.request(1, writer, bytes()).answer]).toEqual([bytes(), 0]);
     for (let i = 0; i < MAX_WAITING; i++) world.request(1, reader, 1);
     expect(codeOf(world.request(1, reader, 1))).toBe('EAGAIN');
-    for (let i = 1; i < MAX_PIPES; i++) world.create();
+    const others = Array.from({ length: MAX_PIPES - 1 }, () => world.create());
     expect(() => world.create()).toThrow('EAGAIN');
+    for (let i = MAX_WAITING; i < MAX_ALL_WAITING; i++)
+      world.request(i, others[Math.floor(i / MAX_WAITING) - 1]?.reader ?? 0, 1);
+    expect(codeOf(world.request(1, others.at(-1)?.reader ?? 0, 1))).toBe('EAGAIN');
     world.noSenders(reader);
     world.noSenders(writer);
     const reused = world.create();

@@ -7,7 +7,9 @@ import type { Format } from '../../../filesystems/file-system.ts';
 import { ramfs } from '../../../filesystems/ram/ramfs.ts';
 import { SystemError } from '../../../protocol/errno.ts';
 import { openFlags } from '../../../protocol/vfs.ts';
+import type { Handle, RequestContext } from '../../../services/lib/index.ts';
 import { builtinBadge, builtinOf, readBuiltin, writeBuiltin } from '../../../services/vfs/builtin-devices.ts';
+import { DeviceOpener } from '../../../services/vfs/device-opener.ts';
 import { DeviceFileSystem } from '../../../services/vfs/devices.ts';
 import { isBlank, probe } from '../../../services/vfs/probe.ts';
 import { ProcFileSystem } from '../../../services/vfs/proc.ts';
@@ -111,6 +113,37 @@ describe('/proc', () => {
 });
 
 describe('/dev', () => {
+  it('has room for drivers that are there, however many others have died', () => {
+    const alive = new Set([7]);
+    const world = {
+      ...{ outside: {} as never, mint: () => 1 as Handle, duplicate: () => 1 as Handle, release: () => {} },
+      ...{ isMounted: () => false, isAlive: (pid: number) => alive.has(pid) },
+    };
+    const devices = new DeviceFileSystem(() => 0);
+    const opener = new DeviceOpener(world, devices);
+    const register = (name: string, sender: number): unknown =>
+      opener.register(
+        name,
+        'character',
+        5 as Handle,
+        {
+          sender,
+          later: (keep: (deferred: object) => void) => keep({ fail: () => {} }),
+        } as unknown as RequestContext,
+      );
+    for (let pid = 100; pid < 164; pid++) alive.add(pid);
+    for (let pid = 100; pid < 164; pid++) register(`device${pid}`, pid);
+    expect(codeOf(() => register('late', 7))).toBe('EAGAIN');
+    alive.delete(130);
+    expect(codeOf(() => register('late', 7))).toBe('none');
+    const names = devices.readDirectory(devices.root, '', 100).entries.map(({ name }) => name);
+    expect([names.includes('device130'), names.includes('device131'), names.includes('late')]).toEqual([
+      false,
+      true,
+      true,
+    ]);
+  });
+
   it('has devices of its own, disks that come and go, and what drivers register', () => {
     const fs = new DeviceFileSystem(() => 0);
     fs.setDisks([
