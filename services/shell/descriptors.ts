@@ -142,6 +142,11 @@ export class Descriptors {
     for (const output of this.outputs.values()) output.flush();
   }
 
+  /** Sends what was written, but for the terminal, which collects from many commands. Throws as `flush` does. */
+  flushFiles(): void {
+    for (const output of this.outputs.values()) if (output !== this.terminal) output.flush();
+  }
+
   /** What is owned here has moved to a process. */
   giveAway(): void {
     this.moved = true;

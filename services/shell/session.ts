@@ -378,7 +378,7 @@ export class Session implements Shell {
   private guarded(name: string, command: Command | null, descriptors: Descriptors, act: () => number): number {
     try {
       const status = act();
-      if (descriptors.output !== this.terminal) descriptors.flush();
+      descriptors.flushFiles();
       return status;
     } catch (error) {
       if (error instanceof BrokenPipe) return BROKEN_PIPE_STATUS;

@@ -42,6 +42,7 @@ echo to error >&2; echo again 1>&2 2> /dev/null
 A=name; echo y > "$A file"; cat name*; < f cat; > i echo hidden; cat i
 echo stage > s1 | cat; cat s1; seq 5 | cat > s2 | wc -c; wc -l < s2
 seq 3 > t; while_not=1; cat < t > u; cmp t u && echo same
+dd if=f of=g 2> err; wc -c g; grep -c bytes err
 `,
   patterns: `
 mkdir d e; touch a.c b.c d/x.c e/y.c .hidden 'a b' '*'
