@@ -5,7 +5,8 @@
 import { FOREVER } from '../../protocol/bounds.ts';
 import { kernelNotices } from '../../protocol/kernel.ts';
 import { type Handle, ipcCreatePort, ipcRecv } from '../lib/index.ts';
-import { ended, endingLines, reap, type Stages, startAll, stateOf } from './processes.ts';
+import type { Stage } from './launch.ts';
+import { ended, endingLines, reap, startAll, stateOf } from './processes.ts';
 
 /** See the head of this file. */
 export class Children {
@@ -17,7 +18,7 @@ export class Children {
   }
 
   /** Runs stages. Answers the status of the last. Throws CommandError. */
-  run(stages: Stages): number {
+  run(stages: readonly Stage[]): number {
     this.port ??= ipcCreatePort();
     const processes = startAll(stages, this.port);
     const { exit } = kernelNotices.methods;

@@ -24,6 +24,12 @@ export type Target =
   | { readonly kind: 'file'; readonly file: File; readonly owned: boolean }
   | { readonly kind: 'output'; readonly output: Output };
 
+/** What redirections made. `problem`: why one could not be made, and those behind it were not; null: all were. */
+export interface Redirected {
+  readonly descriptors: Descriptors;
+  readonly problem: string | null;
+}
+
 const terminalTarget: Target = { kind: 'terminal' };
 
 /** An input that has ended. */
@@ -67,14 +73,28 @@ export class Descriptors {
     return new Descriptors(this.terminal, new Map([...this.targets, ...changes]));
   }
 
+  /** The same, but what is written to 1 and 2 is handed to `take`, in its order where both mean the same. */
+  collected(take: (descriptor: number, bytes: Uint8Array) => void): Descriptors {
+    const taking = (descriptor: number): Target => {
+      const output = outputTo((bytes) => take(descriptor, bytes), STREAM_BUFFER_BYTES);
+      return { kind: 'output', output };
+    };
+    const output = taking(1);
+    return this.with([
+      [1, output],
+      [2, this.targets.get(1) === this.targets.get(2) ? output : taking(2)],
+    ]);
+  }
+
   /**
-   * The same with redirections, from left to right; what is owned here is owned there from now on. Null when one cannot
-   * be made, which has been told where errors go by then; then nothing stays open that was opened for them.
+   * The same with redirections, from left to right; what is owned here is owned there from now on. When one cannot be
+   * made, its problem is to be told where errors go by then.
    */
-  redirected(redirections: readonly ExpandedRedirection[], files: () => Files): Descriptors | null {
-    if (redirections.length === 0) return this;
+  redirected(redirections: readonly ExpandedRedirection[], files: () => Files): Redirected {
+    if (redirections.length === 0) return { descriptors: this, problem: null };
     const targets = new Map(this.targets);
     const opened: File[] = [];
+    let problem: string | null = null;
     try {
       for (const { descriptor, operator, target } of redirections) {
         if (descriptor > MAX_DESCRIPTOR) throw new CommandError(`${descriptor}: bad file descriptor`);
@@ -88,16 +108,14 @@ export class Descriptors {
       }
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
-      new Descriptors(this.terminal, targets).complain(error.message);
-      for (const file of opened) file.close();
-      return null;
+      problem = error.message;
     }
     // What a later redirection has taken the place of is closed: the end of a pipe, or a file that was made all the
     // same.
     const kept = new Set(fileTargets(targets).map(({ file }) => file));
     const owned = fileTargets(this.targets).flatMap((target) => (target.owned ? [target.file] : []));
     for (const file of [...owned, ...opened]) if (!kept.has(file)) file.close();
-    return new Descriptors(this.terminal, targets);
+    return { descriptors: new Descriptors(this.terminal, targets), problem };
   }
 
   /** Input of descriptor 0. What has been written goes out before the reader waits for more. */

@@ -4,17 +4,8 @@
  */
 import { type SignalName, signalName, signals } from '../../protocol/signal.ts';
 import { CommandError } from './errors.ts';
-import {
-  ended,
-  endingLines,
-  type Process,
-  reap,
-  type Stages,
-  sendSignal,
-  startAll,
-  stateOf,
-  withDescendants,
-} from './processes.ts';
+import type { Stage } from './launch.ts';
+import { ended, endingLines, type Process, reap, sendSignal, startAll, stateOf, withDescendants } from './processes.ts';
 import type { Terminal, TerminalEvent } from './terminal.ts';
 
 /** Jobs at the same time. */
@@ -22,9 +13,6 @@ const MAX_JOBS = 64;
 
 /** Status of a job that was stopped: 128 + SIGTSTP. */
 const STOPPED_STATUS = 148;
-
-/** Its processes that have been started; those that could not be have the pid 0. */
-const startedPids = ({ processes }: Job): number[] => processes.map(({ pid }) => pid).filter((pid) => pid !== 0);
 
 /** One job: the processes of a pipeline. */
 export class Job {
@@ -88,15 +76,15 @@ export class JobTable {
   }
 
   /** Runs stages in the foreground. Answers the status of the last. Throws CommandError. */
-  run(stages: Stages, text: string): number {
+  run(stages: readonly Stage[], text: string): number {
     return this.foreground(this.start(stages, text));
   }
 
   /** Starts a job. Throws CommandError. */
-  private start(stages: Stages, text: string): Job {
+  private start(stages: readonly Stage[], text: string): Job {
     this.terminal.flush();
     if (this.jobs.length >= MAX_JOBS) {
-      for (const stage of stages) if ('descriptors' in stage) stage.descriptors.close();
+      for (const { descriptors } of stages) descriptors.close();
       throw new CommandError(`there are ${MAX_JOBS} jobs already`);
     }
     const processes = startAll(stages, this.port);
@@ -107,7 +95,7 @@ export class JobTable {
   }
 
   /** Starts a job behind the foreground. Throws CommandError. */
-  startBehind(stages: Stages, text: string): Job {
+  startBehind(stages: readonly Stage[], text: string): Job {
     const job = this.start(stages, text);
     this.lastBackground = job.pid;
     return job;
@@ -115,7 +103,7 @@ export class JobTable {
 
   /** Waits for a job in the foreground, passing signals from the keyboard on. Answers its status. */
   foreground(job: Job): number {
-    if (job.state === 'running') this.terminal.giveInput(withDescendants(startedPids(job)));
+    if (job.state === 'running') this.terminal.giveInput(withDescendants(job.processes.map(({ pid }) => pid)));
     // Keys that were pressed for it before it was there.
     if (this.interrupted !== 0) this.send(job, this.interrupted);
     else if (this.stopsNext) this.signal(job, 'TSTP');
@@ -193,7 +181,7 @@ export class JobTable {
     }
     const number = Number(word.replace(/^%/, ''));
     const isMeant = (job: Job): boolean =>
-      word.startsWith('%') ? job.number === number : job.processes.some(({ pid }) => pid === number && pid !== 0);
+      word.startsWith('%') ? job.number === number : job.processes.some(({ pid }) => pid === number);
     const found = alive.find(isMeant) ?? this.jobs.find(isMeant);
     if (found === undefined) throw new CommandError(`${word}: there is no such job`);
     return found;

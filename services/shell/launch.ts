@@ -20,6 +20,9 @@ export const jobPrograms: readonly string[] = [JOB_PROGRAM, TOOLS_PROGRAM, NETWO
 
 export type Order = Infer<typeof jobOrder>;
 
+/** What a job prints that does nothing else. */
+export type Printed = NonNullable<Order['printed']>;
+
 /** A process to be started: a stage of a pipeline, or a whole list. */
 export interface Stage {
   /** As it was written. */

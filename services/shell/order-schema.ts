@@ -20,13 +20,13 @@ const target = record({
 });
 
 /**
- * What a job is told to do: one command of expanded words, a list as it was written, or to print what a command of the
- * shell itself has printed.
+ * What a job is told to do: one command of expanded words, a list as it was written, or to print what the shell itself
+ * has to say in its place: what one of its own commands has printed, or why there is none.
  */
 export const jobOrder = record({
   words: nullable(list(short, MAX_ORDER_BYTES)),
   text: nullable(short),
-  printed: nullable(short),
+  printed: nullable(list(record({ descriptor, text: short }), MAX_ORDER_BYTES)),
   variables: list(record({ name: short, value: short }), MAX_ORDER_BYTES),
   status: u8,
   directory: short,

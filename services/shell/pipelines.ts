@@ -6,8 +6,7 @@ import type { File, Files } from '../lib/index.ts';
 import { type Descriptors, emptyTarget, type Target } from './descriptors.ts';
 import { aboutFile, CommandError } from './errors.ts';
 import type { ExpandedCommand } from './expand.ts';
-import type { Stage } from './launch.ts';
-import type { FailedStage, Stages } from './processes.ts';
+import type { Printed, Stage } from './launch.ts';
 import type { AndOrList, SimpleCommand } from './syntax.ts';
 
 /** What the session has to do for its stages. */
@@ -21,10 +20,12 @@ export interface StageMaker {
   assigned<T>(expanded: ExpandedCommand, act: () => T): T;
   command(words: readonly string[], text: string, descriptors: Descriptors): Stage;
   list(text: string, descriptors: Descriptors): Stage;
+  /** One that only prints something. */
+  printing(printed: Printed, status: number, text: string, descriptors: Descriptors): Stage;
 }
 
 /** The processes of a background list: those of its pipeline, or one for all of it. */
-export function listStages(list: AndOrList, maker: StageMaker, interactive: boolean): Stages {
+export function listStages(list: AndOrList, maker: StageMaker, interactive: boolean): Stage[] {
   // With a prompt it may be brought to the foreground and read then; a script's own text must not be read by its jobs.
   const usual = interactive ? maker.usual : maker.usual.with([[0, emptyTarget]]);
   const [first, ...others] = list.items;
@@ -35,7 +36,7 @@ export function listStages(list: AndOrList, maker: StageMaker, interactive: bool
 }
 
 /** The stages of a pipeline, joined by pipes. Throws CommandError when there are no pipes to be had. */
-export function pipelineStages(commands: readonly SimpleCommand[], usual: Descriptors, maker: StageMaker): Stages {
+export function pipelineStages(commands: readonly SimpleCommand[], usual: Descriptors, maker: StageMaker): Stage[] {
   const pipes = makePipes(commands.length - 1, maker);
   return commands.map((command, index) => {
     const before = pipes[index - 1];
@@ -61,23 +62,22 @@ function makePipes(count: number, maker: StageMaker): { reader: File; writer: Fi
   }
 }
 
-/** One stage. What goes wrong with its words or redirections is its own failure: the others run. */
-function stageOf(command: SimpleCommand, ends: Descriptors, maker: StageMaker): Stage | FailedStage {
+/**
+ * One stage. What goes wrong with its words or redirections is its own failure: the others run, and it is a process
+ * that says so, since the shell must not wait for somebody to read it from a pipe.
+ */
+function stageOf(command: SimpleCommand, ends: Descriptors, maker: StageMaker): Stage {
   const { text } = command;
-  let descriptors: Descriptors | null = ends;
+  let descriptors = ends;
   try {
     const expanded = maker.expand(command);
-    descriptors = ends.redirected(expanded.redirections, () => maker.files());
-    if (descriptors !== null && expanded.words.length > 0) {
-      const given = descriptors;
-      return maker.assigned(expanded, () => maker.command(expanded.words, text, given));
-    }
-    (descriptors ?? ends).close();
-    return { text, status: descriptors === null ? 1 : 0 };
+    const redirected = ends.redirected(expanded.redirections, () => maker.files());
+    descriptors = redirected.descriptors;
+    if (redirected.problem !== null) throw new CommandError(redirected.problem);
+    if (expanded.words.length === 0) return maker.printing([], 0, text, descriptors);
+    return maker.assigned(expanded, () => maker.command(expanded.words, text, descriptors));
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    ends.complain(error.message);
-    (descriptors ?? ends).close();
-    return { text, status: 1 };
+    return maker.printing([{ descriptor: 2, text: `${error.message}\n` }], 1, text, descriptors);
   }
 }

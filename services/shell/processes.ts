@@ -5,7 +5,7 @@ import { type SignalName, signalName, signals } from '../../protocol/signal.ts';
 import { kill, SystemError, taskList, waitpid } from '../lib/index.ts';
 import { launch, type Stage } from './launch.ts';
 
-/** One process of a job. `pid` is 0 for a stage that could not even begin. */
+/** One process of a job. */
 export interface Process {
   readonly pid: number;
   readonly text: string;
@@ -13,15 +13,6 @@ export interface Process {
   status: number;
   signal: number;
 }
-
-/** A stage that failed before its process was started, as its redirection could not be made. */
-export interface FailedStage {
-  readonly text: string;
-  readonly status: number;
-}
-
-/** Stages in the order of the pipeline. */
-export type Stages = readonly (Stage | FailedStage)[];
 
 /** What is known of the end of a task. */
 interface End {
@@ -31,24 +22,21 @@ interface End {
 }
 
 /**
- * Starts all stages; ends come to `port`. Throws CommandError when one cannot be started; then none runs, and nothing
- * stays open.
+ * Starts all stages, in the order of the pipeline; ends come to `port`. Throws CommandError when one cannot be started;
+ * then none runs, and nothing stays open.
  */
-export function startAll(stages: Stages, port: number): Process[] {
+export function startAll(stages: readonly Stage[], port: number): Process[] {
   const started: Process[] = [];
   try {
-    for (const stage of stages) {
-      const { text } = stage;
-      if ('status' in stage) started.push({ pid: 0, text, state: 'ended', status: stage.status, signal: 0 });
-      else started.push({ pid: launch(stage, port), text, state: 'running', status: 0, signal: 0 });
-    }
+    for (const stage of stages)
+      started.push({ pid: launch(stage, port), text: stage.text, state: 'running', status: 0, signal: 0 });
     return started;
   } catch (error) {
     sendSignal(started, 'KILL');
-    for (const { pid } of started) if (pid !== 0) reap(pid);
+    for (const { pid } of started) reap(pid);
     throw error;
   } finally {
-    for (const stage of stages) if ('descriptors' in stage) stage.descriptors.close();
+    for (const { descriptors } of stages) descriptors.close();
   }
 }
 
@@ -80,7 +68,7 @@ export function withDescendants(pids: readonly number[]): number[] {
 
 /** Takes notice of the end of a process. False: it is none of these. */
 export function ended(processes: readonly Process[], { pid, status, signal }: End): boolean {
-  const found = processes.find((each) => each.pid === pid && pid !== 0);
+  const found = processes.find((each) => each.pid === pid);
   if (found === undefined) return false;
   found.state = 'ended';
   found.status = status & 0xff;

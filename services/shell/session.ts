@@ -12,13 +12,12 @@ import type { Descriptors } from './descriptors.ts';
 import { CommandError, fileReason, UsageError } from './errors.ts';
 import { type ExpandedCommand, expandCommand } from './expand.ts';
 import type { JobTable } from './jobs.ts';
-import { JOB_PROGRAM, type Stage } from './launch.ts';
+import { JOB_PROGRAM, type Printed, type Stage } from './launch.ts';
 import { nameSource } from './name-source.ts';
 import { pathsMatching } from './path-patterns.ts';
 import { listStages, pipelineStages, type StageMaker } from './pipelines.ts';
-import type { Stages } from './processes.ts';
 import { Services } from './services.ts';
-import { BROKEN_PIPE_STATUS, BrokenPipe, BufferedOutput } from './streams.ts';
+import { BROKEN_PIPE_STATUS, BrokenPipe } from './streams.ts';
 import type { AndOrList, Pipeline, Program, SimpleCommand } from './syntax.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -128,11 +127,12 @@ export class Session implements Shell {
     return this.withServices((services) => this.execute(words, { descriptors, services })) ?? 1;
   }
 
-  /** Prints what a command of the shell has printed before, in a job of a pipeline. Answers the status. */
-  print(text: string, status: number): number {
+  /** Prints what the shell had to say in the place of this job. Answers the status. */
+  print(printed: Printed, status: number): number {
     const { descriptors } = this.options;
     return this.guarded('', null, descriptors, () => {
-      descriptors.output.print(text);
+      for (const { descriptor, text } of printed)
+        (descriptor === 2 ? descriptors.error : descriptors.output).print(text);
       return status;
     });
   }
@@ -203,7 +203,7 @@ export class Session implements Shell {
   }
 
   /** Runs processes in the foreground. Throws CommandError. */
-  private runStages(stages: Stages, text: string): number {
+  private runStages(stages: readonly Stage[], text: string): number {
     return this.jobs === null ? this.children.run(stages) : this.jobs.run(stages, text);
   }
 
@@ -244,14 +244,14 @@ export class Session implements Shell {
       for (const { name, value } of expanded.assignments) this.variables.set(name, value);
     }
     const { descriptors: usual } = this.options;
-    const descriptors = usual.redirected(expanded.redirections, () => services.files);
-    if (descriptors === null) {
-      this.status = 1;
-      return;
-    }
+    const { descriptors, problem } = usual.redirected(expanded.redirections, () => services.files);
     try {
-      const run = (): number =>
-        expanded.words.length === 0 ? 0 : this.execute(expanded.words, { descriptors, services });
+      const run = (): number => {
+        if (problem === null && expanded.words.length > 0)
+          return this.execute(expanded.words, { descriptors, services });
+        if (problem !== null) descriptors.complain(problem);
+        return problem === null ? 0 : 1;
+      };
       const status = this.assigned(expanded, run);
       if (!this.leaving) this.status = status & 0xff;
     } finally {
@@ -298,6 +298,7 @@ export class Session implements Shell {
       assigned: (expanded, act) => this.assigned(expanded, act),
       command: (words, text, descriptors) => this.stageOf(words, text, { descriptors, services }),
       list: (text, descriptors) => ({ text, program: JOB_PROGRAM, order: this.order({ text }), descriptors }),
+      printing: (printed, status, text, descriptors) => this.printing(printed, status, text, descriptors),
     };
   }
 
@@ -316,13 +317,17 @@ export class Session implements Shell {
     const program = command?.program ?? JOB_PROGRAM;
     if (command?.ofShell !== true || this.jobs === null)
       return { text, program, order: this.order({ words: [...words] }), descriptors };
-    const pieces: Buffer[] = [];
-    const output = new BufferedOutput((bytes) => pieces.push(Buffer.from(bytes)), 65536);
-    const status = this.execute(words, {
-      ...surroundings,
-      descriptors: descriptors.with([[1, { kind: 'output', output }]]),
-    });
-    return { text, program, order: this.order({ printed: Buffer.concat(pieces).toString() }, status), descriptors };
+    const printed: Printed = [];
+    const collected = descriptors.collected((descriptor, bytes) =>
+      printed.push({ descriptor, text: Buffer.from(bytes).toString() }),
+    );
+    const status = this.execute(words, { ...surroundings, descriptors: collected });
+    return this.printing(printed, status, text, descriptors);
+  }
+
+  /** The process that is to print something, and end with a status. */
+  private printing(printed: Printed, status: number, text: string, descriptors: Descriptors): Stage {
+    return { text, program: JOB_PROGRAM, order: this.order({ printed }, status), descriptors };
   }
 
   /** Runs a command of these words. Answers its status. */

@@ -44,6 +44,13 @@ echo stage > s1 | cat; cat s1; seq 5 | cat > s2 | wc -c; wc -l < s2
 seq 3 > t; while_not=1; cat < t > u; cmp t u && echo same
 dd if=f of=g 2> err; wc -c g; grep -c bytes err
 `,
+  'redirections that fail in pipelines, whose messages are read there': `
+echo a 2>&1 > no/o | wc -l; cat 2>&1 < no | wc -l; echo $?; true | ls 2>&1 < no | cat | wc -l
+seq 3 | cat 2> e < no > o || echo failed; wc -l < e; ls o 2> /dev/null || echo none
+echo a > h 2> /dev/null < no | cat; wc -c < h; > g | cat; echo $?; wc -c < g
+ls 2>&1 < no | wc -l & wait; yes | cat 2> /dev/null < no || echo failed
+jobs --none 2>&1 | grep -c jobs: | head -c 1; echo
+`,
   patterns: `
 mkdir d e; touch a.c b.c d/x.c e/y.c .hidden 'a b' '*'
 echo *; echo *.c; echo */*.c; echo .h*; echo '*' "*" \\*; echo [ab].c; echo no*; echo d*; echo ?.c
