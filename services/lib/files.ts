@@ -98,6 +98,13 @@ export class File {
     this.position = this.writeAt(this.position, data);
   }
 
+  /** Writes up to 256 KiB of `data` at the position, which moves; answers how many bytes that were. */
+  writeSome(data: Uint8Array): number {
+    const piece = data.subarray(0, MAX_FILE_BYTES);
+    this.write(piece);
+    return piece.length;
+  }
+
   /** Writes all of `data` at `offset`, null for the end; answers the offset behind it. */
   writeAt(offset: number | null, data: Uint8Array): number {
     let end = offset ?? 0;

@@ -62,20 +62,25 @@ export interface CopyFigures {
 
 /**
  * Copies blocks until the end of the input, or as many as were asked for. Short reads, as of pipes, are put together.
+ * `write` answers how many bytes it has written; of a block whose rest cannot be written, these count.
  */
 export function copyBlocks(
   read: (count: number) => Uint8Array,
-  write: (data: Uint8Array) => void,
+  write: (data: Uint8Array) => number,
   { blockBytes, count }: Pick<CopyPlan, 'blockBytes' | 'count'>,
   figures: CopyFigures,
 ): void {
   while (count === null || figures.whole + figures.partial < count) {
     const block = readBlock(read, blockBytes);
     if (block.length === 0) return;
-    write(block);
-    figures.bytes += block.length;
-    if (block.length === blockBytes) figures.whole += 1;
-    else figures.partial += 1;
+    let written = 0;
+    try {
+      while (written < block.length) written += write(block.subarray(written));
+    } finally {
+      figures.bytes += written;
+      if (written === blockBytes) figures.whole += 1;
+      else if (written > 0) figures.partial += 1;
+    }
   }
 }
 
@@ -151,10 +156,11 @@ export const dd: Run = (context) => {
     errors.print(`\r${summary(figures, now - began)}   `);
     errors.flush();
   };
-  const write = (data: Uint8Array): void => {
-    if (target === null) context.output.write(data);
-    else aboutFile(output ?? '', () => target.write(data));
+  const write = (data: Uint8Array): number => {
     if (plan.progress) progress();
+    if (target !== null) return aboutFile(output ?? '', () => target.writeSome(data));
+    context.output.write(data);
+    return data.length;
   };
   const file = source ?? context.descriptors.inputFile;
   const read = readerOf(context, file, skip * blockBytes);

@@ -162,7 +162,12 @@ describe('blocks', () => {
         at += piece.length;
         return piece;
       };
-      copyBlocks(read, (data) => written.push(Buffer.from(data)), { blockBytes, count }, figures);
+      const write = (data: Uint8Array): number => {
+        const some = data.subarray(0, 70);
+        written.push(Buffer.from(some));
+        return some.length;
+      };
+      copyBlocks(read, write, { blockBytes, count }, figures);
       return [[figures.whole, figures.partial, figures.bytes], Buffer.concat(written).toString('hex')];
     };
     expect(copy(300, null)).toEqual([[3, 1, 1000], bytes.toString('hex')]);
@@ -170,5 +175,24 @@ describe('blocks', () => {
     expect(copy(1000, null)).toEqual([[1, 0, 1000], bytes.toString('hex')]);
     expect(copy(4096, 1)).toEqual([[0, 1, 1000], bytes.toString('hex')]);
     expect(copy(10, 0)).toEqual([[0, 0, 0], '']);
+  });
+
+  it('count as far as they could be written', () => {
+    const copy = (room: number): unknown => {
+      let left = room;
+      const figures = { whole: 0, partial: 0, bytes: 0 };
+      const write = (data: Uint8Array): number => {
+        if (left === 0) throw new CommandError('no space left on device');
+        const length = Math.min(data.length, 10, left);
+        left -= length;
+        return length;
+      };
+      expect(() => copyBlocks((most) => new Uint8Array(most), write, { blockBytes: 30, count: null }, figures)).toThrow(
+        CommandError,
+      );
+      return figures;
+    };
+    expect(copy(65)).toEqual({ whole: 2, partial: 1, bytes: 65 });
+    expect(copy(60)).toEqual({ whole: 2, partial: 0, bytes: 60 });
   });
 });
