@@ -85,6 +85,7 @@ grep -E '^(1|2)0$' n; grep -F . n; grep '^4[2-4]$' n; grep -i A n; echo aAb | gr
 mkdir d; echo needle > d/a; echo hay > d/b; grep -r needle d; grep -l needle d/a d/b; grep needle d/a d/b; grep -h needle d/*
 grep x missing 2> /dev/null; echo $?; grep -r needle d missing 2> /dev/null; echo $?
 seq 12 | sort; seq 12 | sort -n | head -3; seq 3 | sort -r; echo b > x; echo a >> x; echo b >> x; sort -u x; sort x x | wc -l
+sort x missing 2> /dev/null || echo $?
 grep -c '' n /dev/null
 `,
   'sums, copies and comparisons': `
@@ -104,5 +105,12 @@ describe("what the host's shell does too", () => {
     const { stdout } = await runCommands(`mkdir work; cd work\n${script}`);
     // Errors go to the terminal, as output does; the host's were left out.
     expect(stdout.replace(/^(?:to error|again)\n/gm, '')).toBe(onHost(script));
+  });
+});
+
+describe('sort', () => {
+  it('prints nothing of more than it can sort', async () => {
+    const { stdout } = await runCommands('yes | sort > out; echo $?; wc -c < out');
+    expect(stdout).toBe('sort: more than 32 MiB or 1000000 lines cannot be sorted\n2\n0\n');
   });
 });

@@ -95,14 +95,15 @@ const sort: Run = (context) => {
   if (separator !== null && [...separator].length !== 1) throw new UsageError('-t: expected one character');
   const lines: string[] = [];
   const status = forEachSource(context, operands, ({ pieces }) => collectLines(pieces, lines));
+  // A part of the lines in order is no answer. POSIX: above 1 for an error.
+  if (status !== 0) return 2;
   const sorted = sortLines(lines, {
     ...{ numeric: flags.has('n') || key?.numeric === true, reverse: flags.has('r') || key?.reverse === true },
     // Lines are texts of bytes, so the separator is one too.
     ...{ unique: flags.has('u'), key, separator: separator && Buffer.from(separator).toString('latin1') },
   });
   for (const line of sorted) context.output.write(Buffer.from(`${line}\n`, 'latin1'));
-  // POSIX: above 1 for an error.
-  return status === 0 ? 0 : 2;
+  return 0;
 };
 
 const types: Readonly<Record<string, FileType>> = {
