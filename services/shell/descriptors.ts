@@ -138,6 +138,12 @@ export class Descriptors {
     return this.outputOf(2);
   }
 
+  /** Reads a file. What has been written goes out before the reader waits for more. */
+  read(file: File, count?: number): Uint8Array {
+    if (file.stream) this.flush();
+    return file.read(count);
+  }
+
   /** Whether an output is a terminal, whose width counts. */
   isTerminal(descriptor: 1 | 2): boolean {
     const target = this.targets.get(descriptor);
@@ -187,10 +193,7 @@ export class Descriptors {
     if (target?.kind === 'text') return new TextInput(target.text);
     if (target?.kind === 'file') {
       const { file } = target;
-      return inputFrom(() => {
-        if (file.stream) this.flush();
-        return file.read();
-      });
+      return inputFrom(() => this.read(file));
     }
     if (target?.kind !== 'terminal') throw new CommandError('standard input is closed');
     return inputFrom(() => {

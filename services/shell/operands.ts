@@ -63,15 +63,15 @@ export function forEachSource(
       return;
     }
     context.files.with(path, { read: true }, (file) => {
-      act({ path, file: file.stream ? null : file, pieces: piecesOf(path, file) });
+      act({ path, file: file.stream ? null : file, pieces: piecesOf(path, () => context.descriptors.read(file)) });
     });
   });
 }
 
-/** The pieces of a file, from its position on. Throws CommandError. */
-export function* piecesOf(path: string, file: File): Generator<Uint8Array> {
+/** The pieces of a file that `read` answers one after the other. Throws CommandError. */
+export function* piecesOf(path: string, read: () => Uint8Array): Generator<Uint8Array> {
   for (;;) {
-    const piece = aboutFile(path, () => file.read());
+    const piece = aboutFile(path, read);
     if (piece.length === 0) return;
     yield piece;
   }

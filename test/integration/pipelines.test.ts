@@ -60,6 +60,17 @@ describe.skipIf(nodePty === null)(`pipelines in a terminal${whyNoTerminal}`, () 
     expect(await machine.run('cat /got; echo')).toBe('for tee\nmore\n');
   });
 
+  it('read lines of the terminal itself as they are typed', async () => {
+    const machine = await startInTerminal();
+    for (const command of ['cat /dev/tty', 'cat -n /dev/tty | cat']) {
+      await start(machine, command);
+      machine.type('typed\r');
+      await machine.see(/typed\r+\n[ \t1]*typed\r+\n/);
+      machine.type(CTRL('d'));
+      await machine.prompt();
+    }
+  });
+
   it('live on when a stage is killed', async () => {
     const machine = await startInTerminal();
     await machine.run('sleep 100 | cat | wc -c > /count &');

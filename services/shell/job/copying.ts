@@ -44,7 +44,7 @@ function copyContent(files: Files, from: string, attributes: FileAttributes, to:
     const make = { write: true, create: true, truncate: true, mode: mode & 0o777 };
     const target = aboutFile(to, () => files.open(to, make));
     try {
-      for (const piece of piecesOf(from, source)) {
+      for (const piece of piecesOf(from, () => source.read())) {
         aboutFile(to, () => {
           if (sparse) writeSparse(target, piece);
           else target.write(piece);

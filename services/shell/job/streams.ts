@@ -40,7 +40,7 @@ const cmp: Run = (context) => {
     if (path === '-') return standardInput(context);
     const file = aboutFile(path, () => context.files.open(path));
     opened.push(file);
-    return piecesOf(path, file);
+    return piecesOf(path, () => context.descriptors.read(file));
   };
   try {
     const found = firstDifference(pieces(first), pieces(second));
@@ -77,7 +77,9 @@ function checkSums(context: CommandContext, list: string, pieces: Pieces): boole
     rows += 1;
     let found = '';
     const read = attempt(context, path, () => {
-      found = context.files.with(path, { read: true }, (file) => digest(piecesOf(path, file)));
+      found = context.files.with(path, { read: true }, (file) =>
+        digest(piecesOf(path, () => context.descriptors.read(file))),
+      );
     });
     const verdict = !read ? 'FAILED to read' : found === wanted.toLowerCase() ? 'OK' : 'FAILED';
     right &&= verdict === 'OK';

@@ -86,7 +86,7 @@ function readFile(context: CommandContext, path: string, sink: Sink): void {
   };
   const file = aboutFile(path, () => context.files.open(path));
   try {
-    for (const piece of piecesOf(path, file)) {
+    for (const piece of piecesOf(path, () => context.descriptors.read(file))) {
       const frames = add(piece);
       const { linkType } = reader;
       if (linkType !== null && linkType !== LINK_TYPE_ETHERNET && linkType !== LINK_TYPE_RAW)
