@@ -201,7 +201,8 @@ class Lexer {
   private parameter(parts: WordPart[], quoted: boolean, depth: number): void {
     const next = this.peek(1);
     if (next === '(') {
-      this.fail(this.position, 'command substitution is not supported');
+      const what = this.peek(2) === '(' ? 'arithmetic expansion' : 'command substitution';
+      this.fail(this.position, `${what} is not supported`);
     } else if (next === '{') {
       this.braces(parts, quoted, depth + 1);
     } else if (isNameStart(next) || isDigit(next) || isSpecialParameter(next)) {

@@ -33,6 +33,12 @@ const reservedWords: ReadonlySet<string> = new Set(
   'if then else elif fi do done case esac while until for { } function [['.split(' '),
 );
 
+/** What operators begin elsewhere that have no meaning here. */
+const unsupported: Partial<Readonly<Record<Operator, string>>> = {
+  '<<': 'here-documents are not supported',
+  '<>': 'opening a file for reading and writing is not supported',
+};
+
 const assignmentPattern = /^([A-Za-z_][A-Za-z0-9_]*)=/;
 
 class Parser {
@@ -77,8 +83,12 @@ class Parser {
 
   /** Refuses the token here, or the end of the input. */
   private refuse(): void {
-    const start = this.token?.start ?? this.source.length;
-    this.fault = unexpected(this.source, start, this.source.slice(start, this.token?.end));
+    const { token } = this;
+    const start = token?.start ?? this.source.length;
+    const found = this.source.slice(start, token?.end);
+    const problem = token?.kind === 'operator' ? unsupported[token.operator] : undefined;
+    this.fault =
+      problem === undefined ? unexpected(this.source, start, found) : fault(this.source, start, found, problem);
   }
 
   /** An and-or list with the separator after it. */
