@@ -39,7 +39,7 @@ export class InodeAllocator {
       }
     }
     if (this.groups.freeInodes > 0) damaged('the group descriptors tell of free inodes that the bitmaps do not have');
-    return refuse('ENOSPC', 'the inode table is full');
+    return refuse('ENOSPC', 'no inode is free');
   }
 
   /** The group with the most free blocks of those that have at least the average number of free inodes. */

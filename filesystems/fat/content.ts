@@ -116,7 +116,7 @@ export class Content {
     if (needed <= 0 || volume.canGive(needed)) return;
     // A file can have more clusters than its size needs.
     const has = first === 0 ? 0 : volume.chains.end(first, volume.geometry.clusters).count;
-    if (!volume.canGive(this.clusters(end) - has)) throw new SystemError('ENOSPC', 'the file system is full');
+    if (!volume.canGive(this.clusters(end) - has)) throw new SystemError('ENOSPC');
   }
 
   private fill(node: NodeNumber, from: number, to: number): void {

@@ -197,7 +197,7 @@ export class Table {
     for (let taken = 0; taken < count; taken++) {
       const near = last + 1;
       const cluster = last !== 0 && this.isUsable(near) ? near : this.find(this.next);
-      if (cluster === 0) throw new SystemError('ENOSPC', 'no cluster is free');
+      if (cluster === 0) throw new SystemError('ENOSPC');
       if (last !== 0) this.set(last, cluster);
       this.set(cluster, LAST);
       this.count(cluster, -1);

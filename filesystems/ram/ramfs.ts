@@ -413,7 +413,7 @@ class RamFileSystem implements FileSystem {
   /** Takes room in the store. */
   private claim(bytes: number, keys: number): void {
     const full = this.usedBytes + bytes > this.options.bytes || this.usedKeys + keys > this.options.keys;
-    if (full && (bytes > 0 || keys > 0)) refuse('ENOSPC', 'the file system in memory is full');
+    if (full && (bytes > 0 || keys > 0)) refuse('ENOSPC');
     this.usedBytes += bytes;
     this.usedKeys += keys;
   }

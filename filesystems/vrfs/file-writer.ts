@@ -91,7 +91,7 @@ export class FileWriter {
     const run = this.space.takeData(node, wanted, (before ?? 0) === 0 ? 0 : (before ?? 0) + 1);
     if (run === undefined) {
       const block = old[index] ?? 0;
-      if (block === 0) throw new SystemError('ENOSPC', 'no block is free');
+      if (block === 0) throw new SystemError('ENOSPC');
       this.change(block, part(index), data);
       return index + 1;
     }

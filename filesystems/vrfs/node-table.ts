@@ -104,7 +104,7 @@ export class NodeTable {
         }
       }
     }
-    throw new SystemError('ENOSPC', 'no inode is free: the file system cannot have more files');
+    throw new SystemError('ENOSPC', 'no inode is free');
   }
 
   /** Frees an inode. EUCLEAN, EIO. */

@@ -6,7 +6,7 @@ import { SystemError } from '../../protocol/errno.ts';
 import type { BlockCache, Verify } from '../block-cache.ts';
 import type { NodeNumber } from '../file-system.ts';
 import type { BlockAllocator, Run } from './block-allocator.ts';
-import { damaged, kindName, newBlock, OWNER } from './metadata.ts';
+import { damaged, newBlock, OWNER } from './metadata.ts';
 import type { Node } from './node.ts';
 
 /** See the head of this file. */
@@ -40,7 +40,7 @@ export class Space {
   /** A new metadata block of a node. ENOSPC, EUCLEAN, EIO. */
   create(node: Node, magicNumber: number, verify: Verify, goal = 0): { block: number; bytes: Buffer } {
     const run = this.allocator.allocate(1, goal);
-    if (run === undefined) throw new SystemError('ENOSPC', `there is no room for a block (${kindName(magicNumber)})`);
+    if (run === undefined) throw new SystemError('ENOSPC');
     const bytes = newBlock(magicNumber);
     bytes.writeUInt32LE(node.number, OWNER);
     this.cache.replace(run.start, bytes, verify);

@@ -44,11 +44,15 @@ export function reasonOf(error: SystemError): string {
   return detail === '' || Object.hasOwn(systemCalls, detail) ? errorText(error.code) : detail;
 }
 
-/** The reason in an error of something done to a file. */
+/**
+ * The reason in an error of something done to a file. No space is called so by every file system; the server's words
+ * come behind, which say what it is that there is no more of.
+ */
 export function fileReason(error: SystemError): string {
   const text = fileTexts[error.code] ?? errorText(error.code);
   const reason = reasonOf(error);
-  return plainErrors.has(error.code) || reason === errorText(error.code) ? text : reason;
+  if (plainErrors.has(error.code) || reason === errorText(error.code)) return text;
+  return error.code === 'ENOSPC' ? `${text}: ${reason}` : reason;
 }
 
 /** Does something about `what`; an error of the system names it. */
