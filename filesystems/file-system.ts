@@ -237,6 +237,9 @@ export interface Format {
   mount(device: BlockDevice, options: MountOptions): FileSystem;
   /** Makes an empty file system. EINVAL: an option, or a size that cannot be; EIO, EROFS. */
   format(device: BlockDevice, options: FormatOptions): void;
-  /** Checks, and with `repair` mends what can be mended. Never throws for what it reads. EIO, EROFS. */
+  /**
+   * Checks, and with `repair` mends what can be mended. Throws SystemError: EOPNOTSUPP: a feature that is not known,
+   * which is no damage; EIO, EROFS; nothing else for what it reads.
+   */
   check(device: BlockDevice, repair: boolean, progress?: Progress): CheckReport;
 }

@@ -9,7 +9,7 @@ export class UsageError extends Error {}
 
 /** The reason in any error, without the name of its code. */
 export function reasonOf(error: unknown): string {
-  if (error instanceof SystemError) return error.message.slice(error.code.length + 2);
+  if (error instanceof SystemError) return error.reason;
   return error instanceof Error ? error.message : String(error);
 }
 

@@ -151,6 +151,11 @@ export class SystemError extends Error {
     this.code = code;
   }
 
+  /** The message without the name of the code. */
+  get reason(): string {
+    return this.message.slice(this.code.length + 2);
+  }
+
   static override [Symbol.hasInstance](value: unknown): boolean {
     return typeof value === 'object' && value !== null && brand in value;
   }

@@ -168,17 +168,13 @@ export function record<F extends Fields>(fields: F): Schema<RecordOf<F>> {
         try {
           value[key] = schema.fromWire(wire[index++], rights);
         } catch (error) {
-          if (error instanceof SystemError) throw new SystemError(error.code, `${key}: ${detail(error)}`);
+          if (error instanceof SystemError) throw new SystemError(error.code, `${key}: ${error.reason}`);
           throw error;
         }
       }
       return value as RecordOf<F>;
     },
   };
-}
-
-function detail(error: SystemError): string {
-  return error.message.slice(error.code.length + 2);
 }
 
 /** A right that travels with the message; the receiver gets a handle of its own and the sender loses its one. */

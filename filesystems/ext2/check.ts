@@ -166,8 +166,12 @@ export function checkExt2(device: BlockDevice, repair: boolean, progress?: Progr
       ? attachLost(device, check.state.lost, report)
       : report;
   } catch (error) {
-    const damage = error instanceof RangeError || (error instanceof SystemError && error.code !== 'EIO');
-    if (!damage) throw error;
-    return { problems: [error.message], repaired: [], summary: 'could not be read to its end' };
+    if (error instanceof SystemError && (error.code === 'EIO' || error.code === 'EOPNOTSUPP')) throw error;
+    if (!(error instanceof SystemError || error instanceof RangeError)) throw error;
+    return {
+      problems: [error instanceof SystemError ? error.reason : error.message],
+      repaired: [],
+      summary: 'could not be read to its end',
+    };
   }
 }

@@ -25,14 +25,15 @@ const FREED_CLUSTERS = 4096;
 /** How far the walk through the tree brings the check; the rest is the table. */
 const WALK_SHARE = 0.6;
 
-/** See Format.check. Throws SystemError: EIO, EROFS. */
+/** See Format.check. Throws SystemError: EOPNOTSUPP, EIO, EROFS. */
 export function checkFat(device: BlockDevice, repair: boolean, progress?: Progress): CheckReport {
   const before: string[] = [];
   let geometry = geometryOf(device, 0);
-  if (typeof geometry === 'string') {
+  if (geometry instanceof SystemError) {
     const copy = geometryOf(device, USUAL_BACKUP);
-    const found = `the boot sector is damaged (${geometry})`;
-    if (typeof copy === 'string') return { problems: [found], repaired: [], summary: 'nothing could be checked' };
+    const found = `the boot sector is damaged (${geometry.reason})`;
+    if (copy instanceof SystemError && geometry.code === 'EOPNOTSUPP') throw geometry;
+    if (copy instanceof SystemError) return { problems: [found], repaired: [], summary: 'nothing could be checked' };
     if (!repair)
       return {
         problems: [`${found}; its copy in sector ${USUAL_BACKUP} is sound`],
@@ -48,12 +49,12 @@ export function checkFat(device: BlockDevice, repair: boolean, progress?: Progre
 }
 
 /** The geometry that a boot sector gives, or why it does not. */
-function geometryOf(device: BlockDevice, sector: number): Geometry | string {
-  if (sector >= device.sectors) return 'there is none';
+function geometryOf(device: BlockDevice, sector: number): Geometry | SystemError {
+  if (sector >= device.sectors) return new SystemError('EINVAL', 'there is none');
   try {
     return readBootSector(device.read(sector, 1), device.sectors);
   } catch (error) {
-    if (error instanceof SystemError && error.code !== 'EIO') return error.message.slice(error.code.length + 2);
+    if (error instanceof SystemError && error.code !== 'EIO') return error;
     throw error;
   }
 }

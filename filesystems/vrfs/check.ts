@@ -48,8 +48,8 @@ export function checkDevice(device: BlockDevice, repair: boolean, progress: Prog
   try {
     check.run();
   } catch (error) {
-    if (!(error instanceof SystemError) || error.code === 'EIO') throw error;
-    check.problems.push(error.message);
+    if (!(error instanceof SystemError) || error.code === 'EIO' || error.code === 'EOPNOTSUPP') throw error;
+    check.problems.push(error.reason);
   }
   progress(1);
   return { problems: check.problems, repaired: check.repaired, summary: check.summary };

@@ -40,8 +40,8 @@ const plainErrors: ReadonlySet<ErrorName> = new Set(['ENOENT', 'EEXIST', 'ENOTDI
 
 /** The reason in an error of the system: the server's words, or what the code means. */
 export function reasonOf(error: SystemError): string {
-  const detail = error.message.slice(error.code.length + 2);
-  return detail === '' || Object.hasOwn(systemCalls, detail) ? errorText(error.code) : detail;
+  const { code, reason } = error;
+  return reason === '' || Object.hasOwn(systemCalls, reason) ? errorText(code) : reason;
 }
 
 /**

@@ -89,6 +89,16 @@ describe('an ext2 that was not unmounted', () => {
 });
 
 describe('a check of an ext2', () => {
+  it('takes a feature that is not known for no damage, and says as a mount does which one', () => {
+    const device = made();
+    // The feature `extents`, of ext4.
+    device.bytes.writeUInt32LE(device.bytes.readUInt32LE(1024 + 96) | 0x40, 1024 + 96);
+    const before = Buffer.from(device.bytes);
+    for (const act of [() => ext2.check(device, true), () => mounted(device)])
+      expect(act).toThrow('EOPNOTSUPP: features that are not known: extents');
+    expect(device.bytes.equals(before)).toBe(true);
+  });
+
   it('tells that damage was met before', () => {
     const device = made();
     device.bytes.writeUInt16LE(3, STATE_AT);

@@ -36,6 +36,7 @@ describe('mounting', () => {
     const large = made(2880);
     large.bytes.writeUInt16LE(2048, 11);
     expect(mount(large)).toBe('EOPNOTSUPP');
+    expect(codeOf(() => fat.check(large, true))).toBe('EOPNOTSUPP');
     expect(mount(new MemoryDevice(made(2880).bytes.subarray(0, 2000 * 512)))).toBe('EUCLEAN');
     const noRoot = made(2880);
     noRoot.bytes.writeUInt16LE(0, 17);

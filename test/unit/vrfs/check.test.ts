@@ -72,6 +72,7 @@ describe('layout', () => {
       const other = copyOf(device);
       falsify(other, 0, (bytes) => bytes.writeUInt32LE(2, at));
       expect(() => mount(other)).toThrow('EOPNOTSUPP');
+      expect(() => vrfs.check(other, true)).toThrow('EOPNOTSUPP');
     }
     const readable = copyOf(device);
     falsify(readable, 0, (bytes) => bytes.writeUInt32LE(4, 16));
