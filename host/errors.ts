@@ -2,7 +2,14 @@
 import { SystemError } from '../protocol/errno.ts';
 
 /** A command failed; the message says what and why. */
-export class CommandError extends Error {}
+export class CommandError extends Error {
+  readonly status: number;
+
+  constructor(message: string, status = 1) {
+    super(message);
+    this.status = status;
+  }
+}
 
 /** A mistake on the command line. */
 export class UsageError extends Error {}

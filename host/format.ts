@@ -81,10 +81,18 @@ async function fill(name: string, format: Format, type: string, label: string | 
 }
 
 /** Exit statuses of `vros fsck`, as those of fsck(8). */
-export const fsckStatus = { SOUND: 0, REPAIRED: 1, PROBLEMS: 4 } as const;
+export const fsckStatus = { SOUND: 0, REPAIRED: 1, PROBLEMS: 4, FAILED: 8 } as const;
 
-/** Checks the file system of an image; with `repair` mends it. Answers the exit status. Throws CommandError. */
+/** Checks the file system of an image; with `repair` mends it. Answers the exit status. Throws CommandError FAILED. */
 export async function checkFileSystem(name: string, repair: boolean): Promise<number> {
+  try {
+    return await checkImage(name, repair);
+  } catch (error) {
+    throw error instanceof CommandError ? new CommandError(error.message, fsckStatus.FAILED) : error;
+  }
+}
+
+async function checkImage(name: string, repair: boolean): Promise<number> {
   const image = await openImage(name, !repair, 'file-system');
   const progress = new ProgressLine(name);
   try {

@@ -21,7 +21,7 @@ export const usage = `usage: vros COMMAND …
   rm [-r] IMAGE PATH …                        removes files
 
 IMAGE is a file: disk.img means the file system in it or in its first partition that has one, disk.img@2 its second partition, disk.img@0 all of it.
-Exit status: 0, 1 when something failed, 64 for a mistake on the command line; of fsck 0 sound, 1 repaired, 4 problems are left.
+Exit status: 0, 1 when something failed, 64 for a mistake on the command line; of fsck 0 sound, 1 repaired, 4 problems are left, 8 when it failed.
 `;
 
 const FAILED = 1;
@@ -123,6 +123,6 @@ main(process.argv.slice(2)).then(
     if (error instanceof UsageError) process.stderr.write(`vros: ${message}\n\n${usage}`);
     else if (error instanceof CommandError) process.stderr.write(`vros ${process.argv[2]}: ${message}\n`);
     else process.stderr.write(`vros: ${error instanceof Error ? (error.stack ?? message) : message}\n`);
-    process.exitCode = error instanceof UsageError ? USAGE : FAILED;
+    process.exitCode = error instanceof UsageError ? USAGE : error instanceof CommandError ? error.status : FAILED;
   },
 );

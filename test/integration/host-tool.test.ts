@@ -108,6 +108,7 @@ describe('the command vros', () => {
       [['ls', 'nothing.img'], 1, /does not exist/],
       [['ls', 'odd.img'], 1, /multiple of 512/],
       [['ls', 'zeros.img'], 1, /no known file system/],
+      [['fsck', 'zeros.img'], 8, /no known file system/],
       [['mkfs', '-t', 'ntfs', 'zeros.img'], 64, /no format ntfs: vrfs, fat, fat12, fat16, fat32, ext2/],
       [['mkfs', '-s', '10K', 'small.img'], 1, /too few for a file system/],
       [['mkfs', '-s', '10K', 'small.img'], 1, /too few for a file system/],
