@@ -113,22 +113,26 @@ export class Mounts {
   }
 
   /** See `mount` in protocol/vfs.ts. */
-  *mount(
-    request: { device: string; path: string; type: string; readOnly: boolean },
-    number: RequestNumber,
-  ): Work<MountRow> {
+  *mount(request: Omit<Wanted, 'format'>, number: RequestNumber): Work<MountRow> {
     const begun = this.records.of(number);
     if (begun?.stage === 'mounted') return begun.row;
-    const path = begun?.path ?? (yield* this.world.resolve(request.path));
-    if (begun === undefined) this.checkFree(request.device, path);
+    // What has been begun is gone on with at once: as soon as it waits for somebody, it may be taken for forgotten.
+    const { row } = yield* begun === undefined
+      ? this.mountNew(request, number)
+      : this.establish({ ...begun, format: false }, number);
+    return row;
+  }
+
+  private *mountNew(request: Omit<Wanted, 'format'>, number: RequestNumber): Work<DiskMount> {
+    const path = yield* this.world.resolve(request.path);
+    this.checkFree(request.device, path);
     const disk = (yield* this.world.disks()).find(({ name }) => name === request.device);
     if (disk === undefined) throw new SystemError('ENODEV', `there is no disk or partition ${request.device}`);
-    const type = begun?.type ?? (yield* this.typeOf(request.device, request.type));
+    const type = yield* this.typeOf(request.device, request.type);
     // Meanwhile another request may have been faster.
-    if (begun === undefined) this.checkFree(request.device, path);
+    this.checkFree(request.device, path);
     const readOnly = request.readOnly || disk.readOnly;
-    const { row } = yield* this.establish({ ...request, path, type, readOnly, format: false }, number);
-    return row;
+    return yield* this.establish({ ...request, path, type, readOnly, format: false }, number);
   }
 
   private checkFree(device: string, path: string): void {

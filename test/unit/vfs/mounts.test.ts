@@ -43,6 +43,9 @@ class World {
   /** Errors that services answer, by what is asked. */
   readonly errors = new Map<string, SystemError>();
   inside = '';
+  /** Whether services answer only when they are let. */
+  slow = false;
+  private readonly answers: (() => void)[] = [];
   steps = 0;
   lives = Number.POSITIVE_INFINITY;
   table = new MountTable<Mount>();
@@ -58,9 +61,14 @@ class World {
     if (this.lives-- <= 0) throw new Death('dead');
     const error = this.errors.get(what);
     return yield* wait<R>((done) => {
-      if (error !== undefined) done({ ok: false, error });
-      else done({ ok: true, value: act() });
+      this.answers.push(() => done(error === undefined ? { ok: true, value: act() } : { ok: false, error }));
+      if (!this.slow) this.answer();
     });
+  }
+
+  /** Services answer everything that they are asked, in that order. */
+  answer(): void {
+    for (let next = this.answers.shift(); next !== undefined; next = this.answers.shift()) next();
   }
 
   readonly world: MountWorld = {
@@ -133,6 +141,7 @@ class World {
   }
 
   restart(): void {
+    this.answers.length = 0;
     this.lives = Number.POSITIVE_INFINITY;
     this.keeper.lives = Number.POSITIVE_INFINITY;
     this.mounts = this.incarnation();
@@ -238,6 +247,28 @@ describe('mounting', () => {
         world.mounts.settled();
         expect(world.state, `${kind} ${lives}`).toEqual(MOUNTED);
       }
+    }
+  });
+
+  it('is not undone while the request that came again waits for an answer', () => {
+    for (let lives = 0; lives < 12; lives++) {
+      const world = new World();
+      world.lives = lives;
+      try {
+        world.mount('hda1', '/mnt');
+      } catch (error) {
+        if (!(error instanceof Death)) throw error;
+      }
+      world.restart();
+      world.slow = true;
+      const answers: Outcome<unknown>[] = [];
+      const request = { device: 'hda1', path: '/mnt', type: '', readOnly: false };
+      start(world.mounts.mount(request, { sender: 7, sequence: 1 }), (outcome) => answers.push(outcome));
+      world.mounts.settled();
+      world.answer();
+      expect(answers.map(textOf), `${lives} lives`).toEqual(['ok']);
+      expect(world.state, `${lives} lives`).toEqual(MOUNTED);
+      expect(world.mounts.isMounted('hda1'), `${lives} lives`).toBe(true);
     }
   });
 
