@@ -164,7 +164,7 @@ export interface FileSystem {
   release(node: NodeNumber): void;
   /**
    * Called once after mounting: these nodes (each as often as it is listed) are retained by an earlier incarnation's
-   * open files, all others by nobody, so that those without a name are freed.
+   * open files and covered directories, all others by nobody, so that those without a name are freed.
    */
   restoreRetained(nodes: readonly NodeNumber[]): void;
 

@@ -9,7 +9,7 @@ import type { FileSystem, NodeNumber } from '../../../filesystems/file-system.ts
 import { type Found, findName, findNode, type Named, type Outside } from '../../../filesystems/walk.ts';
 import { SystemError } from '../../../protocol/errno.ts';
 import type { FileAttributes, FileType } from '../../../protocol/file.ts';
-import { type Handle, list, record, u53 } from '../../../protocol/schema.ts';
+import { type Handle, list } from '../../../protocol/schema.ts';
 import { type FileSystemFigures, path } from '../../../protocol/vfs.ts';
 import type { Caller } from './batch.ts';
 import { type OpenFile, OpenFiles } from './open-files.ts';
@@ -51,7 +51,7 @@ export interface VolumeSettings {
 }
 
 const COVERED_KEY = 'covered';
-const keptCovered = list(record({ node: u53, path }), 256);
+const keptCovered = list(path, 256);
 
 /** See the head of this file. */
 export class Volume {
@@ -63,16 +63,28 @@ export class Volume {
   /** What comes again has not come yet: which rights are gone is not believed before. */
   private settled = false;
 
-  /** Takes up what an earlier incarnation kept. The core has just been mounted. */
+  /** Takes up what an earlier incarnation kept. The core has just been mounted. Throws SystemError EIO, EUCLEAN. */
   constructor(settings: VolumeSettings) {
     this.settings = settings;
     this.core = settings.core;
     this.surroundings = { mountedOn: settings.path === '/' ? '' : settings.path, covered: this.covered };
-    const covered = settings.keeper.get(COVERED_KEY);
-    if (covered !== undefined)
-      for (const kept of keptCovered.fromWire(covered, [])) this.covered.set(kept.node, kept.path);
+    this.restoreCovered();
     this.files = new OpenFiles(settings.keeper, settings.badgeKind);
-    this.core.restoreRetained([...this.files.list()].map(({ node }) => node));
+    const opened = [...this.files.list()].map(({ node }) => node);
+    this.core.restoreRetained([...this.covered.keys(), ...opened]);
+  }
+
+  /**
+   * Their paths are kept, for nobody can move a covered directory; its number need not be the same when the file system
+   * has been closed meanwhile.
+   */
+  private restoreCovered(): void {
+    const kept = this.settings.keeper.get(COVERED_KEY);
+    if (kept === undefined) return;
+    for (const covered of keptCovered.fromWire(kept, [])) {
+      const node = this.wayTo(covered).at(-1);
+      if (node !== undefined) this.covered.set(node, covered);
+    }
   }
 
   /** Absolute path it is mounted on. */
@@ -122,12 +134,18 @@ export class Volume {
    */
   cover(place: Place, covered: boolean): void {
     const absolute = this.absolute(place.path.replace(/\/+$/, ''));
-    const known = [...this.covered].find(([, path]) => path === absolute);
+    const known = [...this.covered.keys()].find((node) => this.covered.get(node) === absolute);
     if ((known !== undefined) === covered) return;
-    if (known === undefined) this.covered.set(this.coverable(place), absolute);
-    else this.covered.delete(known[0]);
-    const kept = [...this.covered].map(([number, path]) => ({ node: number, path }));
-    this.settings.keeper.put(COVERED_KEY, keptCovered.toWire(kept, []));
+    const node = known ?? this.coverable(place);
+    const others = this.mountedHere.filter((path) => path !== absolute);
+    this.settings.keeper.put(COVERED_KEY, keptCovered.toWire(covered ? [...others, absolute] : others, []));
+    if (covered) {
+      this.core.retain(node);
+      this.covered.set(node, absolute);
+    } else {
+      this.covered.delete(node);
+      this.core.release(node);
+    }
   }
 
   private coverable(place: Place): NodeNumber {
@@ -146,22 +164,24 @@ export class Volume {
 
   /** Whether a directory, or one below it, is covered by another file system. */
   leadsToCovered(node: NodeNumber): boolean {
-    return this.mountedHere.some((covered) => this.leadsThrough(covered, node));
+    return this.mountedHere.some((covered) => this.wayTo(covered).includes(node));
   }
 
   /**
-   * Whether the absolute path of a covered directory passes a node. It is gone down, name by name: the way up, as the
-   * directories of a damaged disk tell it, may go in a circle.
+   * The nodes on the absolute path of a covered directory, the last one undefined if it leads nowhere. It is gone down,
+   * name by name: the way up, as the directories of a damaged disk tell it, may go in a circle.
    */
-  private leadsThrough(covered: string, node: NodeNumber): boolean {
-    const inner = covered.slice(this.absolute('').length);
+  private wayTo(covered: string): (NodeNumber | undefined)[] {
+    const names = covered.slice(this.absolute('').length).split('/');
+    const way: (NodeNumber | undefined)[] = [];
     let directory = this.core.root;
-    for (const name of inner.split('/').filter((component) => component !== '')) {
+    for (const name of names.filter((component) => component !== '')) {
       const child = this.child({ directory, name });
-      if (child === undefined || child === node) return child === node;
+      way.push(child);
+      if (child === undefined) break;
       directory = child;
     }
-    return false;
+    return way;
   }
 
   // Attributes
