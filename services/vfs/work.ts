@@ -5,7 +5,7 @@
 import { SystemError } from '../../protocol/errno.ts';
 import { LATER, type Outcome, type RequestContext } from '../lib/index.ts';
 
-/** Something that ends later, or at once, by calling `done` once. */
+/** Something that ends later, or at once, by calling `done` once; or at once by throwing SystemError. */
 export type Step<T> = (done: (outcome: Outcome<T>) => void) => void;
 
 /** Work that answers an R. */
@@ -26,7 +26,7 @@ export function start<R>(work: Work<R>, done: (outcome: Outcome<R>) => void): vo
       // A step that ends at once must not go deeper into the stack.
       let ended: Outcome<unknown> | undefined;
       let returned = false;
-      next.step((outcome) => {
+      begin(next.step, (outcome) => {
         ended = outcome;
         if (!returned) return;
         next = advance(work, outcome);
@@ -39,6 +39,16 @@ export function start<R>(work: Work<R>, done: (outcome: Outcome<R>) => void): vo
     done(next);
   };
   goOn();
+}
+
+/** Begins a step. One that cannot begin, and throws SystemError, has ended with that. */
+function begin(step: Step<unknown>, done: (outcome: Outcome<unknown>) => void): void {
+  try {
+    step(done);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    done({ ok: false, error });
+  }
 }
 
 function advance<R>(work: Work<R>, outcome?: Outcome<unknown>): Outcome<R> | { readonly step: Step<unknown> } {
