@@ -46,6 +46,10 @@ export interface MountWorld {
   /** Asks what is attached, with little patience. */
   ask(server: Handle, request: Attach): Work<Attached>;
   detach(server: Handle): Work<void>;
+  /** Everything written to a file system is on its medium. Throws SystemError. */
+  sync(server: Handle): Work<void>;
+  /** The same of disks, whatever was written to them by. Throws SystemError. */
+  flushDisks(): Work<void>;
   /** The path of a directory without symbolic links and dots. Throws SystemError. */
   resolve(path: string): Work<string>;
   /** Tells the owner of a directory that another file system is mounted there, or no more. Throws SystemError. */
@@ -299,7 +303,33 @@ export class Mounts {
     return this.table.all.flatMap((mount) => rowOf(mount) ?? []);
   }
 
-  /** The right to the port of a mounted file system; null: it is not there. */
+  /**
+   * Everything written is on its medium: file systems first, for they write to disks. Throws SystemError: the first
+   * error, after all have been tried.
+   */
+  *sync(): Work<void> {
+    let failure: SystemError | undefined;
+    const mounts = this.table.all.map((mount) => this.syncMount(mount));
+    for (const step of [...mounts, this.world.flushDisks()]) {
+      try {
+        yield* step;
+      } catch (error) {
+        if (!(error instanceof SystemError)) throw error;
+        failure ??= error;
+      }
+    }
+    if (failure !== undefined) throw failure;
+  }
+
+  /** One that has been unmounted while others were synced has been synced with that. */
+  private *syncMount(mount: Mount): Work<void> {
+    if (mount.kind !== 'disk' || mount.gate.closed || this.table.at(mount.path) !== mount) return;
+    const server = this.rightOf(mount);
+    if (server === null) throw new SystemError('EIO', `${mount.service} is not running`);
+    yield* this.world.sync(server);
+  }
+
+  /** The right to the port of a file system that is in the table; null: it is not there. */
   rightOf(mount: DiskMount): Handle | null {
     mount.right ??= this.world.findServiceNow(mount.service);
     return mount.right;

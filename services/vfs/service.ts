@@ -40,7 +40,7 @@ import { Pipes } from './pipes.ts';
 import { procMount } from './proc-opener.ts';
 import { Sessions } from './sessions.ts';
 import { Volumes } from './volumes.ts';
-import { answerLater, start, type Work } from './work.ts';
+import { answerLater, start } from './work.ts';
 
 const SESSION_PREFIX = 'session.';
 const PIPE_PREFIX = 'pipe.';
@@ -113,6 +113,8 @@ export class NameSpaceService {
       attach: (server, request) => outside.attach(server, request),
       ask: (server, request) => outside.ask(server, request),
       detach: (server) => outside.detach(server),
+      sync: (server) => outside.sync(server),
+      flushDisks: () => outside.flushDisks(),
       resolve: (path) => names.resolve(path),
       cover: (path, covered) => names.cover(path, covered),
       whoIsIn: (path) => this.whoIsIn(path),
@@ -190,38 +192,13 @@ export class NameSpaceService {
     },
     unmount: ({ path }, context) => answerLater(context, this.mounts.unmount(this.absolute(path, context), context)),
     mounts: (_request, context) => answerLater(context, this.mounts.rows()),
-    sync: (_request, context) => answerLater(context, this.sync()),
+    sync: (_request, context) => answerLater(context, this.mounts.sync()),
     register: ({ name, type, device }, context) => this.opener.register(name, type, device, context),
     pipe: () => this.pipes.create((badge) => ipcMint(this.outside.own, badge)),
   };
 
   private absolute(path: string, { badge }: RequestContext): string {
     return absolutePath(path, this.sessions.directoryOf(badge));
-  }
-
-  /**
-   * Everything written is on its medium: file systems first, for they write to disks. Throws SystemError: the first
-   * error, after all have been tried.
-   */
-  private *sync(): Work<void> {
-    let failure: SystemError | undefined;
-    const mounts = this.table.all.map((mount) => this.syncMount(mount));
-    for (const step of [...mounts, this.outside.flushDisks()]) {
-      try {
-        yield* step;
-      } catch (error) {
-        if (!(error instanceof SystemError)) throw error;
-        failure ??= error;
-      }
-    }
-    if (failure !== undefined) throw failure;
-  }
-
-  private *syncMount(mount: Mount): Work<void> {
-    if (mount.kind !== 'disk' || mount.gate.closed) return;
-    const server = this.mounts.rightOf(mount);
-    if (server === null) throw new SystemError('EIO', `${mount.service} is not running`);
-    yield* this.outside.sync(server);
   }
 }
 

@@ -40,11 +40,13 @@ class World {
   readonly attached = new Map<string, string>();
   readonly covered = new Set<string>();
   readonly log: string[] = [];
+  /** What has been synced, in that order. */
+  readonly synced: string[] = [];
   /** Errors that services answer, by what is asked. */
   readonly errors = new Map<string, SystemError>();
   inside = '';
-  /** Whether services answer only when they are let. */
-  slow = false;
+  /** What is answered only when `answer` is called. */
+  slow: (what: string) => boolean = () => false;
   private readonly answers: (() => void)[] = [];
   steps = 0;
   lives = Number.POSITIVE_INFINITY;
@@ -61,12 +63,13 @@ class World {
     if (this.lives-- <= 0) throw new Death('dead');
     const error = this.errors.get(what);
     return yield* wait<R>((done) => {
-      this.answers.push(() => done(error === undefined ? { ok: true, value: act() } : { ok: false, error }));
-      if (!this.slow) this.answer();
+      const answer = (): void => done(error === undefined ? { ok: true, value: act() } : { ok: false, error });
+      if (this.slow(what)) this.answers.push(answer);
+      else answer();
     });
   }
 
-  /** Services answer everything that they are asked, in that order. */
+  /** Everything that waits is answered, in the order in which it was asked. */
   answer(): void {
     for (let next = this.answers.shift(); next !== undefined; next = this.answers.shift()) next();
   }
@@ -94,6 +97,8 @@ class World {
       this.step('detach', () => {
         this.attached.delete(this.nameOf(server));
       }),
+    sync: (server) => this.step(`sync ${this.nameOf(server)}`, () => void this.synced.push(this.nameOf(server))),
+    flushDisks: () => this.step('flush', () => void this.synced.push('disks')),
     resolve: (path) => this.step(`resolve ${path}`, () => path.replace(/^\/link/, '/mnt')),
     cover: (path, covered) =>
       this.step(`cover ${covered}`, () => {
@@ -260,7 +265,7 @@ describe('mounting', () => {
         if (!(error instanceof Death)) throw error;
       }
       world.restart();
-      world.slow = true;
+      world.slow = () => true;
       const answers: Outcome<unknown>[] = [];
       const request = { device: 'hda1', path: '/mnt', type: '', readOnly: false };
       start(world.mounts.mount(request, { sender: 7, sequence: 1 }), (outcome) => answers.push(outcome));
@@ -342,6 +347,48 @@ describe('unmounting', () => {
         if (again) expect(world.state, `${lives} lives`).toEqual(NOTHING);
         else expect([NOTHING, MOUNTED], `${lives} lives`).toContainEqual(world.state);
       }
+    }
+  });
+});
+
+describe('syncing', () => {
+  const twoMounts = (): World => {
+    const world = new World();
+    world.mount('hda1', '/mnt');
+    world.mount('hdb1', '/other', { sequence: 3 });
+    return world;
+  };
+
+  it('comes to all file systems, then to the disks, and says the first error', () => {
+    const world = twoMounts();
+    expect(textOf(world.run(world.mounts.sync()))).toBe('ok');
+    expect(world.synced).toEqual(['fat@hda1', 'vrfs@hdb1', 'disks']);
+    world.errors.set('sync fat@hda1', new SystemError('EIO', 'the disk is broken'));
+    world.errors.set('flush', new SystemError('EIO', 'so is the other'));
+    expect(textOf(world.run(world.mounts.sync()))).toBe('EIO: the disk is broken');
+    expect(world.synced.slice(3)).toEqual(['vrfs@hdb1']);
+  });
+
+  it('says which service is not running', () => {
+    const world = twoMounts();
+    world.running.delete('vrfs@hdb1');
+    world.restart();
+    expect(textOf(world.run(world.mounts.sync()))).toBe('EIO: vrfs@hdb1 is not running');
+    expect(world.synced).toEqual(['fat@hda1', 'disks']);
+  });
+
+  it('leaves out what is unmounted meanwhile, whether anything is mounted there again or not', () => {
+    for (const again of [false, true]) {
+      const world = twoMounts();
+      world.slow = (what) => what === 'sync fat@hda1';
+      const answers: Outcome<unknown>[] = [];
+      start(world.mounts.sync(), (outcome) => answers.push(outcome));
+      expect(world.unmount('/other', 4)).toBe('ok');
+      if (again) expect(world.mount('hdb1', '/other', { sequence: 5 })).toBe('ok');
+      world.answer();
+      expect(answers.map(textOf)).toEqual(['ok']);
+      expect(world.synced).toEqual(['fat@hda1', 'disks']);
+      expect(world.rights.size, 'no right is left behind').toBe(again ? 2 : 1);
     }
   });
 });
