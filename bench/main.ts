@@ -51,15 +51,18 @@ function readOptions() {
   }
 }
 
+function usage(): number {
+  console.error(`usage: npm run bench -- [--json] [--rounds N] [--only ${rows.map(({ name }) => name).join(',')}]`);
+  return 64;
+}
+
 async function main(): Promise<number> {
-  const values = readOptions() ?? { json: false, only: '?' };
+  const values = readOptions();
+  if (values === null) return usage();
   const names = values.only?.split(',') ?? rows.map(({ name }) => name);
   const unknown = names.find((name) => !rows.some((row) => row.name === name));
   const rounds = values.rounds === undefined ? null : Number(values.rounds);
-  if (unknown !== undefined || (rounds !== null && !(Number.isInteger(rounds) && rounds > 0))) {
-    console.error(`usage: npm run bench -- [--json] [--rounds N] [--only ${rows.map(({ name }) => name).join(',')}]`);
-    return 64;
-  }
+  if (unknown !== undefined || (rounds !== null && !(Number.isInteger(rounds) && rounds > 0))) return usage();
   const before = surroundings();
   execFileSync(process.execPath, ['build.mjs'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vros-bench-'));

@@ -76,6 +76,8 @@ export async function cat(image: string, paths: readonly string[]): Promise<void
   await withFileSystem(image, true, async (fileSystem) => {
     const tree = new ImageTree(fileSystem);
     for (const at of paths) {
+      if (about(`${image}: ${at}`, () => tree.item(at, true)) === undefined)
+        throw new CommandError(`${image}: ${at}: no such file or directory`);
       const pieces = tree.pieces(at)[Symbol.iterator]();
       for (;;) {
         const piece = about(`${image}: ${at}`, () => pieces.next());

@@ -12,7 +12,7 @@ export interface SerialPort {
   transmitReady(): void;
   /**
    * Whether bytes may come from the other end: the input DCD; and whether it takes what is sent: DSR and CTS. Of a pipe
-   * one can end without the other.
+   * one can end without the other; if only the first is said, the second is the same.
    */
   setCarrier(present: boolean, listens?: boolean): void;
   /** The line is held low for longer than a character. */

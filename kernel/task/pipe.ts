@@ -4,8 +4,8 @@
  * everything that follows waits behind it.
  *
  * Each direction has a socket of its own. With one for both, a task that waits for its answer would be woken each time
- * that the kernel takes what it has sent: the host tells whoever waits at a socket that there is room again (unix(7);
- * what waits in poll(2) says what for, what waits in read(2) does not).
+ * that the kernel takes what it has sent: Linux wakes whoever blocks in read(2) at a socket when it has room again for
+ * what is written there, since only who waits in poll(2) says what for.
  *
  * A task can slow down itself, and nobody else: what it sends is handled in short turns, between which the other tasks
  * have theirs; and while it does not take its answers, nothing more is read from it.

@@ -61,6 +61,8 @@ interface Reader extends Wanted {
   readonly deferred: Deferred<Uint8Array>;
 }
 
+const nobodyWaits = (): SystemError => new SystemError('ECANCELED', 'nobody waits any more');
+
 const resized = (): SystemError => new SystemError('EINTR', 'the window was resized');
 
 /** See the head of this file. */
@@ -248,7 +250,7 @@ export class TerminalDriver {
       this.readers.splice(index, 1);
       // Input must not go to somebody who has died waiting for it.
       if (!this.effects.waits(reader.sender)) {
-        reader.deferred.fail(new SystemError('ECANCELED', 'nobody waits any more'));
+        reader.deferred.fail(nobodyWaits());
         continue;
       }
       const answer = this.discipline.read(reader.maxBytes, reader.toReturn);
@@ -266,10 +268,9 @@ export class TerminalDriver {
 
   /** Those in the background are never served, so nobody has noticed that they are gone. */
   private forgetDeadReaders(): void {
-    const [alive, dead]: Reader[][] = [[], []];
-    for (const reader of this.readers) (this.effects.waits(reader.sender) ? alive : dead)?.push(reader);
-    this.readers = alive ?? [];
-    for (const { deferred } of dead ?? []) deferred.fail(new SystemError('ECANCELED', 'nobody waits any more'));
+    const { readers } = this;
+    this.readers = readers.filter(({ sender }) => this.effects.waits(sender));
+    for (const reader of readers) if (!this.readers.includes(reader)) reader.deferred.fail(nobodyWaits());
   }
 
   private throttle(): void {

@@ -90,6 +90,10 @@ describe.each(formats.map(({ name }) => name))('an image with %s', (type) => {
     fs.writeFileSync(path.join(folder, 'a'), 'content');
     good(folder, 'cp', 'a', 'disk.img:/b');
     expect(good(folder, 'cat', 'disk.img@1', '/b')).toBe('content');
+    const complaint = (...words: string[]): string => vros(folder, ...words).stderr;
+    expect(complaint('cat', 'disk.img@1', '/none')).toBe('vros cat: disk.img@1: /none: no such file or directory\n');
+    expect(complaint('rm', '-r', 'disk.img@1', '/')).toBe('vros rm: disk.img@1: /: the root cannot be removed\n');
+    expect(complaint('ls', 'disk.img@7')).toBe('vros ls: disk.img@7: there is no such partition, but disk.img@1\n');
     expect(vros(folder, 'ls', 'disk.img@2')).toMatchObject({ status: 1 });
   });
 });

@@ -100,8 +100,10 @@ export class NodeStream implements HostStream {
 
   #send(bytes: Buffer): void {
     this.#busy = true;
-    this.#socket.write(bytes, () => {
+    this.#socket.write(bytes, (error) => {
       this.#busy = false;
+      // The socket tells by itself of its error.
+      if (error != null) return;
       const next = this.#waiting.copy(0, this.#waiting.length);
       this.#waiting.drop(next.length);
       if (next.length > 0) this.#send(next);

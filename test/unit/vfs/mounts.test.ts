@@ -257,14 +257,7 @@ describe('mounting', () => {
 
   it('is not undone while the request that came again waits for an answer', () => {
     for (let lives = 0; lives < 12; lives++) {
-      const world = new World();
-      world.lives = lives;
-      try {
-        world.mount('hda1', '/mnt');
-      } catch (error) {
-        if (!(error instanceof Death)) throw error;
-      }
-      world.restart();
+      const world = diedMounting(lives);
       world.slow = () => true;
       const answers: Outcome<unknown>[] = [];
       const request = { device: 'hda1', path: '/mnt', type: '', readOnly: false };
@@ -279,19 +272,25 @@ describe('mounting', () => {
 
   it('is undone, wherever vfs dies, when nobody asks again', () => {
     for (let lives = 0; lives < 12; lives++) {
-      const world = new World();
-      world.lives = lives;
-      try {
-        world.mount('hda1', '/mnt');
-      } catch (error) {
-        if (!(error instanceof Death)) throw error;
-      }
-      world.restart();
+      const world = diedMounting(lives);
       world.mounts.settled();
       expect([NOTHING, MOUNTED], `${lives} lives`).toContainEqual(world.state);
     }
   });
 });
+
+/** vfs, started again after it has died, or not, so many steps into a mount. */
+function diedMounting(lives: number): World {
+  const world = new World();
+  world.lives = lives;
+  try {
+    world.mount('hda1', '/mnt');
+  } catch (error) {
+    if (!(error instanceof Death)) throw error;
+  }
+  world.restart();
+  return world;
+}
 
 describe('unmounting', () => {
   it('detaches, uncovers and stops', () => {
