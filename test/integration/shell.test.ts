@@ -217,9 +217,10 @@ describe('jobs', () => {
 describe('tasks and services', () => {
   it('ps lists the tasks with their processes on the host', async () => {
     const machine = startMachine({ network: true });
-    machine.process.stdin.write('ps\n');
-    await eventually(() => / shell$/m.test(machine.stdout), 'the list');
-    const [head = '', ...rows] = machine.stdout.trimEnd().split('\n');
+    // Who asks the network stack has waited until it is there.
+    machine.process.stdin.write('ifconfig lo > /dev/null; ps; echo done\n');
+    await eventually(() => machine.stdout.endsWith('done\n'), 'the list');
+    const [head = '', ...rows] = machine.stdout.trimEnd().split('\n').slice(0, -1);
     expect(head).toBe('PID HOST PPID STATE CPU SWITCHES MESSAGES INC MEM NAME');
     const names = rows.map((row) => row.trim().split(/ +/).at(-1));
     expect(names).toEqual(['init', 'tty', 'ata', 'ne2000', 'shell', 'vfs', 'netstack']);
