@@ -28,6 +28,7 @@ export interface DriverEffects extends Hardware {
   load(key: string): unknown;
   /** Makes a right with a badge to a port. */
   mint(port: Handle, badge: number): Handle;
+  release(right: Handle): void;
   readonly log: Log;
 }
 
@@ -159,6 +160,14 @@ export class NetworkDriver {
     if (frames.count === 0) return;
     this.waiting = null;
     waiting.deferred.reply(frames.placed);
+  }
+
+  /**
+   * What comes again has come. An earlier incarnation may have died between keeping an owner and making its right, and
+   * the owner, too: of a right that there never was nobody tells that it is gone, so one is made and given up.
+   */
+  settled(port: Handle): void {
+    if (this.owner !== null) this.effects.release(this.effects.mint(port, this.owner.badge));
   }
 
   /** Nobody has the right with this badge any more. */

@@ -4,8 +4,10 @@
  * Read: protocol/net.ts; DP8390D data sheet; docs/network.md for what a restart loses.
  */
 import {
+  type Handle,
   ioVector,
   ipcMint,
+  ipcRelease,
   LATER,
   log,
   net,
@@ -23,18 +25,24 @@ import { CardRehearsal } from './rehearsal.ts';
 runRehearsed(program, () => new CardRehearsal());
 
 function program(): Program {
+  let port = 0 as Handle;
   const driver = new NetworkDriver({
     vector: ioVector,
     pause: sleep,
     save: storePutPosted,
     load: storeGet,
     mint: ipcMint,
+    release: ipcRelease,
     log,
   });
   return {
     port: 'ne2000',
     ioPorts: IO_PORTS,
     start: () => driver.start(),
+    ready: (handle) => {
+      port = handle;
+    },
+    settled: () => driver.settled(port),
     offers: [offer(net, driver.handlers())],
     interrupts: {
       [IRQ]: (vector) => {

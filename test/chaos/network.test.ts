@@ -48,14 +48,16 @@ describe('killing the services of the network under load', () => {
       const back = await Promise.all(names.map((name) => kill(machine, name)));
       kills += back.filter(Boolean).length;
     }
-    const about = `seed ${random.seed}\n${machine.logText}`;
-    for (const name of fetches)
-      expect(await resultOf(machine, name, 90_000), about).toMatchObject({ bytes: length, wrong: 0 });
+    const about = (): string => `seed ${random.seed}\n${machine.logText}`;
+    for (const name of fetches) {
+      const result = await resultOf(machine, name, 90_000);
+      expect(result, about()).toMatchObject({ bytes: length, wrong: 0 });
+    }
     for (const [index, name] of pushes.entries()) {
       const { answer } = await resultOf(machine, name, 90_000);
-      expect(answer, about).toBe(`${length + index} ${sha256(pattern(length + index))}`);
+      expect(answer, about()).toBe(`${length + index} ${sha256(pattern(length + index))}`);
     }
-    for (const received of await incoming) expect(sha256(received), about).toBe(sha256(data));
-    expect(kills, about).toBeGreaterThanOrEqual(4);
+    for (const received of await incoming) expect(sha256(received), about()).toBe(sha256(data));
+    expect(kills, about()).toBeGreaterThanOrEqual(4);
   }, 180_000);
 });

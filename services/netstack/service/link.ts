@@ -97,6 +97,7 @@ export class Link {
   /** Of each way the number: what belongs to an earlier one means nothing any more. */
   private way = 0;
   private complained = '';
+  private hopeful = true;
 
   constructor(effects: LinkEffects) {
     this.effects = effects;
@@ -107,9 +108,9 @@ export class Link {
     return this.card !== null;
   }
 
-  /** Whether nothing has failed so far, so that it is worth while to wait for the card. */
+  /** Whether nothing is known to be wrong, so that it is worth while to wait for the card. */
   get isHopeful(): boolean {
-    return this.complained === '';
+    return this.hopeful;
   }
 
   /** Looks for the card. */
@@ -133,6 +134,7 @@ export class Link {
   private use({ card, description }: { card: OpenCard; description: Card }): void {
     this.card = card;
     this.complained = '';
+    this.hopeful = true;
     this.effects.log(`${description.name}: ${description.model}, link ${description.link ? 'up' : 'down'}`, 'info');
     if (this.promiscuous) this.applyFilter();
     this.effects.opened(description);
@@ -235,6 +237,8 @@ export class Link {
     // Once is enough for people: it goes on being tried.
     if (complaint !== this.complained) this.effects.log(complaint, error.code === 'EPERM' ? 'error' : 'warning');
     this.complained = complaint;
+    // EBUSY: when both have died, the driver may not have heard yet that the last owner is gone.
+    if (error.code !== 'EBUSY') this.hopeful = false;
     if (card !== null) this.effects.lost();
     if (error.code === 'EPERM') return;
     this.retryAt = this.effects.now() + this.retryDelay;

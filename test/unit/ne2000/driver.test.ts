@@ -1,5 +1,6 @@
 /** The driver against the real card: what it says, who may use it, and what goes through. */
 import { describe, expect, it } from 'vitest';
+import type { Handle } from '../../../protocol/schema.ts';
 import { multicastHash } from '../../../services/ne2000/filter.ts';
 import { BASE, CR, ISR, TSR } from '../../../services/ne2000/registers.ts';
 import { frame, Machine, opened, received, STATION } from './machine.ts';
@@ -86,6 +87,19 @@ describe('the right to the card', () => {
     machine.arrive(frame(60, 2));
     machine.settle();
     expect(waiting.frames).toEqual([frame(60, 2)]);
+  });
+
+  it('is asked for after a restart: perhaps it died, too, before it got its right', () => {
+    const fresh = new Machine().boot();
+    fresh.driver.settled(1 as Handle);
+    expect(fresh.released).toEqual([]);
+    const { machine, badge } = opened();
+    machine.kill();
+    machine.driver.settled(1 as Handle);
+    expect(machine.released).toEqual([badge]);
+    // The kernel says so then, if there is no other such right.
+    machine.driver.noSenders(badge);
+    expect(() => machine.open(8)).not.toThrow();
   });
 
   it('is the same after a restart, with the filter; so is a request to open that comes again', () => {

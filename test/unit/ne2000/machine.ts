@@ -68,6 +68,8 @@ export class Machine implements DriverEffects {
   entries = 0;
   pauses: number[] = [];
   readonly logLines: string[] = [];
+  /** Badges of rights that were given up. */
+  readonly released: number[] = [];
   readonly sent: Buffer[] = [];
   readonly store = new Map<string, Buffer>();
   linked = true;
@@ -248,6 +250,10 @@ export class Machine implements DriverEffects {
 
   mint(_port: Handle, badge: number): Handle {
     return badge as Handle;
+  }
+
+  release(right: Handle): void {
+    this.released.push(right);
   }
 
   log = (text: string): void => {
