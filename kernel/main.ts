@@ -7,6 +7,7 @@ import { createMachine, type Machine } from '../hw/machine.ts';
 import type { Cable } from '../hw/network/cable.ts';
 import { CableError, openCable } from '../hw/network/open.ts';
 import { HostTerminal, neverWaiting } from '../hw/terminal.ts';
+import { optimizeEarly } from '../loader/engine.ts';
 import packageDescription from '../package.json' with { type: 'json' };
 import { ConfigurationError, type Manifest } from './config.ts';
 import { closeDisks, openDisks } from './disks.ts';
@@ -30,6 +31,7 @@ async function main(): Promise<number> {
   if (options.version) return print(`VROS ${version}\n`);
 
   closeInheritedDescriptors();
+  optimizeEarly();
   checkRecords(options);
   const time = hostClock();
   const log = new KernelLog(() => time.now(), options.debug);

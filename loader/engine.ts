@@ -1,6 +1,21 @@
 /**
  * Flags the engine is started with. A code cache (compiled.ts) is good for the flags it was made with only.
  */
+import process from 'node:process';
+import v8 from 'node:v8';
+
+/**
+ * Has the engine optimize a function after it has run a third as much as otherwise: drivers and servers do many small
+ * things, each of them seldom, and would wait long for that. With much less the engine has seen too little, and has to
+ * do it again. Only V8 before version 12, which Node 20 has, counts so, and knows this flag.
+ */
+const EARLY_OPTIMIZATION: readonly string[] =
+  Number.parseInt(process.versions.v8, 10) < 12 ? ['--interrupt-budget=20000'] : [];
+
+/** Sets that for the process it is called in, whose code is loaded. */
+export function optimizeEarly(): void {
+  for (const flag of EARLY_OPTIMIZATION) v8.setFlagsFromString(flag);
+}
 
 /** Memory for a program's data unless its manifest says otherwise, in MiB. */
 export const DEFAULT_MEMORY_MEBIBYTES = 128;
@@ -14,6 +29,6 @@ export const KERNEL_FLAGS: readonly string[] = ['--no-memory-reducer'];
 /** For a task with so much memory for its data, in MiB, and locked down (services/lib/lockdown.ts) or not. */
 export function taskFlags(memory: number, lockedDown: boolean): string[] {
   // The young generation would grow to three times 16 MiB; nothing becomes slower without that.
-  const flags = [`--max-old-space-size=${memory}`, '--max-semi-space-size=4'];
+  const flags = [`--max-old-space-size=${memory}`, '--max-semi-space-size=4', ...EARLY_OPTIMIZATION];
   return lockedDown ? [...flags, '--disallow-code-generation-from-strings'] : flags;
 }

@@ -87,6 +87,8 @@ export interface PlacedFrames {
 }
 
 const PLACE_BYTES = 6;
+const CARD_HEADER_BYTES = 4;
+const CHECK_SEQUENCE_BYTES = 4;
 
 /** Adds the place of a frame to those of others. */
 export function placeFrame(places: number[], start: number, length: number): void {
@@ -110,14 +112,25 @@ function startAt(places: Uint8Array, at: number): number {
 
 const lengthAt = (places: Uint8Array, at: number): number => (places[at + 4] ?? 0) + 0x100 * (places[at + 5] ?? 0);
 
+/** With room for what lies behind the frame in its last page. */
+const cardBytes = bytes(CARD_HEADER_BYTES + MAX_ETHERNET_FRAME_BYTES + 256);
 const placedParts = record({ bytes: bytes(MAX_RECEIVED_BYTES), places: bytes(PLACE_BYTES * MAX_RECEIVED_FRAMES) });
 
-/** At most MAX_RECEIVED_FRAMES frames of at most MAX_ETHERNET_FRAME_BYTES, all of which lie in the byte string. */
+/**
+ * At most MAX_RECEIVED_FRAMES frames of at most MAX_ETHERNET_FRAME_BYTES, all of which lie in the byte string. On the
+ * wire there is another form, for a single frame as a card keeps it: only a byte string, in which a header of four
+ * bytes is in front of the frame. The last two of these are its length, little endian, with a frame check sequence of
+ * four bytes, which need not be there; a length that cannot be stands for no frame. So the kernel can hand on what it
+ * has read from the card (protocol/vector.ts, ANSWER).
+ */
 const receivedFrames: Schema<PlacedFrames> = {
   name: placedParts.name,
   toWire: ({ bytes, places }) => [bytes, places],
   fromWire: (wire, rights) => {
-    const received: PlacedFrames = placedParts.fromWire(wire, rights);
+    const isSingle = Array.isArray(wire) && wire.length === 1;
+    const received: PlacedFrames = isSingle
+      ? asCardKeeps(cardBytes.fromWire(wire[0], rights))
+      : placedParts.fromWire(wire, rights);
     const { bytes, places } = received;
     if (places.length % PLACE_BYTES !== 0) throw new SystemError('EINVAL', 'part of a place');
     for (let at = 0; at < places.length; at += PLACE_BYTES) {
@@ -128,6 +141,14 @@ const receivedFrames: Schema<PlacedFrames> = {
     return received;
   },
 };
+
+function asCardKeeps(bytes: Uint8Array): PlacedFrames {
+  const length = (bytes[2] ?? 0) + 0x100 * (bytes[3] ?? 0) - CHECK_SEQUENCE_BYTES;
+  const fits = length >= 0 && length <= MAX_ETHERNET_FRAME_BYTES && CARD_HEADER_BYTES + length <= bytes.length;
+  const places: number[] = [];
+  if (fits) placeFrame(places, CARD_HEADER_BYTES, length);
+  return { bytes, places: Uint8Array.from(places) };
+}
 
 /** At most `most` frames of at most MAX_ETHERNET_FRAME_BYTES, in exactly so many bytes as the lengths say. */
 function frameBatch(most: number): Schema<FrameBatch> {
@@ -189,7 +210,8 @@ export const net = defineInterface('net', 12, {
   information: method(2, nothing, networkCard),
   /**
    * The frames that have come, as soon as there are some. A further request while one waits takes its place, which is
-   * answered with none. EBADF: no right to the card.
+   * answered with none. EBADF: no right to the card. The other form of the reply is [bytes]: a single frame, behind a
+   * header of four bytes whose last two are its length, little endian, with the four bytes of a frame check sequence.
    */
   receive: method(3, nothing, receivedFrames),
   /**

@@ -20,6 +20,8 @@
  *                                                                when it interrupts
  *     PACKED                    byte string, data                more operations, in the short form below
  *     KEEP                      key, tag                         keeps the results; only as the first operation
+ *     ANSWER                    reply right                      answers a request with the results; only as the last
+ *                                                                operation of the vector of ON_INTERRUPT
  *
  * Of an interrupt that comes while a vector with INTERRUPT runs no notice is sent, unless it ends before this
  * operation.
@@ -28,6 +30,12 @@
  * the result. It has no POLL8, AWAIT8, INTERRUPT, ON_INTERRUPT or ACKNOWLEDGE. It is carried out at most once, and not
  * at all when the line is acknowledged or I/O ports are given up meanwhile, or another vector of the task is under way
  * then.
+ *
+ * ANSWER: a driver whose device mostly says the same at an interrupt leaves the answer to it with the kernel: who waits
+ * is answered in the same step, in the name of the driver, which is not woken. Its data are the results. When this has
+ * been done no notice is sent, and the line stays masked; the driver finds out by what KEEP has kept. When nobody waits
+ * for the answer any more the operation ends the vector, and the notice is sent. (Read D. Wallach, D. Engler and
+ * M. Kaashoek, "ASHs: application-specific handlers for high-performance messaging", SIGCOMM 1996.)
  *
  * KEEP: when the vector has ended, the kernel puts [tag, index, results] into the recovery store under the key, in the
  * same step. So what a read took out of a device outlives a reader that dies before it sees it. tag: a whole number
@@ -76,6 +84,7 @@ export const vectorOperation = {
   ON_INTERRUPT: 18,
   PACKED: 19,
   AWAIT8: 20,
+  ANSWER: 21,
 } as const;
 
 const { READ8, READ16, READ32, WRITE8, WRITE16, WRITE32, READ_BLOCK8, READ_BLOCK16, READ_BLOCK32 } = vectorOperation;

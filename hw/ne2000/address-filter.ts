@@ -9,6 +9,7 @@ import { ADDRESS_BYTES } from './memory.ts';
 import { RECEIVE } from './registers.ts';
 
 const HASH_SHIFT = 26;
+const BROADCAST = new Uint8Array(ADDRESS_BYTES).fill(0xff);
 
 /** The physical address registers and the multicast address registers. */
 export class AddressFilter {
@@ -20,10 +21,10 @@ export class AddressFilter {
   /** Whether a frame to this destination is for us. @param configuration the receive configuration register */
   accepts(destination: Uint8Array, configuration: number): boolean {
     if (isGroup(destination)) {
-      if (destination.every((byte) => byte === 0xff)) return (configuration & RECEIVE.AB) !== 0;
+      if (isSame(destination, BROADCAST)) return (configuration & RECEIVE.AB) !== 0;
       return (configuration & RECEIVE.AM) !== 0 && this.#hashed(destination);
     }
-    return (configuration & RECEIVE.PRO) !== 0 || destination.every((byte, index) => byte === this.physical[index]);
+    return (configuration & RECEIVE.PRO) !== 0 || isSame(destination, this.physical);
   }
 
   reset(): void {
@@ -35,6 +36,12 @@ export class AddressFilter {
     const index = shiftRegister(destination) >>> HASH_SHIFT;
     return (((this.multicast[index >>> 3] ?? 0) >>> (index & 7)) & 1) === 1;
   }
+}
+
+/** Each frame that comes is asked this: a plain loop is what the engine makes the best of. */
+function isSame(destination: Uint8Array, address: Uint8Array): boolean {
+  for (let index = 0; index < ADDRESS_BYTES; index++) if (destination[index] !== address[index]) return false;
+  return true;
 }
 
 /** Whether an address is a broadcast or multicast address. */

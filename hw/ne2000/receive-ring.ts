@@ -87,8 +87,12 @@ export class ReceiveRing {
     if (pages > this.#room()) return false;
     const next = this.#pageAfter(this.#current, pages);
     const length = frame.length + CHECK_BYTES;
-    this.#memory.write(this.#current * PAGE_BYTES, Buffer.from([status, next, length & 0xff, length >>> 8]));
-    this.#copy(this.#current * PAGE_BYTES + HEADER_BYTES, frame);
+    const header = this.#current * PAGE_BYTES;
+    this.#memory.writeByte(header, status);
+    this.#memory.writeByte(header + 1, next);
+    this.#memory.writeByte(header + 2, length & 0xff);
+    this.#memory.writeByte(header + 3, length >>> 8);
+    this.#copy(header + HEADER_BYTES, frame);
     this.#current = next;
     this.#full = next === this.#boundary;
     this.localAddress = next * PAGE_BYTES;

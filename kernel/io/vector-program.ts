@@ -33,7 +33,7 @@ export interface VectorProgram {
 }
 
 /** Numbers that an operation takes in a program. */
-export const PROGRAM_WORDS: readonly number[] = [0, 2, 2, 2, 3, 3, 3, 3, 3, 3, 6, 6, 6, 5, 4, 2, 1, 3, 3, 0, 5];
+export const PROGRAM_WORDS: readonly number[] = [0, 2, 2, 2, 3, 3, 3, 3, 3, 3, 6, 6, 6, 5, 4, 2, 1, 3, 3, 0, 5, 2];
 
 /** What the check found: a program; a malformed operation; or a port that is not allowed. */
 export type VectorCheck =
@@ -42,7 +42,7 @@ export type VectorCheck =
   | { kind: 'fault'; port: number; width: Width };
 
 /** Elements that an operation takes in a vector. */
-const WORDS: readonly number[] = [0, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 5, 4, 2, 3, 3, 3, 3, 5];
+const WORDS: readonly number[] = [0, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 5, 4, 2, 3, 3, 3, 3, 5, 2];
 
 const INVALID: VectorCheck = { kind: 'invalid' };
 
@@ -65,7 +65,7 @@ const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.
  * Operations of a vector that is carried out when a line interrupts: none that waits, and none that changes the line.
  */
 const isAtOnce = (code: number): boolean =>
-  code < op.POLL8 || code === op.CHECK8 || code === op.KEEP || code === op.PACKED;
+  code < op.POLL8 || code === op.CHECK8 || code === op.KEEP || code === op.PACKED || code === op.ANSWER;
 
 /** What a task may touch: I/O ports by its permission bitmap, and lines of its own. */
 export interface Permissions {
@@ -106,7 +106,8 @@ class Checker {
     if (!Array.isArray(words)) return INVALID;
     for (let at = 0; at < words.length; ) {
       const code: unknown = words[at];
-      if (!isNumber(code, op.AWAIT8) || code === 0 || (this.isArmed && !isAtOnce(code))) return INVALID;
+      if (!isNumber(code, op.ANSWER) || code === 0 || (this.isArmed ? !isAtOnce(code) : code === op.ANSWER))
+        return INVALID;
       const length = WORDS[code] ?? 0;
       if (length > words.length - at) return INVALID;
       if (!this.operation(code, words, at)) return this.refusal ?? INVALID;
@@ -123,6 +124,11 @@ class Checker {
     const second: unknown = words[at + 2];
     if (++this.operations > MAX_VECTOR_OPERATIONS) return false;
     if (code === op.PACKED) return this.packed(first, second);
+    if (code === op.ANSWER) {
+      if (at + 2 !== words.length || !isNumber(first, 0xffff_ffff)) return false;
+      this.code.push(code, first);
+      return true;
+    }
     if (code >= op.WRITE_BLOCK8 && code <= op.WRITE_BLOCK32) return this.writeBlock(code, first, second);
     if (code <= op.CHECK8 || code === op.AWAIT8)
       return isNumber(first, 0xffff) && this.access(code, first, second, words[at + 3], words[at + 4]);

@@ -26,6 +26,11 @@ export interface Lines {
   arm(irq: number, program: VectorProgram): void;
 }
 
+/** What a vector may do besides: answers the request of a reply right. False: nobody waits for an answer. */
+export type Answer = (reply: number, results: readonly unknown[]) => boolean;
+
+const nobody: Answer = () => false;
+
 /**
  * Where the byte strings that vectors read are put. Those of a vector that is carried out at once are of no use when
  * its result has been written.
@@ -68,6 +73,7 @@ export class VectorRun {
   private readonly ports: Ports;
   private readonly lines: Lines;
   private readonly finished: (run: VectorRun) => void;
+  private readonly answer: Answer;
   private memory: VectorMemory | null;
   private at = 0;
   private operation = 0;
@@ -83,6 +89,7 @@ export class VectorRun {
     lines: Lines,
     finished: (run: VectorRun) => void = () => {},
     memory: VectorMemory | null = null,
+    answer: Answer = nobody,
   ) {
     this.memory = memory;
     this.id = id;
@@ -91,6 +98,7 @@ export class VectorRun {
     this.ports = ports;
     this.lines = lines;
     this.finished = finished;
+    this.answer = answer;
   }
 
   /** Whether it waits for a register, which can change with the clock alone. */
@@ -190,6 +198,8 @@ export class VectorRun {
       if ((value & this.word(2)) === this.word(3)) return;
       this.results.push(value);
       this.ended = this.operation;
+    } else if (code === op.ANSWER) {
+      if (!this.answer(port, this.results)) this.ended = this.operation;
     } else if (code === op.ACKNOWLEDGE) this.lines.acknowledge(port);
     else if (code === op.ON_INTERRUPT) {
       const program = this.program.armed[this.word(2)];

@@ -28,8 +28,11 @@ export interface InterruptController {
   acknowledge(): number;
 }
 
-/** What the driver has asked to be done at the next interrupt. Answers what the notice is to hold, or null. */
-export type AtInterrupt = () => VectorResult | null;
+/**
+ * What the driver has asked to be done at the next interrupt. Answers what the notice is to hold, or null; 'answered':
+ * no notice is wanted.
+ */
+export type AtInterrupt = () => VectorResult | null | 'answered';
 
 type VectorResult = Infer<typeof vectorResult>;
 
@@ -172,8 +175,10 @@ export class Interrupts {
     }
     const { port, atInterrupt } = line;
     line.atInterrupt = null;
+    const vector = atInterrupt?.() ?? null;
+    if (vector === 'answered') return;
     const { number, request } = kernelNotices.methods.irq;
-    this.ipc.notify(port, number, request.toWire({ irq, vector: atInterrupt?.() ?? null }, []), `irq ${irq}`);
+    this.ipc.notify(port, number, request.toWire({ irq, vector }, []), `irq ${irq}`);
   }
 
   /**

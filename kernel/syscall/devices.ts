@@ -2,9 +2,10 @@
 
 import type { Width } from '../../hw/device.ts';
 import { HEADER_BYTES, MAX_VECTOR_BYTES } from '../../protocol/bounds.ts';
-import { decodeInPlace, encodeAfter } from '../../protocol/codec.ts';
+import { decodeInPlace, encodeAfter, encodeMessage } from '../../protocol/codec.ts';
 import { SystemError } from '../../protocol/errno.ts';
 import type { Infer } from '../../protocol/schema.ts';
+import { systemCalls } from '../../protocol/syscall.ts';
 import type { vectorResult } from '../../protocol/vector.ts';
 import { PermissionBitmap } from '../io/permission.ts';
 import { type Lines, VectorMemory, VectorRun } from '../io/vector.ts';
@@ -61,15 +62,34 @@ const vectorMemory = new VectorMemory();
 /** An armed vector touches no line. */
 const NO_LINES: Lines = { acknowledge: () => {}, pending: () => false, arm: () => {} };
 
-/** The line has interrupted for which a vector was armed. Null: it would come in the middle of another one. */
-function runAtInterrupt(kernel: KernelParts, task: Task, program: VectorProgram): VectorResult | null {
+const ANSWER_HEAD = { interface: 0, method: 0, timeoutMilliseconds: 0, port: 0, rights: [] };
+
+/** Answers the request of a reply right in the name of the task that holds it. False: nobody waits for an answer. */
+function answerFor(kernel: KernelParts, task: Task, handle: number, data: unknown): boolean {
+  const waits = task.capabilities.of(handle, 'reply')?.message.caller ?? null;
+  if (waits === null) return false;
+  const type = systemCalls.ipc_reply.number;
+  const buffer = encodeMessage(type, 0, 0, handle, ANSWER_HEAD, data);
+  return kernel.ipc.reply(task, { buffer, start: 0, end: buffer.length, type, flags: 0, id: 0, handle }) === 0;
+}
+
+/**
+ * The line has interrupted for which a vector was armed. Null: it would come in the middle of another one. 'answered':
+ * it has answered who waits for it.
+ */
+function runAtInterrupt(kernel: KernelParts, task: Task, program: VectorProgram): VectorResult | null | 'answered' {
   if (task.vector !== null) return null;
-  const run = new VectorRun(0, program, kernel.bus, NO_LINES);
+  let answered = false;
+  const answer = (reply: number, results: readonly unknown[]): boolean => {
+    answered = answerFor(kernel, task, reply, results);
+    return answered;
+  };
+  const run = new VectorRun(0, program, kernel.bus, NO_LINES, () => {}, null, answer);
   run.step(kernel.time.now());
   const { ended, results } = run;
   const { keep } = program;
   if (keep !== null) keepResults(kernel, task, keep.key, [keep.tag, ended, results]);
-  return { ended, results };
+  return answered ? 'answered' : { ended, results };
 }
 
 /** What a vector is to do. Nearly all are done at once, so their byte strings stay where they have come. */

@@ -50,6 +50,8 @@ export interface Deferred<A> {
 export interface RequestContext extends CallContext {
   /** Port the request came to. */
   readonly port: Handle;
+  /** The right to answer it, for a vector that does (protocol/vector.ts, ANSWER). */
+  readonly reply: Handle;
   later<A>(keep: (deferred: Deferred<A>) => void): typeof LATER;
   /**
    * Hands the request on: the server of `port` answers the client, and sees its pid and sequence number. Throws
@@ -290,10 +292,14 @@ function isStop({ interface: number, method, sender }: Message): boolean {
   return number === service.number && method === service.methods.stop.number && sender === getppid();
 }
 
+const noticesByNumber = new Map(
+  Object.entries(kernelNotices.methods).map(([name, method]) => [method.number, { name, method }] as const),
+);
+
 function handleNotice(program: Program, lines: ReadonlyMap<number, InterruptHandler>, message: Message): void {
-  const found = Object.entries(kernelNotices.methods).find(([, method]) => method.number === message.method);
+  const found = noticesByNumber.get(message.method);
   if (found === undefined || message.data === MALFORMED) return;
-  const [name, method] = found;
+  const { name, method } = found;
   const content = method.request.fromWire(message.data, message.rights);
   if (name === 'answered' || name === 'alarm') posted = (content as NoticeContent<'answered' | 'alarm'>).uptime;
   if (name === 'irq') {
@@ -355,6 +361,7 @@ function contextOf(message: Message, method: Method<unknown, unknown>): RequestC
     retry: message.retry,
     deliveries: message.deliveries,
     port: message.port,
+    reply: message.reply,
     forward: (port, definition, name, request) => {
       const method: Method<unknown, unknown> | undefined = definition.methods[name];
       if (method === undefined) throw new SystemError('ENOSYS', 'no such method');

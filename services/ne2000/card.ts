@@ -19,7 +19,7 @@ import {
   MAX_RECEIVED_BYTES,
   MAX_RECEIVED_FRAMES,
 } from '../../protocol/net.ts';
-import { type net, SystemError } from '../lib/index.ts';
+import { type Handle, type net, SystemError } from '../lib/index.ts';
 import { drainOperations, isHeldUp, MAX_STRETCHES, pageBehind, pageOperations } from './drain.ts';
 import { FILTER_BYTES, type Filter, multicastRegisters, NO_FILTER, receiveRegister } from './filter.ts';
 import type { Hardware, Log, VectorResult } from './hardware.ts';
@@ -56,8 +56,10 @@ import {
   RING_PAGES,
   RING_START,
   RING_STOP,
+  RSR,
   RUNNING,
   RUNNING_PAGE_1,
+  receiveStatus,
   STOPPED,
   TCR,
   transmitStatus,
@@ -86,6 +88,23 @@ const MAX_ROUNDS = 4;
 const MAX_TRIES = 2;
 
 const { CNT, OVW, PTX, TXE, RST } = interrupt;
+const { PRX, CRC, FAE, FO, MPA } = receiveStatus;
+
+/**
+ * Where the vector of `atInterrupt` ends when the ring is not as expected, and its result is CURR.
+ */
+const CURRENT_CHECK = 6;
+
+/** What the store has of a vector, and the number of the request that it was for. */
+export interface KeptVector extends VectorResult {
+  readonly tag: number;
+}
+
+/** A request for frames: its number, and the right to answer it. */
+export interface TheRequest {
+  readonly number: number;
+  readonly reply: Handle;
+}
 
 /** Where a ring begins and ends that has not been read: BNRY and CURR. */
 export interface Ring {
@@ -122,16 +141,10 @@ export function runningRing(hardware: Hardware, { address, words }: Identity, fi
   return known ? { boundary, current } : null;
 }
 
-/**
- * What the vector of `takeInterrupted` has found, if it was the only frame, with BNRY before it. Its results are the
- * interrupt status, CURR, BNRY and a page; what it has read is taken, though BNRY moves later. Null: it was something
- * else, and nothing is taken.
- */
-function onlyFrame(results: readonly unknown[]): { boundary: number; page: Uint8Array } | null {
-  const [status, current, boundary, page] = results;
-  if (results.length !== 4 || typeof boundary !== 'number' || !(page instanceof Uint8Array)) return null;
-  if ((Number(status) & OVW) !== 0 || !inRing(boundary)) return null;
-  return current === pageAfter(pageAfter(boundary)) ? { boundary, page } : null;
+/** The page that the vector of `atInterrupt` has answered a request with; null: it has come to nothing. */
+function answeredPage({ ended, results }: VectorResult): Uint8Array | null {
+  const [page] = results;
+  return ended === -1 && results.length === 1 && page instanceof Uint8Array ? page : null;
 }
 
 function dataRegister(words: boolean): number {
@@ -157,14 +170,17 @@ export class Card {
     ...{ receiveErrors: 0, missed: 0, transmitErrors: 0, overflows: 0, resets: 0 },
   };
   private readonly hardware: Hardware;
+  private readonly taken: () => KeptVector | null;
   private readonly log: Log;
   private filter: Filter = NO_FILTER;
   /** The first page that has not been read. */
   private next = pageAfter(RING_START);
   /** What BNRY is to be from the next look on: the page behind it has been read. */
   private boundaryWanted: number | null = null;
-  /** A vector of `atInterrupt` is there for the next interrupt. */
-  private armed = false;
+  /** A vector of `atInterrupt` is there for the next interrupt, for this request. */
+  private armed: number | null = null;
+  /** The request that was answered so last. */
+  private answered: number | null = null;
   /** The card has been reset: an interrupt from before may still come, and has nothing to read. */
   private wasReset = false;
   /**
@@ -173,14 +189,17 @@ export class Card {
    */
   private behind: number | null = null;
 
-  constructor(hardware: Hardware, identity: Identity, log: Log) {
+  /** `taken`: what the store has of the vector that has taken frames last. */
+  constructor(hardware: Hardware, identity: Identity, taken: () => KeptVector | null, log: Log) {
     this.hardware = hardware;
     this.identity = identity;
+    this.taken = taken;
     this.log = log;
   }
 
   /** Starts the card, which is stopped, with an empty ring. */
   start(filter: Filter): void {
+    this.findAnswered();
     this.filter = filter;
     const vector = new PortVector()
       .write(CR, STOPPED)
@@ -199,24 +218,26 @@ export class Card {
     this.next = pageAfter(RING_START);
     this.boundaryWanted = null;
     this.behind = null;
-    this.armed = false;
-    this.run(this.writeFilter(vector).write(CURR, this.next).write(CR, RUNNING).write(TCR, 0));
+    this.writeFilter(vector).write(CURR, this.next).write(CR, RUNNING).write(TCR, 0);
+    // What is armed was meant for another ring.
+    if (this.armed !== null) vector.acknowledge();
+    this.armed = null;
+    this.run(vector);
   }
 
-  /**
-   * Goes on with a card that runs. `taken`: results of the vector that has taken frames last, as the store has them.
-   */
-  resume(filter: Filter, { boundary, current }: Ring, taken: readonly unknown[]): void {
+  /** Goes on with a card that runs. */
+  resume(filter: Filter, { boundary, current }: Ring): void {
     this.filter = filter;
     this.next = pageAfter(boundary);
-    const only = onlyFrame(taken);
-    if (only?.boundary === boundary && current !== this.next && this.holds(only.page)) this.skip();
+    const taken = this.taken();
+    const page = taken === null ? null : answeredPage(taken);
+    if (page !== null && current !== this.next && this.holds(page)) this.skip();
   }
 
   /** Whether the first page is still this one. If the card was started anew since, it is another one. */
   private holds(page: Uint8Array): boolean {
     const { results } = this.run(new PortVector().packed(pageOperations(this.next, this.identity.words)));
-    return results[1] instanceof Uint8Array && Buffer.compare(results[1], page) === 0;
+    return results[0] instanceof Uint8Array && Buffer.compare(results[0], page) === 0;
   }
 
   /** The first page has been read. */
@@ -260,14 +281,14 @@ export class Card {
    * cable was held up. The line stays masked as long as there are some: only when this answers none does the next frame
    * interrupt.
    */
-  take(request: number): TakenFrames {
+  take(request: TheRequest): TakenFrames {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const taken = new TakenFrames();
       const { overflow, current } = this.look(request);
       if (!overflow && current === null) return taken;
-      if (overflow || current === null) this.recover(request, 0, taken);
-      else this.drain(current, request, 0, taken);
-      this.takeRest(request, taken);
+      if (overflow || current === null) this.recover(request.number, 0, taken);
+      else this.drain(current, request.number, 0, taken);
+      this.takeRest(request.number, taken);
       if (taken.count > 0) return taken;
     }
     this.restart('nothing it has received is of use');
@@ -276,44 +297,54 @@ export class Card {
   }
 
   /**
-   * The same after an interrupt. `vector`: what the vector of `atInterrupt` has given. Only when the frame that it has
-   * read is not all there is, the ring is looked at again.
+   * The same after an interrupt whose vector, that of `atInterrupt`, has answered nothing. `vector`: what it has given.
+   * If it has found more than a page, it says how much.
    */
-  takeInterrupted(vector: VectorResult | null, request: number): TakenFrames {
+  takeInterrupted(vector: VectorResult | null, request: TheRequest): TakenFrames {
     const { armed } = this;
-    this.armed = false;
+    this.armed = null;
     // What comes of an earlier incarnation, or from before a reset, says nothing about this ring.
-    if (vector === null || !armed) return this.take(request);
-    const { results } = vector;
-    const [status = 0, current = 0, boundary = 0] = results.map(Number);
-    if ((status & CNT) !== 0) this.readCounters();
-    // The ring has been read since.
-    if (boundary !== pageBefore(this.next)) return this.take(request);
+    if (armed === null || vector?.ended !== CURRENT_CHECK) return this.take(request);
     const taken = new TakenFrames();
-    const only = onlyFrame(results);
-    if (only !== null) {
-      this.skip();
-      this.received(only.boundary, [only.page], taken);
-    } else if ((status & OVW) === 0 && current !== this.next) {
-      this.drain(current, request, 0, taken);
-      this.takeRest(request, taken);
-    }
+    this.drain(Number(vector.results[0]), request.number, 0, taken);
+    this.takeRest(request.number, taken);
     return taken.count > 0 ? taken : this.take(request);
   }
 
   /**
    * For the next interrupt: what comes into an empty ring is mostly one frame in one page, so the vector looks at the
-   * ring and reads that page.
+   * ring, and answers the request with this page. BNRY moves with the next look.
    */
-  private atInterrupt(request: number): PortVector {
+  private atInterrupt({ number, reply }: TheRequest): PortVector {
     return new PortVector()
-      .keep(takenKey(0), request)
+      .keep(takenKey(0), number)
       .write(CR, RUNNING)
-      .read(ISR)
+      .check(ISR, OVW | CNT, 0)
+      .check(RSR, PRX | CRC | FAE | FO | MPA, PRX)
       .write(ISR, 0xff & ~OVW)
       .write(CR, RUNNING_PAGE_1)
-      .read(CURR)
-      .packed(pageOperations(this.next, this.identity.words));
+      .check(CURR, 0xff, pageAfter(this.next))
+      .packed(pageOperations(this.next, this.identity.words))
+      .answer(reply);
+  }
+
+  /** Whether the vector of `atInterrupt` has answered a request. */
+  hasAnswered({ number }: TheRequest): boolean {
+    this.findAnswered();
+    return this.answered === number;
+  }
+
+  /** If the vector of `atInterrupt` has answered the request that it was for, the page is taken. */
+  private findAnswered(): void {
+    const { armed, next } = this;
+    const taken = armed === null ? null : this.taken();
+    const page = taken?.tag === armed && taken !== null ? answeredPage(taken) : null;
+    if (page === null) return;
+    this.armed = null;
+    this.answered = armed;
+    this.counts.interrupts++;
+    this.skip();
+    this.received(pageBefore(next), [page], new TakenFrames());
   }
 
   /** Takes what has come while the ring was emptied, as far as that is another amount than it was. */
@@ -330,7 +361,7 @@ export class Card {
    * Reads and clears the interrupt status, but for OVW. Answers CURR, or null when the ring is empty: then the line may
    * interrupt, for `request`.
    */
-  private look(request: number): { overflow: boolean; current: number | null } {
+  private look(request: TheRequest): { overflow: boolean; current: number | null } {
     const vector = new PortVector().write(CR, RUNNING);
     if (this.boundaryWanted !== null) vector.write(BNRY, this.boundaryWanted);
     this.boundaryWanted = null;
@@ -340,7 +371,7 @@ export class Card {
     else vector.acknowledge();
     this.wasReset = false;
     const { ended, results } = this.run(vector);
-    this.armed = arms && ended === -1;
+    this.armed = arms && ended === -1 ? request.number : null;
     const [status = 0, current = 0] = results.map(Number);
     if ((status & CNT) !== 0) this.readCounters();
     return { overflow: (status & OVW) !== 0, current: ended === -1 ? null : current };
@@ -390,10 +421,9 @@ export class Card {
    * ring goes on behind them, whatever they are.
    */
   takenBefore(results: readonly unknown[], taken: TakenFrames): void {
-    const only = onlyFrame(results);
-    const [boundary, first] = only === null ? results : [only.boundary, only.page];
+    const [boundary, first] = results;
     if (typeof boundary !== 'number' || !inRing(boundary) || !(first instanceof Uint8Array)) return;
-    const stretches = only === null ? results.filter((result) => result instanceof Uint8Array) : [only.page];
+    const stretches = results.filter((result) => result instanceof Uint8Array);
     const whole = stretches.every(({ length }) => length % PAGE_BYTES === 0);
     if (whole && taken.stretches.length + stretches.length <= MAX_STRETCHES) this.add(boundary, stretches, taken);
   }

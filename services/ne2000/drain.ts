@@ -36,13 +36,11 @@ export const pageBehind = (page: number, pages: number): number =>
 const rememberedPage = remembering();
 const rememberedDrain = remembering();
 
-/** The operations that read BNRY and one page, and take nothing: what lies there may not have come yet. */
+/** The operations that read a page, and take nothing. */
 export function pageOperations(page: number, words: boolean): Uint8Array {
-  return rememberedPage(page * 2 + (words ? 1 : 0), () => {
-    const operations = new PackedOperations().write8(CR, RUNNING).read8(BNRY);
-    addReadMemory(operations, page * PAGE_BYTES, PAGE_BYTES, words);
-    return operations;
-  });
+  return rememberedPage(page * 2 + (words ? 1 : 0), () =>
+    addReadMemory(new PackedOperations().write8(CR, RUNNING), page * PAGE_BYTES, PAGE_BYTES, words),
+  );
 }
 
 /** The operations that take `pages` pages from `first` on, `stretches` times one behind the other. */

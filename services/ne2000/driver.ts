@@ -13,10 +13,10 @@ import { type FrameBatch, frameCount, frameLength, hardwareAddress, type PlacedF
 import type { Infer, Schema } from '../../protocol/schema.ts';
 import { anything, bool, i32, list, nameText, nullable, record, u8, u32, u53 } from '../../protocol/schema.ts';
 import { type Deferred, type Handle, type net, type RequestContext, SystemError } from '../lib/index.ts';
-import { Card, MAX_PARTS, type Ring, runningRing, SENT_KEY, takenKey } from './card.ts';
+import { Card, MAX_PARTS, type Ring, runningRing, SENT_KEY, type TheRequest, takenKey } from './card.ts';
 import { type Filter, filterRecord, NO_FILTER } from './filter.ts';
 import type { Hardware, Log, VectorResult } from './hardware.ts';
-import { probe } from './probe.ts';
+import { type Identity, probe } from './probe.ts';
 import { BASE, IRQ } from './registers.ts';
 import { TakenFrames } from './ring.ts';
 
@@ -49,7 +49,7 @@ export const keptState = record({
 });
 
 interface Waiting {
-  readonly request: number;
+  readonly request: TheRequest;
   readonly deferred: Deferred<PlacedFrames>;
 }
 
@@ -90,7 +90,7 @@ export class NetworkDriver {
     const mode = found.words ? '16-bit' : '8-bit';
     const place = `at 0x${BASE.toString(16)}, interrupt ${IRQ}`;
     effects.log(`${NAME}: ${found.model} ${place}, ${mode}, ${colons(found.address)}`, 'info');
-    this.card = new Card(effects, found, effects.log);
+    this.card = this.cardOf(found);
     this.save();
     if (this.owner !== null) this.card.start(this.owner.filter);
   }
@@ -109,28 +109,36 @@ export class NetworkDriver {
     const ring = owner === null ? null : runningRing(effects, identity, owner.filter);
     if (owner === null || ring === null) return false;
     if (adopted?.boundary === ring.boundary && adopted.current === ring.current) return false;
-    this.card = new Card(effects, identity, effects.log);
-    this.card.resume(owner.filter, ring, this.kept(takenKey(0), keptVector)?.results ?? []);
+    this.card = this.cardOf(identity);
+    this.card.resume(owner.filter, ring);
     this.adopted = ring;
     this.save();
     return true;
+  }
+
+  private cardOf(identity: Identity): Card {
+    const { effects } = this;
+    return new Card(effects, identity, () => this.kept(takenKey(0), keptVector), effects.log);
   }
 
   /**
    * Frames that have come, for a request: those that an earlier incarnation took for this very one and did not come to
    * answer, or what is in the ring.
    */
-  private take(card: Card, request: number, again: boolean): TakenFrames {
-    const before = again ? this.takenBefore(card, request) : null;
+  private take(card: Card, request: TheRequest, again: boolean): TakenFrames {
+    const before = again ? this.takenBefore(card, request.number) : null;
     return this.taken(before !== null && before.count > 0 ? before : card.take(request));
   }
 
   private taken(frames: TakenFrames): TakenFrames {
-    if (this.adopted !== null) {
-      this.adopted = null;
-      this.save();
-    }
+    this.adoptedIsRead();
     return frames;
+  }
+
+  private adoptedIsRead(): void {
+    if (this.adopted === null) return;
+    this.adopted = null;
+    this.save();
   }
 
   private takenBefore(card: Card, request: number): TakenFrames {
@@ -152,7 +160,9 @@ export class NetworkDriver {
 
   /** The card's line has interrupted, and is masked. `vector`: what the card's vector for that has given. */
   interrupt(vector: VectorResult | null): void {
-    const { card, waiting } = this;
+    const { card } = this;
+    // A vector whose notice comes has answered nothing.
+    const waiting = vector === null ? this.stillWaiting() : this.waiting;
     if (card === null) return;
     card.counts.interrupts++;
     if (waiting === null) return;
@@ -175,7 +185,7 @@ export class NetworkDriver {
     if (this.owner === null || this.owner.badge !== badge) return;
     this.owner = null;
     this.save();
-    this.waiting?.deferred.fail(new SystemError('EBADF', 'the right to the card is gone'));
+    this.stillWaiting()?.deferred.fail(new SystemError('EBADF', 'the right to the card is gone'));
     this.waiting = null;
     this.card?.stop();
   }
@@ -190,6 +200,7 @@ export class NetworkDriver {
       set_filter: (filter, context) => this.setFilter(filter, context),
       statistics: () => {
         const card = this.present();
+        this.stillWaiting();
         if (this.owner !== null) card.readCounters();
         return { ...card.counts };
       },
@@ -228,11 +239,21 @@ export class NetworkDriver {
     return { card: this.effects.mint(port, this.lastBadge), description: describe(card) };
   }
 
+  /** The request that waits, unless the card's vector for the interrupt has answered it. */
+  private stillWaiting(): Waiting | null {
+    const { card, waiting } = this;
+    if (waiting !== null && card?.hasAnswered(waiting.request) === true) {
+      this.waiting = null;
+      this.adoptedIsRead();
+    }
+    return this.waiting;
+  }
+
   private receive(context: RequestContext) {
     const card = this.owned(context);
-    this.waiting?.deferred.reply(new TakenFrames().placed);
+    this.stillWaiting()?.deferred.reply(new TakenFrames().placed);
     this.waiting = null;
-    const request = requestNumber(context);
+    const request = { number: requestNumber(context), reply: context.reply };
     const frames = this.take(card, request, context.retry);
     if (frames.count > 0) return frames.placed;
     return context.later<PlacedFrames>((deferred) => {

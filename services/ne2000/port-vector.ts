@@ -1,6 +1,7 @@
 /**
  * Builds vectors of port accesses (protocol/vector.ts) for the card.
  */
+import type { Handle } from '../../protocol/schema.ts';
 import { vectorOperation as operation, type PackedOperations } from '../../protocol/vector.ts';
 import type { Operand } from './hardware.ts';
 import { CR, command, DATA, IRQ, ISR, interrupt, RBCR0, RBCR1, RSAR0, RSAR1 } from './registers.ts';
@@ -86,6 +87,12 @@ export class PortVector {
   /** The same, and has another vector carried out at the interrupt. */
   onInterrupt(vector: PortVector): this {
     this.operations.push(operation.ON_INTERRUPT, IRQ, vector.operations);
+    return this;
+  }
+
+  /** Answers a request with the results; the last operation of a vector for `onInterrupt`. */
+  answer(reply: Handle): this {
+    this.operations.push(operation.ANSWER, reply);
     return this;
   }
 

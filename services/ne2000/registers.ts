@@ -58,6 +58,8 @@ export const RBCR1 = BASE + 0x0b;
 export const ID0 = BASE + 0x0a;
 export const ID1 = BASE + 0x0b;
 export const RCR = BASE + 0x0c;
+/** Receive status of the last frame, on page 0, where reading is concerned. */
+export const RSR = BASE + 0x0c;
 export const TCR = BASE + 0x0d;
 export const CNTR0 = BASE + 0x0d;
 export const DCR = BASE + 0x0e;

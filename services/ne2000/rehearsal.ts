@@ -10,6 +10,7 @@ import { kernelNotices } from '../../protocol/kernel.ts';
 import { batchOf, type FrameBatch, net } from '../../protocol/net.ts';
 import { vectorOperation as operation, PACKED_HEAD_BYTES, packedOperandBytes } from '../../protocol/vector.ts';
 import type { PlayedMessage, Rehearsal } from '../lib/index.ts';
+import { takenKey } from './card.ts';
 import { keptState, STATE_KEY } from './driver.ts';
 import { NO_FILTER, receiveRegister } from './filter.ts';
 import {
@@ -38,6 +39,7 @@ import {
   RING_START,
   RING_STOP,
   RSAR1,
+  RSR,
   RUNNING,
   receiveStatus,
   TSR,
@@ -79,6 +81,18 @@ class PlayedCard {
     this.pages[1].set(ADDRESS, PAR0 - BASE);
   }
 
+  /** What a vector for the next interrupt has kept. */
+  kept: unknown;
+
+  /** Has the card interrupt: what is armed is carried out. True: it has answered who waits. */
+  interrupt(): { answered: boolean; vector: unknown } {
+    const operations = this.armed ?? [];
+    this.armed = null;
+    const [ended, results] = this.vector(operations);
+    this.kept = [operations[2], ended, results];
+    return { answered: operations.length > 0 && ended === -1, vector: operations.length > 0 ? [ended, results] : null };
+  }
+
   vector(operations: Operations): [number, unknown[]] {
     const results: unknown[] = [];
     let at = 0;
@@ -87,7 +101,7 @@ class PlayedCard {
     for (; at < operations.length; index++) {
       const code = next();
       if (code === operation.KEEP) at += 2;
-      else if (code === operation.ACKNOWLEDGE) at++;
+      else if (code === operation.ACKNOWLEDGE || code === operation.ANSWER) at++;
       else if (code === operation.ON_INTERRUPT) {
         at++;
         this.armed = operations[at++] as Operations;
@@ -145,6 +159,7 @@ class PlayedCard {
     if ((this.get(CR) & command.PAGE_2) !== 0) return this.get(port);
     if (port === ISR) return this.current === pageAfter(this.get(BNRY)) ? 0 : interrupt.PRX;
     if (port === TSR) return transmitStatus.PTX;
+    if (port === RSR) return receiveStatus.PRX;
     return port === BNRY ? this.get(BNRY) : 0;
   }
 
@@ -187,6 +202,7 @@ export class CardRehearsal implements Rehearsal {
   private readonly play = this.messages();
 
   load(key: string): unknown {
+    if (key === takenKey(0)) return this.card.kept;
     if (key !== STATE_KEY) return undefined;
     const owner = { badge: BADGE, sender: 2, sequence: 1, filter: NO_FILTER };
     const identity = { model: 'a played card', address: ADDRESS, words: true };
@@ -233,13 +249,11 @@ export class CardRehearsal implements Rehearsal {
 
   /** Frames come while a request for some waits. */
   private *interrupt(lengths: readonly number[]): Generator<PlayedMessage, undefined> {
-    const { armed } = this.card;
-    this.card.armed = null;
     this.come(lengths);
-    yield {
-      ...{ interface: kernelNotices.number, method: kernelNotices.methods.irq.number, badge: 0, notice: true },
-      data: [IRQ, armed === null ? null : this.card.vector(armed)],
-    };
+    const { answered, vector } = this.card.interrupt();
+    if (answered) return;
+    const { number } = kernelNotices.methods.irq;
+    yield { interface: kernelNotices.number, method: number, badge: 0, notice: true, data: [IRQ, vector] };
   }
 
   private come(lengths: readonly number[]): void {

@@ -8,7 +8,7 @@ const entry = 'test/services/scenario';
 /** Two drivers of the clock chip, and one that may only touch harmless ports. */
 const drivers = [
   { name: 'driver', entry, looksUp: ['init'], serves: ['driver'], ioPorts: ['0x70-0x71'], irqs: [8] },
-  { name: 'driver2', entry, looksUp: ['init'], ioPorts: ['0x70-0x71'], irqs: [8] },
+  { name: 'driver2', entry, looksUp: ['init', 'driver'], ioPorts: ['0x70-0x71'], irqs: [8] },
   { name: 'rogue', entry, looksUp: ['init'], ioPorts: ['0x80', '0x6f'] },
 ];
 

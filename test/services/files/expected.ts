@@ -78,7 +78,15 @@ export class Expected {
   private answer<A>(perform: (context: RequestContext) => A | typeof LATER): A {
     let outcome: { value: A } | { error: SystemError } | undefined;
     const value = perform({
-      ...{ sender: 1, badge: 0, sequence: ++this.sequence, retry: false, deliveries: 1, port: 0 as Handle },
+      ...{
+        sender: 1,
+        badge: 0,
+        sequence: ++this.sequence,
+        retry: false,
+        deliveries: 1,
+        port: 0 as Handle,
+        reply: 0 as Handle,
+      },
       later: (keep) => {
         keep({
           reply: (late) => {

@@ -6,7 +6,7 @@ import { kernelNotices } from '../../../protocol/kernel.ts';
 import { vectorOperation as op } from '../../../protocol/vector.ts';
 import { dmesg, type Handle, type Message, uptime } from '../../../services/lib/index.ts';
 import { type Cases, equal, fails, holds, present } from './check.ts';
-import { eventually, Puppet } from './puppet.ts';
+import { eventually, Puppet, post } from './puppet.ts';
 
 const INDEX = 0x70;
 const DATA = 0x71;
@@ -318,6 +318,38 @@ export const deviceCases: Cases = {
     periodic(other, 8);
     equal(received(), null, 'not when the task has given its ports up');
     calm(other);
+  },
+  'a vector for the interrupt answers who waits, without its driver': () => {
+    const puppet = driver();
+    const port = puppet.do('ipcCreateNamedPort', 'driver');
+    puppet.do('registerIrqHandler', LINE, port);
+    const client = new Puppet('driver2');
+    const right = client.do('ipcFindPort', 'driver');
+    const status = [op.KEEP, 'seen', 7, op.WRITE8, INDEX, STATUS_C, op.READ8, DATA];
+    periodic(puppet, 8);
+    isInterrupt(puppet.do('ipcRecv', [port], 1000));
+    const call = client.begin('ipcCall', right, post('what does the chip say?'));
+    const { reply } = puppet.do('ipcRecv', [port], 1000);
+    readRegister(puppet, STATUS_C);
+    puppet.do('ioVector', [op.ON_INTERRUPT, LINE, [...status, op.ANSWER, reply]]);
+    const { data } = call.result();
+    equal(Array.isArray(data) && data.length === 1 && (Number(data[0]) & REQUEST) !== 0, true, 'the results');
+    equal(puppet.do('storeGet', 'seen'), [7, -1, data], 'what is kept');
+    equal(puppet.do('ipcTryRecv', [port]), null, 'a notice');
+    puppet.do('ipcReply', reply, 0, 'answered already');
+    // Nobody waits any more: the driver is told as without this.
+    const late = client.begin('ipcCall', right, post('and now?'), 50);
+    const second = puppet.do('ipcRecv', [port], 1000);
+    fails('ETIMEDOUT', () => late.result());
+    for (const right of [second.reply, reply]) {
+      readRegister(puppet, STATUS_C);
+      puppet.do('ioVector', [op.ON_INTERRUPT, LINE, [...status, op.ANSWER, right]]);
+      equal(isInterrupt(puppet.do('ipcRecv', [port], 1000))?.ended, 3, 'where it has ended');
+    }
+    periodic(puppet, 0);
+    // None that came meanwhile is left.
+    puppet.do('irqAcknowledge', LINE);
+    puppet.do('ipcTryRecv', [port]);
   },
   'a driver that dies while its vector waits for the interrupt leaves the line free': () => {
     const first = driver();

@@ -15,7 +15,17 @@ const { READ, WRITE } = openFlags;
 function context(badge: number): RequestContext {
   const later = (): typeof LATER => LATER;
   const forward = (): never => expect.unreachable('the driver hands a request on');
-  return { sender: 9, badge, sequence: 1, retry: false, deliveries: 1, port: 1 as Handle, later, forward };
+  return {
+    sender: 9,
+    badge,
+    sequence: 1,
+    retry: false,
+    deliveries: 1,
+    port: 1 as Handle,
+    reply: 0 as Handle,
+    later,
+    forward,
+  };
 }
 
 function start(readOnly = false) {

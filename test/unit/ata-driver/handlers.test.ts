@@ -19,7 +19,7 @@ const PORT = 77 as Handle;
 function context(badge: number): RequestContext {
   const later = (): typeof LATER => LATER;
   const forward = (): never => expect.unreachable('the driver hands a request on');
-  return { sender: 9, badge, sequence: 1, retry: false, deliveries: 1, port: PORT, later, forward };
+  return { sender: 9, badge, sequence: 1, retry: false, deliveries: 1, port: PORT, reply: PORT, later, forward };
 }
 
 /** Handlers whose rights are their badges. */

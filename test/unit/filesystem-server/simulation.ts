@@ -288,6 +288,7 @@ export class Simulation {
     const context: RequestContext = {
       ...{ sender: pending.sender, badge: 0, sequence: pending.sequence, retry, deliveries: pending.deliveries },
       port: 1 as Handle,
+      reply: 0 as Handle,
       later: <A>(keep: (deferred: Deferred<A>) => void) => {
         keep({ reply: (value) => answered({ value }), fail: (error) => answered({ error }) });
         return LATER;

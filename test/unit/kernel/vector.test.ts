@@ -105,6 +105,11 @@ describe('checkVector', () => {
         [op.ON_INTERRUPT, 14, [op.ON_INTERRUPT, 14, []]],
         [op.ON_INTERRUPT, 14, [op.READ8, 1, op.KEEP, 'key', 1]],
         [op.ON_INTERRUPT, 14, [op.READ_BLOCK8, 1, MAX_VECTOR_BYTES + 1]],
+        [op.ANSWER, 1],
+        [op.ON_INTERRUPT, 14, [op.ANSWER]],
+        [op.ON_INTERRUPT, 14, [op.ANSWER, -1]],
+        [op.ON_INTERRUPT, 14, [op.ANSWER, 2 ** 32]],
+        [op.ON_INTERRUPT, 14, [op.ANSWER, 1, op.READ8, 1]],
       ],
       ...[[op.ACKNOWLEDGE, 13], [op.ACKNOWLEDGE, 16], [op.ACKNOWLEDGE]],
       Array.from({ length: MAX_VECTOR_OPERATIONS + 1 }, () => [op.READ8, 1]).flat(),
@@ -145,15 +150,15 @@ describe('checkVector', () => {
     for (let round = 0; round < 20_000; round++) {
       const words = Array.from({ length: random.below(12) }, () =>
         random.pick<unknown>([
-          random.below(22),
-          random.below(22),
+          random.below(23),
+          random.below(23),
           random.below(300),
           -1,
           'x',
           null,
           Buffer.alloc(random.below(5)),
           [1],
-          [random.below(22), random.below(22), random.below(300)],
+          [random.below(23), random.below(23), random.below(300)],
           random.bytes(random.below(20)),
           Buffer.from([1 + random.below(20), random.below(12), 0, 0, 0, 0, 0, 0, 0, 0]).subarray(
             0,
@@ -264,6 +269,20 @@ describe('VectorRun with interrupts', () => {
     const run = new VectorRun(1, programOf([op.ON_INTERRUPT, 14, inner, op.READ8, 1]), bus, lines);
     expect([run.step(0), run.ended, [...lines.masked]]).toEqual(['done', -1, []]);
     expect([lines.armed.get(14)?.code, bus.accesses]).toEqual([inner, ['read8 1']]);
+  });
+
+  it('answers a request with what it has read, and ends where nobody waits for that', () => {
+    const armed = programOf([op.ON_INTERRUPT, 14, [op.READ8, 2, op.ANSWER, 77]]).armed[0];
+    for (const waits of [true, false]) {
+      const answers: unknown[] = [];
+      const answer = (reply: number, results: readonly unknown[]): boolean => {
+        answers.push([reply, [...results]]);
+        return waits;
+      };
+      if (armed === undefined) throw new Error('nothing is armed');
+      const run = new VectorRun(0, armed, new FakeBus(), new FakeLines(), () => {}, null, answer);
+      expect([run.step(0), run.ended, answers]).toEqual(['done', waits ? -1 : 1, [[77, [0]]]]);
+    }
   });
 
   it('takes one that came before it began, and ends when none comes in time', () => {

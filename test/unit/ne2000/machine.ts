@@ -280,7 +280,7 @@ export class Machine implements DriverEffects {
     };
     const context: RequestContext = {
       ...{ sender: call.sender, badge: call.badge, sequence: call.sequence, port: 1 as Handle },
-      ...{ retry: call.deliveries > 1, deliveries: call.deliveries },
+      ...{ retry: call.deliveries > 1, deliveries: call.deliveries, reply: call.sequence as Handle },
       later: (keep) => {
         keep({ reply: (value) => finish(value, null), fail: ({ code }) => finish(undefined, code) });
         return LATER;
@@ -317,7 +317,16 @@ export class Machine implements DriverEffects {
     this.#given = null;
     if (armed === null) return;
     const lines = { acknowledge: () => {}, pending: () => false, arm: () => {} };
-    const run = new VectorRun(0, armed, this.#ports, lines);
+    const answer = (reply: number, results: readonly unknown[]): boolean => {
+      const call = this.#owed.find(({ sequence }) => sequence === reply);
+      if (call === undefined) return false;
+      this.#line.notice = false;
+      const value = net.methods.receive.reply.fromWire([...results], []);
+      Object.assign(call, { answered: true, value: { ...value, bytes: Buffer.from(value.bytes) }, error: null });
+      this.#owed = this.#owed.filter((other) => other !== call);
+      return true;
+    };
+    const run = new VectorRun(0, armed, this.#ports, lines, () => {}, null, answer);
     this.#inVector = true;
     run.step(this.now);
     this.#inVector = false;

@@ -68,7 +68,7 @@ describe('frames that were received', () => {
       return bytes;
     };
     const wrong: unknown[] = [
-      ...[null, [], [Buffer.alloc(100)], [Buffer.alloc(100), place(0, 60).subarray(1)]],
+      ...[null, [], [7], [Buffer.alloc(4000)], [Buffer.alloc(100), place(0, 60).subarray(1)]],
       ...[
         [Buffer.alloc(100), place(41, 60)],
         [Buffer.alloc(100), place(2 ** 32 - 1, 1)],
@@ -79,6 +79,19 @@ describe('frames that were received', () => {
     ];
     for (const wire of wrong) expect(() => received(wire), JSON.stringify(wire)?.slice(0, 60)).toThrow(SystemError);
     expect(placedFrames(received([Buffer.alloc(100), place(40, 60)]))).toHaveLength(1);
+  });
+
+  it('may be one that lies as a card keeps it; a length that cannot be stands for none', () => {
+    const kept = (length: number): Buffer => {
+      const bytes = Buffer.alloc(256, 7);
+      bytes.writeUInt16LE(length, 2);
+      return bytes;
+    };
+    const frames = (bytes: Buffer): Uint8Array[] => placedFrames(received([bytes]));
+    expect(frames(kept(64))).toEqual([Buffer.alloc(60, 7)]);
+    expect(frames(kept(256))).toEqual([Buffer.alloc(252, 7)]);
+    for (const length of [0, 3, 257, 1519, 0xffff]) expect(frames(kept(length)), `${length} bytes`).toEqual([]);
+    for (const count of [0, 1, 3]) expect(frames(kept(64).subarray(0, count))).toEqual([]);
   });
 
   it('never lie anywhere else, whatever comes', () => {

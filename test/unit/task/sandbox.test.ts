@@ -1,6 +1,7 @@
 /** The command line that starts a task, for hosts with and without the tools. */
 import { describe, expect, it } from 'vitest';
 import { commandLine, type HostTools, layersInForce, type SandboxRequest } from '../../../kernel/task/sandbox.ts';
+import { taskFlags } from '../../../loader/engine.ts';
 
 const everything: HostTools = {
   namespaces: 'bwrap',
@@ -73,8 +74,7 @@ describe('the command line', () => {
     expect(commandLine({ ...standard, tools: nothing, layers: [] })).toEqual([
       process.execPath,
       '--no-warnings',
-      '--max-old-space-size=64',
-      '--max-semi-space-size=4',
+      ...taskFlags(64, false),
       '/code/start.cjs',
     ]);
   });

@@ -166,7 +166,15 @@ export class DriverMachine {
         request.answer = value instanceof Uint8Array || value instanceof SystemError ? value : new Uint8Array(0);
       });
     const context: RequestContext = {
-      ...{ sender: 9, badge: 0, sequence: request.sequence, retry, deliveries: retry ? 2 : 1, port: 1 as Handle },
+      ...{
+        sender: 9,
+        badge: 0,
+        sequence: request.sequence,
+        retry,
+        deliveries: retry ? 2 : 1,
+        port: 1 as Handle,
+        reply: 0 as Handle,
+      },
       later: <A>(keep: (deferred: Deferred<A>) => void) => {
         keep({ reply: answered, fail: answered });
         return LATER;
