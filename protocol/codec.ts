@@ -6,6 +6,7 @@
 import { Packr } from 'msgpackr/pack';
 import { Unpackr } from 'msgpackr/unpack';
 import { HEADER_BYTES } from './bounds.ts';
+import { copyBytes } from './bytes.ts';
 import { SystemError } from './errno.ts';
 import { writeHeader } from './frame.ts';
 import { ENVELOPE_AT, ENVELOPE_BYTES, writeEnvelope } from './message.ts';
@@ -104,6 +105,6 @@ function byteStringHead(mark: number | undefined): number {
 /** A copy, made without clearing the memory first. */
 function copyOf(buffer: Buffer, start: number, end: number): Buffer {
   const copy = Buffer.allocUnsafeSlow(end - start);
-  buffer.copy(copy, 0, start, end);
+  copyBytes(buffer, copy, 0, start, end);
   return copy;
 }

@@ -17,7 +17,9 @@
  * may have several calls under way and gets each result when it is ready; the service library waits for each before it
  * makes the next.
  */
+
 import { HEADER_BYTES, MAX_FRAME_BYTES } from './bounds.ts';
+import { readUint32, writeUint16, writeUint32 } from './bytes.ts';
 
 /** Type of every frame from the kernel to a task. */
 export const RESULT = 0x8000;
@@ -51,11 +53,11 @@ export function writeHeader(
   id: number,
   handle: number,
 ): void {
-  target.writeUInt32LE(length, at);
-  target.writeUInt16LE(type, at + OFFSET_TYPE);
-  target.writeUInt16LE(flags, at + OFFSET_FLAGS);
-  target.writeUInt32LE(id, at + OFFSET_ID);
-  target.writeUInt32LE(handle, at + OFFSET_HANDLE);
+  writeUint32(target, length, at);
+  writeUint16(target, type, at + OFFSET_TYPE);
+  writeUint16(target, flags, at + OFFSET_FLAGS);
+  writeUint32(target, id, at + OFFSET_ID);
+  writeUint32(target, handle, at + OFFSET_HANDLE);
 }
 
 /** A frame without a body. */
@@ -133,7 +135,7 @@ export class FrameCutter {
   private reserve(bytes: number): void {
     if (bytes <= this.partial.length) return;
     let wanted = bytes;
-    if (this.filled >= HEADER_BYTES) wanted = Math.max(wanted, HEADER_BYTES + this.partial.readUInt32LE(0));
+    if (this.filled >= HEADER_BYTES) wanted = Math.max(wanted, HEADER_BYTES + readUint32(this.partial, 0));
     const grown = Buffer.allocUnsafeSlow(Math.max(4096, wanted));
     this.partial.copy(grown, 0, 0, this.filled);
     this.partial = grown;
@@ -142,7 +144,7 @@ export class FrameCutter {
   private cut(buffer: Buffer, start: number, end: number): number {
     let at = start;
     while (end - at >= HEADER_BYTES) {
-      const length = buffer.readUInt32LE(at);
+      const length = readUint32(buffer, at);
       if (length > MAX_FRAME_BYTES) {
         this.close();
         this.onOverflow(length);

@@ -27,7 +27,9 @@
  * The header's `handle` is the port sent to, or the reply right answered; on delivery it is the reply right, 0 when no
  * answer is expected.
  */
+
 import { HEADER_BYTES, MAX_FRAME_BYTES, MAX_RIGHTS } from './bounds.ts';
+import { writeUint16, writeUint32 } from './bytes.ts';
 
 /** Bytes of an envelope without rights. */
 export const ENVELOPE_BYTES = 32;
@@ -92,11 +94,11 @@ export function writeEnvelope(
   frame[mark + 1] = 0xc4;
   frame[mark + 2] = ENVELOPE_BYTES + 4 * rights.length;
   const at = mark + 3;
-  frame.fill(0, at, at + 16);
-  frame.writeUInt16LE(interfaceNumber, at + ENVELOPE_INTERFACE);
-  frame.writeUInt16LE(methodNumber, at + ENVELOPE_METHOD);
-  frame.writeUInt32LE(timeoutMilliseconds, at + ENVELOPE_TIMEOUT);
-  frame.writeUInt32LE(port, at + ENVELOPE_PORT);
-  frame.writeUInt32LE(0, at + ENVELOPE_FLAGS);
-  for (let i = 0; i < rights.length; i++) frame.writeUInt32LE(rights[i] ?? 0, at + ENVELOPE_BYTES + 4 * i);
+  for (let zero = at; zero < at + 16; zero++) frame[zero] = 0;
+  writeUint16(frame, interfaceNumber, at + ENVELOPE_INTERFACE);
+  writeUint16(frame, methodNumber, at + ENVELOPE_METHOD);
+  writeUint32(frame, timeoutMilliseconds, at + ENVELOPE_TIMEOUT);
+  writeUint32(frame, port, at + ENVELOPE_PORT);
+  writeUint32(frame, 0, at + ENVELOPE_FLAGS);
+  for (let i = 0; i < rights.length; i++) writeUint32(frame, rights[i] ?? 0, at + ENVELOPE_BYTES + 4 * i);
 }

@@ -5,6 +5,7 @@
  */
 
 import { type Ipv4Address, LINK_ADDRESS_BYTES } from './address.ts';
+import { readUint16, readUint32, writeUint16, writeUint32 } from './bytes.ts';
 
 const PACKET_BYTES = 28;
 /** Hardware type Ethernet, protocol type IPv4, lengths of their addresses. */
@@ -25,24 +26,24 @@ export interface ArpPacket {
 /** Takes a packet apart. Null for one that is too short, or for other kinds of addresses. */
 export function parseArp(bytes: Buffer): ArpPacket | null {
   if (bytes.length < PACKET_BYTES) return null;
-  if (bytes.readUInt32BE(0) !== ETHERNET_AND_IPV4 || bytes.readUInt16BE(4) !== LENGTHS) return null;
+  if (readUint32(bytes, 0) !== ETHERNET_AND_IPV4 || readUint16(bytes, 4) !== LENGTHS) return null;
   return {
-    operation: bytes.readUInt16BE(6),
+    operation: readUint16(bytes, 6),
     senderLink: bytes.subarray(8, 8 + LINK_ADDRESS_BYTES),
-    sender: bytes.readUInt32BE(14),
+    sender: readUint32(bytes, 14),
     targetLink: bytes.subarray(18, 18 + LINK_ADDRESS_BYTES),
-    target: bytes.readUInt32BE(24),
+    target: readUint32(bytes, 24),
   };
 }
 
 export function buildArp(packet: ArpPacket): Buffer {
   const bytes = Buffer.alloc(PACKET_BYTES);
-  bytes.writeUInt32BE(ETHERNET_AND_IPV4, 0);
-  bytes.writeUInt16BE(LENGTHS, 4);
-  bytes.writeUInt16BE(packet.operation, 6);
+  writeUint32(bytes, ETHERNET_AND_IPV4, 0);
+  writeUint16(bytes, LENGTHS, 4);
+  writeUint16(bytes, packet.operation, 6);
   bytes.set(packet.senderLink, 8);
-  bytes.writeUInt32BE(packet.sender, 14);
+  writeUint32(bytes, packet.sender, 14);
   bytes.set(packet.targetLink, 18);
-  bytes.writeUInt32BE(packet.target, 24);
+  writeUint32(bytes, packet.target, 24);
   return bytes;
 }

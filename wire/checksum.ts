@@ -7,7 +7,7 @@
 import type { Ipv4Address } from './address.ts';
 
 /** Below this many bytes a view of 32-bit words costs more than it saves. */
-const SHORT_BYTES = 48;
+const SHORT_BYTES = 160;
 
 /** Whether this machine has the least significant byte of a word first. */
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;

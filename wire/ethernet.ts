@@ -5,6 +5,7 @@
  */
 
 import { LINK_ADDRESS_BYTES } from './address.ts';
+import { readUint16, writeUint16 } from './bytes.ts';
 
 export const ETHERNET_HEADER_BYTES = 14;
 /** The largest payload, and the smallest frame: shorter ones are padded. */
@@ -26,7 +27,7 @@ export interface EthernetFrame {
 /** Takes a frame apart: views of its bytes. Null for one that is too short or has no type. */
 export function parseEthernet(frame: Buffer): EthernetFrame | null {
   if (frame.length < ETHERNET_HEADER_BYTES) return null;
-  const type = frame.readUInt16BE(2 * LINK_ADDRESS_BYTES);
+  const type = readUint16(frame, 2 * LINK_ADDRESS_BYTES);
   if (type < FIRST_TYPE) return null;
   return {
     destination: frame.subarray(0, LINK_ADDRESS_BYTES),
@@ -41,7 +42,7 @@ export function buildEthernet(destination: Uint8Array, source: Uint8Array, type:
   const frame = Buffer.alloc(Math.max(MINIMUM_FRAME_BYTES, ETHERNET_HEADER_BYTES + payload.length));
   frame.set(destination, 0);
   frame.set(source, LINK_ADDRESS_BYTES);
-  frame.writeUInt16BE(type, 2 * LINK_ADDRESS_BYTES);
+  writeUint16(frame, type, 2 * LINK_ADDRESS_BYTES);
   frame.set(payload, ETHERNET_HEADER_BYTES);
   return frame;
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Ipv4Address } from './address.ts';
+import { readUint32, writeUint16, writeUint32 } from './bytes.ts';
 import { checksum } from './checksum.ts';
 import { IPV4_HEADER_BYTES } from './ipv4.ts';
 
@@ -56,7 +57,7 @@ export function parseIcmp(bytes: Buffer): IcmpMessage | null {
   return {
     type: bytes.readUInt8(0),
     code: bytes.readUInt8(1),
-    rest: bytes.readUInt32BE(4),
+    rest: readUint32(bytes, 4),
     data: bytes.subarray(HEADER_BYTES),
   };
 }
@@ -65,9 +66,9 @@ export function buildIcmp(message: IcmpMessage): Buffer {
   const bytes = Buffer.alloc(HEADER_BYTES + message.data.length);
   bytes.writeUInt8(message.type, 0);
   bytes.writeUInt8(message.code, 1);
-  bytes.writeUInt32BE(message.rest, 4);
+  writeUint32(bytes, message.rest, 4);
   bytes.set(message.data, HEADER_BYTES);
-  bytes.writeUInt16BE(checksum(bytes), 2);
+  writeUint16(bytes, checksum(bytes), 2);
   return bytes;
 }
 
@@ -107,8 +108,8 @@ export function parseQuote(bytes: Buffer): QuotedPacket | null {
   const headerBytes = ((bytes[0] ?? 0) & 0x0f) * 4;
   if ((bytes[0] ?? 0) >>> 4 !== 4 || headerBytes < IPV4_HEADER_BYTES || bytes.length <= headerBytes) return null;
   return {
-    source: bytes.readUInt32BE(12),
-    destination: bytes.readUInt32BE(16),
+    source: readUint32(bytes, 12),
+    destination: readUint32(bytes, 16),
     protocol: bytes.readUInt8(9),
     payload: bytes.subarray(headerBytes),
   };

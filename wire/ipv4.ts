@@ -5,6 +5,7 @@
  */
 
 import type { Ipv4Address } from './address.ts';
+import { readUint16, readUint32, writeUint16, writeUint32 } from './bytes.ts';
 import { finishChecksum } from './checksum.ts';
 
 export const IPV4_HEADER_BYTES = 20;
@@ -39,18 +40,18 @@ export function parseIpv4Packet(bytes: Buffer): Ipv4Packet | null {
   if (bytes.length < IPV4_HEADER_BYTES) return null;
   const first = bytes.readUInt8(0);
   const headerBytes = (first & 0x0f) * 4;
-  const length = bytes.readUInt16BE(2);
+  const length = readUint16(bytes, 2);
   if (first >>> 4 !== VERSION || headerBytes < IPV4_HEADER_BYTES) return null;
   if (length < headerBytes || length > bytes.length) return null;
   if (headerBytes > bytes.length || headerChecksum(bytes, 0, headerBytes) !== 0) return null;
-  const fragment = bytes.readUInt16BE(6);
+  const fragment = readUint16(bytes, 6);
   return {
-    source: bytes.readUInt32BE(12),
-    destination: bytes.readUInt32BE(16),
+    source: readUint32(bytes, 12),
+    destination: readUint32(bytes, 16),
     protocol: bytes.readUInt8(9),
     typeOfService: bytes.readUInt8(1),
     timeToLive: bytes.readUInt8(8),
-    identification: bytes.readUInt16BE(4),
+    identification: readUint16(bytes, 4),
     dontFragment: (fragment & DONT_FRAGMENT) !== 0,
     moreFragments: (fragment & MORE_FRAGMENTS) !== 0,
     fragmentOffset: (fragment & OFFSET_MASK) * FRAGMENT_UNIT,
@@ -63,7 +64,7 @@ export function parseIpv4Packet(bytes: Buffer): Ipv4Packet | null {
 /** The check sum of the header at `at`; 0 when the right one is in it. */
 function headerChecksum(bytes: Buffer, at: number, headerBytes: number): number {
   let sum = 0;
-  for (let word = at; word < at + headerBytes; word += 2) sum += bytes.readUInt16BE(word);
+  for (let word = at; word < at + headerBytes; word += 2) sum += readUint16(bytes, word);
   return finishChecksum(sum);
 }
 
@@ -128,15 +129,15 @@ export function writeIpv4Header(
   const flags = (fields.dontFragment === true ? DONT_FRAGMENT : 0) | (moreFragments ? MORE_FRAGMENTS : 0);
   bytes.writeUInt8((VERSION << 4) | (IPV4_HEADER_BYTES / 4), at);
   bytes.writeUInt8(fields.typeOfService ?? 0, at + 1);
-  bytes.writeUInt16BE(IPV4_HEADER_BYTES + payloadBytes, at + 2);
-  bytes.writeUInt16BE(fields.identification, at + 4);
-  bytes.writeUInt16BE(flags | (fragmentOffset / FRAGMENT_UNIT), at + 6);
+  writeUint16(bytes, IPV4_HEADER_BYTES + payloadBytes, at + 2);
+  writeUint16(bytes, fields.identification, at + 4);
+  writeUint16(bytes, flags | (fragmentOffset / FRAGMENT_UNIT), at + 6);
   bytes.writeUInt8(fields.timeToLive, at + 8);
   bytes.writeUInt8(fields.protocol, at + 9);
-  bytes.writeUInt16BE(0, at + 10);
-  bytes.writeUInt32BE(fields.source, at + 12);
-  bytes.writeUInt32BE(fields.destination, at + 16);
-  bytes.writeUInt16BE(headerChecksum(bytes, at, IPV4_HEADER_BYTES), at + 10);
+  writeUint16(bytes, 0, at + 10);
+  writeUint32(bytes, fields.source, at + 12);
+  writeUint32(bytes, fields.destination, at + 16);
+  writeUint16(bytes, headerChecksum(bytes, at, IPV4_HEADER_BYTES), at + 10);
 }
 
 /** What an ICMP error quotes of the packet it is about. */
@@ -162,11 +163,11 @@ export function parseQuotedPacket(bytes: Buffer): QuotedPacket | null {
   const headerBytes = (first & 0x0f) * 4;
   if (first >>> 4 !== VERSION || headerBytes < IPV4_HEADER_BYTES || headerBytes > bytes.length) return null;
   return {
-    source: bytes.readUInt32BE(12),
-    destination: bytes.readUInt32BE(16),
+    source: readUint32(bytes, 12),
+    destination: readUint32(bytes, 16),
     protocol: bytes.readUInt8(9),
-    length: bytes.readUInt16BE(2),
-    fragmentOffset: (bytes.readUInt16BE(6) & OFFSET_MASK) * FRAGMENT_UNIT,
+    length: readUint16(bytes, 2),
+    fragmentOffset: (readUint16(bytes, 6) & OFFSET_MASK) * FRAGMENT_UNIT,
     payload: bytes.subarray(headerBytes),
   };
 }

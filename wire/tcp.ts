@@ -6,6 +6,7 @@
  */
 
 import type { Ipv4Address } from './address.ts';
+import { readUint16, readUint32, writeUint16, writeUint32 } from './bytes.ts';
 import { transportChecksum } from './checksum.ts';
 import { PROTOCOL } from './ipv4.ts';
 
@@ -73,12 +74,12 @@ export function parseTcp(bytes: Buffer, source: Ipv4Address, destination: Ipv4Ad
   const options = parseOptions(bytes, headerBytes);
   if (options === null) return null;
   return {
-    sourcePort: bytes.readUInt16BE(0),
-    destinationPort: bytes.readUInt16BE(2),
-    sequence: bytes.readUInt32BE(4),
-    acknowledgment: bytes.readUInt32BE(8),
+    sourcePort: readUint16(bytes, 0),
+    destinationPort: readUint16(bytes, 2),
+    sequence: readUint32(bytes, 4),
+    acknowledgment: readUint32(bytes, 8),
     flags: bytes.readUInt8(13),
-    window: bytes.readUInt16BE(14),
+    window: readUint16(bytes, 14),
     segmentSize: options.segmentSize,
     windowShift: options.windowShift,
     selectivePermitted: options.selectivePermitted,
@@ -107,11 +108,11 @@ function parseOptions(bytes: Buffer, end: number): TcpOptions | null {
     const length = at + 1 < end ? (bytes[at + 1] ?? 0) : 0;
     if (length < 2 || at + length > end) return null;
     if (kind === OPTION.TIMESTAMPS && length === 10) {
-      options.timestamp = bytes.readUInt32BE(at + 2);
-      options.timestampEcho = bytes.readUInt32BE(at + 6);
+      options.timestamp = readUint32(bytes, at + 2);
+      options.timestampEcho = readUint32(bytes, at + 6);
     } else if (kind === OPTION.SELECTIVE && length > 2 && (length - 2) % BLOCK_BYTES === 0) {
       options.blocks = parseBlocks(bytes, at + 2, at + length);
-    } else if (kind === OPTION.SEGMENT_SIZE && length === 4) options.segmentSize = bytes.readUInt16BE(at + 2);
+    } else if (kind === OPTION.SEGMENT_SIZE && length === 4) options.segmentSize = readUint16(bytes, at + 2);
     else if (kind === OPTION.WINDOW_SCALE && length === 3) {
       options.windowShift = Math.min(bytes.readUInt8(at + 2), LARGEST_SHIFT);
     } else if (kind === OPTION.SELECTIVE_PERMITTED && length === 2) options.selectivePermitted = true;
@@ -123,7 +124,7 @@ function parseOptions(bytes: Buffer, end: number): TcpOptions | null {
 function parseBlocks(bytes: Buffer, start: number, end: number): SequenceRange[] {
   const blocks: SequenceRange[] = [];
   for (let at = start; at < end; at += BLOCK_BYTES) {
-    blocks.push({ start: bytes.readUInt32BE(at), end: bytes.readUInt32BE(at + 4) });
+    blocks.push({ start: readUint32(bytes, at), end: readUint32(bytes, at + 4) });
   }
   return blocks;
 }
@@ -135,17 +136,17 @@ function parseBlocks(bytes: Buffer, start: number, end: number): SequenceRange[]
 export function buildTcp(source: Ipv4Address, destination: Ipv4Address, segment: TcpSegment, headroom = 0): Buffer {
   const headerBytes = TCP_HEADER_BYTES + optionBytes(segment);
   const packet = Buffer.allocUnsafe(headroom + headerBytes + segment.data.length);
-  packet.writeUInt16BE(segment.sourcePort, headroom);
-  packet.writeUInt16BE(segment.destinationPort, headroom + 2);
-  packet.writeUInt32BE(segment.sequence, headroom + 4);
-  packet.writeUInt32BE(segment.acknowledgment, headroom + 8);
-  packet.writeUInt16BE(((headerBytes / 4) << 12) | segment.flags, headroom + 12);
-  packet.writeUInt16BE(segment.window, headroom + 14);
-  packet.writeUInt32BE(0, headroom + 16);
+  writeUint16(packet, segment.sourcePort, headroom);
+  writeUint16(packet, segment.destinationPort, headroom + 2);
+  writeUint32(packet, segment.sequence, headroom + 4);
+  writeUint32(packet, segment.acknowledgment, headroom + 8);
+  writeUint16(packet, ((headerBytes / 4) << 12) | segment.flags, headroom + 12);
+  writeUint16(packet, segment.window, headroom + 14);
+  writeUint32(packet, 0, headroom + 16);
   writeOptions(packet, headroom + TCP_HEADER_BYTES, segment);
   packet.set(segment.data, headroom + headerBytes);
   const bytes = headroom === 0 ? packet : packet.subarray(headroom);
-  packet.writeUInt16BE(transportChecksum(source, destination, PROTOCOL.TCP, bytes), headroom + 16);
+  writeUint16(packet, transportChecksum(source, destination, PROTOCOL.TCP, bytes), headroom + 16);
   return packet;
 }
 
@@ -163,30 +164,31 @@ function optionBytes({ segmentSize, windowShift, selectivePermitted, timestamp, 
 function writeOptions(packet: Buffer, start: number, options: TcpOptions): void {
   let at = start;
   if (options.segmentSize !== undefined) {
-    at = packet.writeUInt32BE(((OPTION.SEGMENT_SIZE << 24) | (4 << 16) | options.segmentSize) >>> 0, at);
+    at = writeUint32(packet, ((OPTION.SEGMENT_SIZE << 24) | (4 << 16) | options.segmentSize) >>> 0, at);
   }
   if (options.windowShift !== undefined) {
     const scale = (OPTION.NOTHING << 24) | (OPTION.WINDOW_SCALE << 16) | (3 << 8) | options.windowShift;
-    at = packet.writeUInt32BE(scale, at);
+    at = writeUint32(packet, scale, at);
   }
   if (options.selectivePermitted) {
-    at = packet.writeUInt32BE(
+    at = writeUint32(
+      packet,
       (OPTION.NOTHING << 24) | (OPTION.NOTHING << 16) | (OPTION.SELECTIVE_PERMITTED << 8) | 2,
       at,
     );
   }
   if (options.timestamp !== undefined) {
-    at = packet.writeUInt32BE(ALIGNED_TIMESTAMPS, at);
-    at = packet.writeUInt32BE(options.timestamp, at);
-    at = packet.writeUInt32BE(options.timestampEcho ?? 0, at);
+    at = writeUint32(packet, ALIGNED_TIMESTAMPS, at);
+    at = writeUint32(packet, options.timestamp, at);
+    at = writeUint32(packet, options.timestampEcho ?? 0, at);
   }
   const { blocks } = options;
   if (blocks === undefined || blocks.length === 0) return;
   const length = 2 + BLOCK_BYTES * blocks.length;
-  at = packet.writeUInt32BE((OPTION.NOTHING << 24) | (OPTION.NOTHING << 16) | (OPTION.SELECTIVE << 8) | length, at);
+  at = writeUint32(packet, (OPTION.NOTHING << 24) | (OPTION.NOTHING << 16) | (OPTION.SELECTIVE << 8) | length, at);
   for (const block of blocks) {
-    at = packet.writeUInt32BE(block.start, at);
-    at = packet.writeUInt32BE(block.end, at);
+    at = writeUint32(packet, block.start, at);
+    at = writeUint32(packet, block.end, at);
   }
 }
 

@@ -5,6 +5,7 @@
  */
 
 import type { Ipv4Address } from './address.ts';
+import { readUint16, writeUint16 } from './bytes.ts';
 import { transportChecksum } from './checksum.ts';
 import { PROTOCOL } from './ipv4.ts';
 
@@ -21,13 +22,13 @@ export interface UdpDatagram {
 /** Takes a datagram apart. Null when its length is wrong or its check sum, which may be left out as 0. */
 export function parseUdp(bytes: Buffer, source: Ipv4Address, destination: Ipv4Address): UdpDatagram | null {
   if (bytes.length < UDP_HEADER_BYTES) return null;
-  const length = bytes.readUInt16BE(4);
+  const length = readUint16(bytes, 4);
   if (length < UDP_HEADER_BYTES || length > bytes.length) return null;
   const datagram = bytes.subarray(0, length);
-  if (bytes.readUInt16BE(6) !== 0 && transportChecksum(source, destination, PROTOCOL.UDP, datagram) !== 0) return null;
+  if (readUint16(bytes, 6) !== 0 && transportChecksum(source, destination, PROTOCOL.UDP, datagram) !== 0) return null;
   return {
-    sourcePort: bytes.readUInt16BE(0),
-    destinationPort: bytes.readUInt16BE(2),
+    sourcePort: readUint16(bytes, 0),
+    destinationPort: readUint16(bytes, 2),
     data: datagram.subarray(UDP_HEADER_BYTES),
   };
 }
@@ -54,10 +55,10 @@ export function writeUdpHeader(
   destination: Ipv4Address,
   destinationPort: number,
 ): void {
-  datagram.writeUInt16BE(sourcePort, 0);
-  datagram.writeUInt16BE(destinationPort, 2);
-  datagram.writeUInt16BE(datagram.length, 4);
-  datagram.writeUInt16BE(0, 6);
+  writeUint16(datagram, sourcePort, 0);
+  writeUint16(datagram, destinationPort, 2);
+  writeUint16(datagram, datagram.length, 4);
+  writeUint16(datagram, 0, 6);
   // A sum of 0 would mean that there is none; all ones is the same number.
-  datagram.writeUInt16BE(transportChecksum(source, destination, PROTOCOL.UDP, datagram) || 0xffff, 6);
+  writeUint16(datagram, transportChecksum(source, destination, PROTOCOL.UDP, datagram) || 0xffff, 6);
 }

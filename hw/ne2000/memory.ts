@@ -15,6 +15,9 @@ const PROM_BYTES = 32;
 const PROM_MARK = 0x57;
 const ADDRESS_MASK = 0xffff;
 
+/** The engine looks a method of a byte string up at every call. */
+const { set } = Uint8Array.prototype;
+
 /** A 16-bit address space of bytes. */
 export class CardMemory {
   readonly #prom = Buffer.alloc(PROM_BYTES);
@@ -59,7 +62,7 @@ export class CardMemory {
 
   write(address: number, bytes: Uint8Array): void {
     if (this.isRam(address, bytes.length)) {
-      this.#ram.set(bytes, address - RAM_START);
+      set.call(this.#ram, bytes, address - RAM_START);
       return;
     }
     for (let index = 0; index < bytes.length; index++) this.writeByte(address + index, bytes[index] ?? 0);

@@ -11,6 +11,7 @@ import {
   MAX_VECTOR_BYTES,
   MAX_VECTOR_OPERATIONS,
 } from '../../protocol/bounds.ts';
+import { readUint16, readUint32 } from '../../protocol/bytes.ts';
 import { vectorOperation as op, PACKED_HEAD_BYTES, packedOperandBytes } from '../../protocol/vector.ts';
 
 /** Where the results of a vector are to be kept, and how many bytes they take at most. */
@@ -207,14 +208,14 @@ class Checker {
       const operands = at + PACKED_HEAD_BYTES;
       if (operandBytes === undefined || operands + operandBytes > bytes.length) return false;
       if ((this.isArmed && !isAtOnce(code)) || ++this.operations > MAX_VECTOR_OPERATIONS) return false;
-      const port = bytes.readUInt16LE(at + 1);
+      const port = readUint16(bytes, at + 1);
       if (code >= op.WRITE_BLOCK8 && code <= op.WRITE_BLOCK32) {
-        const count = bytes.readUInt32LE(operands);
+        const count = readUint32(bytes, operands);
         if (count > data.length - taken) return false;
-        if (!this.writes(code, port, block, taken, count, bytes.readUInt16LE(operands + 4))) return false;
+        if (!this.writes(code, port, block, taken, count, readUint16(bytes, operands + 4))) return false;
         taken += count;
       } else if (code >= op.POLL8) {
-        const time = code === op.CHECK8 ? 0 : bytes.readUInt32LE(operands + 2);
+        const time = code === op.CHECK8 ? 0 : readUint32(bytes, operands + 2);
         if (!this.access(code, port, bytes[operands], bytes[operands + 1], time)) return false;
       } else {
         const value = operandBytes === 0 ? 0 : bytes.readUIntLE(operands, operandBytes);

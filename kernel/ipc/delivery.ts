@@ -2,7 +2,9 @@
  * The receiving side: tasks that wait for messages, the hand-over of messages and notices, and when a post counts as
  * handled.
  */
+
 import { FOREVER, MAX_PORT_NOTICES } from '../../protocol/bounds.ts';
+import { writeUint16, writeUint32 } from '../../protocol/bytes.ts';
 import { encodeMessage } from '../../protocol/codec.ts';
 import type { ErrorName } from '../../protocol/errno.ts';
 import { OFFSET_FLAGS, OFFSET_HANDLE, OFFSET_ID, OFFSET_TYPE, RESULT } from '../../protocol/frame.ts';
@@ -147,17 +149,17 @@ export class Delivery {
       task.atHand = message;
       port.owed++;
     }
-    frame.writeUInt16LE(RESULT, OFFSET_TYPE);
-    frame.writeUInt16LE(0, OFFSET_FLAGS);
-    frame.writeUInt32LE(id, OFFSET_ID);
-    frame.writeUInt32LE(message.post ? 0 : message.replyHandle, OFFSET_HANDLE);
-    frame.writeUInt32LE(message.sender, ENVELOPE_AT + ENVELOPE_SENDER);
-    frame.writeUInt32LE(message.badge, ENVELOPE_AT + ENVELOPE_BADGE);
-    frame.writeUInt32LE(message.sequence >>> 0, ENVELOPE_AT + ENVELOPE_SEQUENCE);
-    frame.writeUInt32LE(Math.floor(message.sequence / 0x100000000), ENVELOPE_AT + ENVELOPE_SEQUENCE + 4);
-    frame.writeUInt32LE(message.deliveries, ENVELOPE_AT + ENVELOPE_TIMEOUT);
-    frame.writeUInt32LE(port.receiverHandle, ENVELOPE_AT + ENVELOPE_PORT);
-    frame.writeUInt32LE(message.deliveries > 1 ? MESSAGE_RETRY : 0, ENVELOPE_AT + ENVELOPE_FLAGS);
+    writeUint16(frame, RESULT, OFFSET_TYPE);
+    writeUint16(frame, 0, OFFSET_FLAGS);
+    writeUint32(frame, id, OFFSET_ID);
+    writeUint32(frame, message.post ? 0 : message.replyHandle, OFFSET_HANDLE);
+    writeUint32(frame, message.sender, ENVELOPE_AT + ENVELOPE_SENDER);
+    writeUint32(frame, message.badge, ENVELOPE_AT + ENVELOPE_BADGE);
+    writeUint32(frame, message.sequence >>> 0, ENVELOPE_AT + ENVELOPE_SEQUENCE);
+    writeUint32(frame, Math.floor(message.sequence / 0x100000000), ENVELOPE_AT + ENVELOPE_SEQUENCE + 4);
+    writeUint32(frame, message.deliveries, ENVELOPE_AT + ENVELOPE_TIMEOUT);
+    writeUint32(frame, port.receiverHandle, ENVELOPE_AT + ENVELOPE_PORT);
+    writeUint32(frame, message.deliveries > 1 ? MESSAGE_RETRY : 0, ENVELOPE_AT + ENVELOPE_FLAGS);
     this.rights.give(task, message.rights, frame, 0);
     this.execution.wake(task, frame, 0, frame.length);
   }
@@ -177,7 +179,7 @@ export class Delivery {
     };
     const frame = encodeMessage(RESULT, 0, id, 0, head, notice.data);
     const flags = MESSAGE_NOTICE | (notice.deliveries > 1 ? MESSAGE_RETRY : 0);
-    frame.writeUInt32LE(flags, ENVELOPE_AT + ENVELOPE_FLAGS);
+    writeUint32(frame, flags, ENVELOPE_AT + ENVELOPE_FLAGS);
     this.execution.wake(task, frame, 0, frame.length);
   }
 

@@ -6,6 +6,7 @@
  * of its receiver (a request), or its
  * `lastTaken` (a post). `done`: nowhere. A request whose caller still waits is also in the caller's `calls`.
  */
+
 import {
   FOREVER,
   HEADER_BYTES,
@@ -18,6 +19,7 @@ import {
   PORT_QUEUE_MESSAGES,
   PORT_WAITING_CALLS,
 } from '../../protocol/bounds.ts';
+import { readUint16, readUint32, writeUint16, writeUint32 } from '../../protocol/bytes.ts';
 import type { ErrorName } from '../../protocol/errno.ts';
 import { CALL_ASYNCHRONOUS, OFFSET_HANDLE, OFFSET_ID, OFFSET_TYPE, RESULT } from '../../protocol/frame.ts';
 import { methodName } from '../../protocol/interfaces.ts';
@@ -87,7 +89,7 @@ export class Ipc {
     const { port } = target;
     if (port.receiver === task) return 'EDEADLK';
     if (this.full(task, port, frame)) return refused(port);
-    const timeout = frame.buffer.readUInt32LE(frame.start + ENVELOPE_AT + ENVELOPE_TIMEOUT);
+    const timeout = readUint32(frame.buffer, frame.start + ENVELOPE_AT + ENVELOPE_TIMEOUT);
     if (timeout !== FOREVER && timeout > MAX_TIMEOUT_MILLISECONDS) return 'EINVAL';
     const notify = notifiedPort(task, frame);
     if (notify === 'EBADF') return notify;
@@ -111,7 +113,7 @@ export class Ipc {
   forward(task: Task, frame: Frame): Status {
     const reply = task.capabilities.of(frame.handle, 'reply');
     if (reply === null) return 'EBADF';
-    const target = this.target(task, frame.buffer.readUInt32LE(frame.start + ENVELOPE_AT + ENVELOPE_PORT));
+    const target = this.target(task, readUint32(frame.buffer, frame.start + ENVELOPE_AT + ENVELOPE_PORT));
     if (typeof target === 'string') return target;
     const { port } = target;
     if (this.full(task, port, frame)) return refused(port);
@@ -190,8 +192,8 @@ export class Ipc {
       senderName: task.name,
       badge: target.badge,
       sequence: ++task.sequence,
-      interfaceNumber: copy.readUInt16LE(ENVELOPE_AT + ENVELOPE_INTERFACE),
-      methodNumber: copy.readUInt16LE(ENVELOPE_AT + ENVELOPE_METHOD),
+      interfaceNumber: readUint16(copy, ENVELOPE_AT + ENVELOPE_INTERFACE),
+      methodNumber: readUint16(copy, ENVELOPE_AT + ENVELOPE_METHOD),
       frame: copy,
       rights,
       deliveries: 0,
@@ -255,12 +257,12 @@ export class Ipc {
     const { buffer, start, end } = frame;
     const envelope = start + ENVELOPE_AT;
     caller.messages++;
-    buffer.writeUInt16LE(RESULT, start + OFFSET_TYPE);
-    buffer.writeUInt32LE(message.callId, start + OFFSET_ID);
-    buffer.writeUInt32LE(0, start + OFFSET_HANDLE);
+    writeUint16(buffer, RESULT, start + OFFSET_TYPE);
+    writeUint32(buffer, message.callId, start + OFFSET_ID);
+    writeUint32(buffer, 0, start + OFFSET_HANDLE);
     // Of the envelope of an answer only the sender says something; nothing of the rest is the answering task's to say.
-    buffer.writeUInt32LE(task.pid, envelope + ENVELOPE_SENDER);
-    buffer.fill(0, envelope + ENVELOPE_BADGE, envelope + ENVELOPE_BYTES);
+    writeUint32(buffer, task.pid, envelope + ENVELOPE_SENDER);
+    for (let at = envelope + ENVELOPE_BADGE; at < envelope + ENVELOPE_BYTES; at++) buffer[at] = 0;
     this.rights.give(caller, rights, buffer, start);
     this.rights.dropAll(rights);
     this.execution.complete(caller, message.asynchronous, buffer, start, end);
@@ -480,7 +482,7 @@ function describe(message: Message): string {
 
 /** The port of the caller that is told when an asynchronous call has ended; null: none. EBADF: not a receive right. */
 function notifiedPort(task: Task, frame: Frame): Port | null | 'EBADF' {
-  const handle = frame.buffer.readUInt32LE(frame.start + ENVELOPE_AT + ENVELOPE_PORT);
+  const handle = readUint32(frame.buffer, frame.start + ENVELOPE_AT + ENVELOPE_PORT);
   if ((frame.flags & CALL_ASYNCHRONOUS) === 0 || handle === 0) return null;
   return task.capabilities.of(handle, 'receive')?.port ?? 'EBADF';
 }

@@ -5,7 +5,7 @@
  * A message is a holder of each of its rights until it is done, so that the next incarnation of a server gets them
  * again. A receive right has one holder that receives: given a second time, it goes to nobody while somebody has it.
  */
-
+import { readUint32, writeUint32 } from '../../protocol/bytes.ts';
 import type { ErrorName } from '../../protocol/errno.ts';
 import { ENVELOPE_AT, ENVELOPE_BYTES, messageRights } from '../../protocol/message.ts';
 import { bufferPool } from '../mm/buffer-pool.ts';
@@ -41,7 +41,7 @@ export class Rights {
     if (count === 0) return [];
     const handles: number[] = [];
     for (let i = 0; i < count; i++) {
-      const handle = frame.buffer.readUInt32LE(frame.start + RIGHTS_AT + 4 * i);
+      const handle = readUint32(frame.buffer, frame.start + RIGHTS_AT + 4 * i);
       const capability = task.capabilities.get(handle);
       if ((capability?.kind !== 'send' && capability?.kind !== 'receive') || handles.includes(handle)) return 'EBADF';
       if (capability.kind === 'receive' && travelsThrough(capability.port, destination)) return 'EDEADLK';
@@ -70,7 +70,7 @@ export class Rights {
       const taken = capability.kind === 'receive' && (capability.port.receiver !== null || capability.port.destroyed);
       const handle = taken ? 0 : task.capabilities.insert(capability);
       if (capability.kind === 'receive' && !taken) this.ports.attach(capability.port, task, handle);
-      buffer.writeUInt32LE(handle, at);
+      writeUint32(buffer, handle, at);
       at += 4;
     }
   }

@@ -4,6 +4,7 @@
  * hands out, and after each few megabytes looks through its whole heap for some to give back, which takes longer than
  * the copying.
  */
+import { copyBytes } from '../../protocol/bytes.ts';
 
 /** Smaller ones the engine cuts out of larger ones by itself. */
 const LEAST_BYTES = 4096;
@@ -36,7 +37,7 @@ export class BufferPool {
   /** A copy of part of another buffer. */
   copy(source: Buffer, start: number, end: number): Buffer {
     const copy = this.take(end - start);
-    source.copy(copy, 0, start, end);
+    copyBytes(source, copy, 0, start, end);
     return copy;
   }
 

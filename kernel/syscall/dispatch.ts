@@ -2,7 +2,9 @@
  * From a frame to its handler. Whatever a task sends, the kernel goes on: a bad call gets an errno, a frame before
  * `task_start` or a stream that cannot be followed ends the task.
  */
+
 import { MAX_OUTSTANDING_CALLS } from '../../protocol/bounds.ts';
+import { readUint16, readUint32 } from '../../protocol/bytes.ts';
 import { SystemError } from '../../protocol/errno.ts';
 import { OFFSET_FLAGS, OFFSET_HANDLE, OFFSET_ID, OFFSET_TYPE } from '../../protocol/frame.ts';
 import { type SystemCallName, systemCalls, waitingCalls } from '../../protocol/syscall.ts';
@@ -42,10 +44,10 @@ export function dispatch(kernel: KernelParts, task: Task, buffer: Buffer, start:
   frame.buffer = buffer;
   frame.start = start;
   frame.end = end;
-  frame.type = buffer.readUInt16LE(start + OFFSET_TYPE);
-  frame.flags = buffer.readUInt16LE(start + OFFSET_FLAGS);
-  frame.id = buffer.readUInt32LE(start + OFFSET_ID);
-  frame.handle = buffer.readUInt32LE(start + OFFSET_HANDLE);
+  frame.type = readUint16(buffer, start + OFFSET_TYPE);
+  frame.flags = readUint16(buffer, start + OFFSET_FLAGS);
+  frame.id = readUint32(buffer, start + OFFSET_ID);
+  frame.handle = readUint32(buffer, start + OFFSET_HANDLE);
   const { id, type } = frame;
   const handler = byNumber[type];
   if (!task.started && type !== TASK_START) {

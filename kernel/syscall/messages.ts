@@ -1,5 +1,7 @@
 /** System calls on ports and messages. */
+
 import { PORT_QUEUE_MESSAGES } from '../../protocol/bounds.ts';
+import { readUint32 } from '../../protocol/bytes.ts';
 import { type ErrorName, SystemError } from '../../protocol/errno.ts';
 import { CALL_ASYNCHRONOUS, FIND_PATIENT } from '../../protocol/frame.ts';
 import { ENVELOPE_AT, ENVELOPE_PORT, ENVELOPE_TIMEOUT, messageRights } from '../../protocol/message.ts';
@@ -103,8 +105,8 @@ export const messageCalls = {
   ipc_reply_recv: (kernel, task, frame) => {
     const { id, buffer, start } = frame;
     if (!isMessage(frame)) return kernel.execution.answer(task, id, 'EINVAL');
-    const timeout = checkTimeout(buffer.readUInt32LE(start + ENVELOPE_AT + ENVELOPE_TIMEOUT));
-    const handle = buffer.readUInt32LE(start + ENVELOPE_AT + ENVELOPE_PORT);
+    const timeout = checkTimeout(readUint32(buffer, start + ENVELOPE_AT + ENVELOPE_TIMEOUT));
+    const handle = readUint32(buffer, start + ENVELOPE_AT + ENVELOPE_PORT);
     const ports = handle === 0 ? null : portsOf(task, [handle]);
     if (task.receive !== null) return kernel.execution.answer(task, id, 'EBUSY');
     let status = kernel.ipc.reply(task, frame);

@@ -12,6 +12,7 @@
  */
 import fs from 'node:fs';
 import net from 'node:net';
+import { copyBytes } from '../../protocol/bytes.ts';
 import { FrameCutter } from '../../protocol/frame.ts';
 import { bufferPool } from '../mm/buffer-pool.ts';
 
@@ -34,6 +35,9 @@ const TURN_MILLISECONDS = 1;
 const SOON_BYTES = 4096;
 
 const NOTHING = Buffer.alloc(0);
+
+/** The engine looks a function of a module with many up at every call. */
+const { writeSync } = fs;
 
 /** What Node keeps behind a pipe's socket; its descriptor is not part of the public interface. */
 interface PipeHandle {
@@ -142,7 +146,7 @@ export class TaskPipe {
       bufferPool.give(this.soon);
       this.soon = longer;
     }
-    this.soonBytes += buffer.copy(this.soon, this.soonBytes, start, end);
+    this.soonBytes += copyBytes(buffer, this.soon, this.soonBytes, start, end);
   }
 
   private flush(): void {
@@ -161,7 +165,7 @@ export class TaskPipe {
     let at = start;
     if (this.output.writableLength === 0) {
       try {
-        while (at < end) at += fs.writeSync(this.descriptor, buffer, at, end - at);
+        while (at < end) at += writeSync(this.descriptor, buffer, at, end - at);
         return;
       } catch (error) {
         // EAGAIN: the pipe is full. Any other error shows as the end of the stream, which is handled there.

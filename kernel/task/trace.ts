@@ -2,7 +2,9 @@
  * The last frames of a task, kept cheaply on the hot path (numbers into a ring) and put into words only for a crash
  * record.
  */
+
 import { HEADER_BYTES } from '../../protocol/bounds.ts';
+import { readUint16, readUint32 } from '../../protocol/bytes.ts';
 import { errorName } from '../../protocol/errno.ts';
 import { OFFSET_FLAGS, OFFSET_HANDLE, OFFSET_ID, OFFSET_TYPE, RESULT } from '../../protocol/frame.ts';
 import { methodName } from '../../protocol/interfaces.ts';
@@ -25,15 +27,15 @@ export class FrameTrace {
     const slot = this.count++ % FRAMES;
     const at = slot * FIELDS;
     this.times[slot] = now;
-    this.numbers[at] = buffer.readUInt16LE(start + OFFSET_TYPE);
-    this.numbers[at + 1] = buffer.readUInt16LE(start + OFFSET_FLAGS);
-    this.numbers[at + 2] = buffer.readUInt32LE(start + OFFSET_ID);
-    this.numbers[at + 3] = buffer.readUInt32LE(start + OFFSET_HANDLE);
+    this.numbers[at] = readUint16(buffer, start + OFFSET_TYPE);
+    this.numbers[at + 1] = readUint16(buffer, start + OFFSET_FLAGS);
+    this.numbers[at + 2] = readUint32(buffer, start + OFFSET_ID);
+    this.numbers[at + 3] = readUint32(buffer, start + OFFSET_HANDLE);
     this.numbers[at + 4] = end - start - HEADER_BYTES;
     const envelope = start + ENVELOPE_AT;
     this.numbers[at + 5] =
       end - envelope >= 20 && buffer[start + HEADER_BYTES + 1] === 0xc4
-        ? buffer.readUInt16LE(envelope + ENVELOPE_INTERFACE) * 0x10000 + buffer.readUInt16LE(envelope + ENVELOPE_METHOD)
+        ? readUint16(buffer, envelope + ENVELOPE_INTERFACE) * 0x10000 + readUint16(buffer, envelope + ENVELOPE_METHOD)
         : 0;
   }
 

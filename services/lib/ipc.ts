@@ -2,7 +2,9 @@
  * Ports and messages as blocking functions. Message format: protocol/message.ts. Every call can throw SystemError; the
  * errors of each are in protocol/syscall.ts.
  */
+
 import { FOREVER } from '../../protocol/bounds.ts';
+import { readUint16, readUint32 } from '../../protocol/bytes.ts';
 import { decode, encodeFrame, encodeMessage, type MessageHead } from '../../protocol/codec.ts';
 import { errorName, SystemError } from '../../protocol/errno.ts';
 import { CALL_ASYNCHRONOUS, FIND_PATIENT } from '../../protocol/frame.ts';
@@ -187,7 +189,7 @@ function answered(result: RawResult): Answer {
 function rightsOf(buffer: Buffer, start: number, count: number): Handle[] {
   const rights: Handle[] = [];
   for (let i = 0; i < count; i++) {
-    rights.push(buffer.readUInt32LE(start + ENVELOPE_AT + ENVELOPE_BYTES + 4 * i) as Handle);
+    rights.push(readUint32(buffer, start + ENVELOPE_AT + ENVELOPE_BYTES + 4 * i) as Handle);
   }
   return rights;
 }
@@ -197,17 +199,16 @@ function received(result: RawResult): Message {
   const count = messageRights(buffer, start, end);
   if (count < 0) throw new SystemError('EBADMSG', 'not a message');
   const at = start + ENVELOPE_AT;
-  const flags = buffer.readUInt32LE(at + ENVELOPE_FLAGS);
+  const flags = readUint32(buffer, at + ENVELOPE_FLAGS);
   // One literal: an object put together in steps gets a new shape each time, and everything that reads it becomes slow.
   return {
-    sender: buffer.readUInt32LE(at + ENVELOPE_SENDER),
-    badge: buffer.readUInt32LE(at + ENVELOPE_BADGE),
-    sequence:
-      buffer.readUInt32LE(at + ENVELOPE_SEQUENCE) + 0x100000000 * buffer.readUInt32LE(at + ENVELOPE_SEQUENCE + 4),
-    interface: buffer.readUInt16LE(at + ENVELOPE_INTERFACE),
-    method: buffer.readUInt16LE(at + ENVELOPE_METHOD),
-    deliveries: buffer.readUInt32LE(at + ENVELOPE_TIMEOUT),
-    port: buffer.readUInt32LE(at + ENVELOPE_PORT) as Handle,
+    sender: readUint32(buffer, at + ENVELOPE_SENDER),
+    badge: readUint32(buffer, at + ENVELOPE_BADGE),
+    sequence: readUint32(buffer, at + ENVELOPE_SEQUENCE) + 0x100000000 * readUint32(buffer, at + ENVELOPE_SEQUENCE + 4),
+    interface: readUint16(buffer, at + ENVELOPE_INTERFACE),
+    method: readUint16(buffer, at + ENVELOPE_METHOD),
+    deliveries: readUint32(buffer, at + ENVELOPE_TIMEOUT),
+    port: readUint32(buffer, at + ENVELOPE_PORT) as Handle,
     retry: (flags & MESSAGE_RETRY) !== 0,
     notice: (flags & MESSAGE_NOTICE) !== 0,
     reply: result.handle as Handle,

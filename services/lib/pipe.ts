@@ -5,9 +5,11 @@
  * A frame that nobody waits for goes out with the next one, in one write: each write wakes the kernel, which costs more
  * than all the rest. So before this task waits or ends, everything has gone out, in the order it was written.
  */
+
 import fs from 'node:fs';
 import process from 'node:process';
 import { HEADER_BYTES, MAX_FRAME_BYTES } from '../../protocol/bounds.ts';
+import { copyBytes, readUint16, readUint32 } from '../../protocol/bytes.ts';
 import { SystemError } from '../../protocol/errno.ts';
 import { OFFSET_FLAGS, OFFSET_HANDLE, OFFSET_ID } from '../../protocol/frame.ts';
 
@@ -25,9 +27,12 @@ export interface Wire {
   read(target: Buffer, at: number, length: number): number;
 }
 
+/** The engine looks functions of a module with many up at every call. */
+const { readSync, writeSync } = fs;
+
 const pipe: Wire = {
-  write: (bytes, at, length) => fs.writeSync(TO_KERNEL, bytes, at, length),
-  read: (target, at, length) => fs.readSync(FROM_KERNEL, target, at, length, null),
+  write: (bytes, at, length) => writeSync(TO_KERNEL, bytes, at, length),
+  read: (target, at, length) => readSync(FROM_KERNEL, target, at, length, null),
 };
 
 let wire = pipe;
@@ -97,7 +102,7 @@ export function postFrame(frame: Buffer): void {
     writeAll(frame, frame.length);
     return;
   }
-  posted += frame.copy(output, posted);
+  posted += copyBytes(frame, output, posted, 0, frame.length);
 }
 
 /** Sends what has been posted. */
@@ -145,11 +150,11 @@ export function readResult(id: number): RawResult {
       filled = 0;
     }
     fill(HEADER_BYTES);
-    const size = HEADER_BYTES + input.readUInt32LE(first);
+    const size = HEADER_BYTES + readUint32(input, first);
     fill(size);
     const start = first;
     first += size;
-    const arrived = input.readUInt32LE(start + OFFSET_ID);
+    const arrived = readUint32(input, start + OFFSET_ID);
     if (arrived === id) return describe(input, start, start + size);
     // A frame without an id only wakes this task, so that a debugger is heard.
     if (arrived !== 0) early.set(arrived, Buffer.from(input.subarray(start, start + size)));
@@ -165,8 +170,8 @@ export function takeResult(id: number): RawResult | undefined {
 }
 
 function describe(buffer: Buffer, start: number, end: number): RawResult {
-  current.errno = buffer.readUInt16LE(start + OFFSET_FLAGS);
-  current.handle = buffer.readUInt32LE(start + OFFSET_HANDLE);
+  current.errno = readUint16(buffer, start + OFFSET_FLAGS);
+  current.handle = readUint32(buffer, start + OFFSET_HANDLE);
   current.buffer = buffer;
   current.start = start;
   current.end = end;

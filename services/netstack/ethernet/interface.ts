@@ -3,9 +3,11 @@
  *
  * Read: RFC 894; RFC 826; RFC 5227 (conflicts); neighbours.ts and address-claim.ts.
  */
+
 import type { ErrorName } from '../../../protocol/errno.ts';
 import { type Ipv4Address, isUnicast, LINK_ADDRESS_BYTES, LINK_BROADCAST, UNSPECIFIED } from '../../../wire/address.ts';
 import { ARP_REPLY, ARP_REQUEST, type ArpPacket, buildArp, parseArp } from '../../../wire/arp.ts';
+import { readUint16, readUint32, writeUint16 } from '../../../wire/bytes.ts';
 import { buildEthernet, ETHERNET_HEADER_BYTES, ETHERTYPE, MINIMUM_FRAME_BYTES } from '../../../wire/ethernet.ts';
 import {
   type AddressOrigin,
@@ -64,8 +66,8 @@ export class EthernetInterface implements NetworkInterface {
     this.mtu = description.mtu;
     this.link = description.link;
     this.hardware = Buffer.from(description.hardware);
-    this.#hardwareHigh = this.hardware.readUInt32BE(0);
-    this.#hardwareLow = this.hardware.readUInt16BE(4);
+    this.#hardwareHigh = readUint32(this.hardware, 0);
+    this.#hardwareLow = readUint16(this.hardware, 4);
     this.#events = events;
     this.neighbours = new Neighbours({
       ask: (address, hardware) => this.#ask(address, hardware),
@@ -130,10 +132,10 @@ export class EthernetInterface implements NetworkInterface {
       counters.receiveDrops++;
       return;
     }
-    const high = bytes.readUInt32BE(0);
-    const forUs = high === this.#hardwareHigh && bytes.readUInt16BE(4) === this.#hardwareLow;
+    const high = readUint32(bytes, 0);
+    const forUs = high === this.#hardwareHigh && readUint16(bytes, 4) === this.#hardwareLow;
     const toAll = (high & 0x0100_0000) !== 0;
-    const type = bytes.readUInt16BE(12);
+    const type = readUint16(bytes, 12);
     if (!forUs && !toAll) counters.receiveDrops++;
     else if (type === ETHERTYPE.IPV4) this.#events.received(bytes.subarray(ETHERNET_HEADER_BYTES), toAll, now);
     else if (type === ETHERTYPE.ARP) this.#receiveArp(bytes.subarray(ETHERNET_HEADER_BYTES), now);
@@ -216,7 +218,7 @@ export class EthernetInterface implements NetworkInterface {
       frame[at] = hardware[at] ?? 0;
       frame[LINK_ADDRESS_BYTES + at] = this.hardware[at] ?? 0;
     }
-    frame.writeUInt16BE(ETHERTYPE.IPV4, 2 * LINK_ADDRESS_BYTES);
+    writeUint16(frame, ETHERTYPE.IPV4, 2 * LINK_ADDRESS_BYTES);
     this.#transmit(frame);
   }
 

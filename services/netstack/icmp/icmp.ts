@@ -4,8 +4,10 @@
  * Read: RFC 792; RFC 1122, 3.2.2; RFC 1812, 4.3.2.8 (limits); RFC 6633 (source quench is not listened to); RFC 5927
  * (attacks).
  */
+
 import type { Ipv4Address } from '../../../wire/address.ts';
 import { isUnicast } from '../../../wire/address.ts';
+import { readUint16, readUint32 } from '../../../wire/bytes.ts';
 import {
   buildIcmp,
   ICMP,
@@ -160,9 +162,9 @@ export class Icmp {
 /** The ends of a packet that is quoted, by its first eight bytes, as those of UDP and TCP; null: they are not there. */
 function endsOf({ source, destination, fragmentOffset, payload }: QuotedPacket) {
   if (fragmentOffset !== 0 || payload.length < 8) return null;
-  const local: Endpoint = { address: source, port: payload.readUInt16BE(0) };
-  const remote: Endpoint = { address: destination, port: payload.readUInt16BE(2) };
-  return { local, remote, sequence: payload.readUInt32BE(4) };
+  const local: Endpoint = { address: source, port: readUint16(payload, 0) };
+  const remote: Endpoint = { address: destination, port: readUint16(payload, 2) };
+  return { local, remote, sequence: readUint32(payload, 4) };
 }
 
 function unreachableKind(code: number): UnreachableKind {
