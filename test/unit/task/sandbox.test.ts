@@ -9,8 +9,11 @@ const everything: HostTools = {
   prlimit: true,
   setpriv: true,
   libraries: ['/lib/libc.so.6', '/lib64/ld.so'],
+  codeMebibytes: 512,
 };
-const nothing: HostTools = { namespaces: 'none', ownProc: false, prlimit: false, setpriv: false, libraries: [] };
+const nothing: HostTools = {
+  ...{ namespaces: 'none', ownProc: false, prlimit: false, setpriv: false, libraries: [], codeMebibytes: 0 },
+};
 const standard: SandboxRequest = {
   layers: ['permission', 'namespaces', 'lock-down'],
   tools: everything,
@@ -68,6 +71,14 @@ describe('the command line', () => {
     );
     expect(words).toMatch(/--kill-child -- \S*setpriv --no-new-privs --inh-caps=-all --bounding-set=-all -- /);
     expect(line({ tools: { ...everything, namespaces: 'unshare', ownProc: false } })).not.toContain('--mount-proc');
+  });
+
+  it('leaves room for the engine above what the program may have, and for the code it reserves', () => {
+    const limit = (changes: Partial<SandboxRequest>): number =>
+      Number(/--data=(\d+)/.exec(line(changes))?.[1]) / 2 ** 20;
+    expect(limit({})).toBe(64 + 128 + 512);
+    expect(limit({ tools: { ...everything, codeMebibytes: 0 } })).toBe(64 + 128);
+    expect(limit({ command: ['/usr/bin/env'] })).toBe(64);
   });
 
   it('needs no tool of the host', () => {
