@@ -17,7 +17,8 @@
  *     INTERRUPT                 irq, microseconds                waits until the line has interrupted, and is masked
  *                                                                so; at once, if it is already
  *     ON_INTERRUPT              irq, vector                      unmasks the line, and has the other vector carried out
- *                                                                when it interrupts
+ *                                                                when it interrupts; takes back the notice of an
+ *                                                                earlier interrupt that still waits
  *     PACKED                    byte string, data                more operations, in the short form below
  *     KEEP                      key, tag                         keeps the results; only as the first operation
  *     ANSWER                    reply right                      answers a request with the results; only as the last

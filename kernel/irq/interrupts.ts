@@ -42,6 +42,8 @@ interface Line {
   atInterrupt: AtInterrupt | null;
 }
 
+const noticeKey = (irq: number): string => `irq ${irq}`;
+
 /** Counts and routes interrupts. */
 export class Interrupts {
   /** Interrupts of each line since boot. */
@@ -99,6 +101,8 @@ export class Interrupts {
     const line = this.lines[irq];
     if (line?.task !== task) return false;
     line.atInterrupt = atInterrupt;
+    // Whoever has something done at the next interrupt has looked at the device after the last one.
+    if (atInterrupt !== null) line.port.removeNotice(noticeKey(irq));
     this.setMasked(irq, false);
     return true;
   }
@@ -178,7 +182,7 @@ export class Interrupts {
     const vector = atInterrupt?.() ?? null;
     if (vector === 'answered') return;
     const { number, request } = kernelNotices.methods.irq;
-    this.ipc.notify(port, number, request.toWire({ irq, vector }, []), `irq ${irq}`);
+    this.ipc.notify(port, number, request.toWire({ irq, vector }, []), noticeKey(irq));
   }
 
   /**

@@ -21,7 +21,7 @@ import {
 } from '../../protocol/net.ts';
 import { type Handle, type net, SystemError } from '../lib/index.ts';
 import { drainOperations, isHeldUp, MAX_STRETCHES, pageBehind, pageOperations } from './drain.ts';
-import { FILTER_BYTES, type Filter, multicastRegisters, NO_FILTER, receiveRegister } from './filter.ts';
+import { type Filter, multicastRegisters, NO_FILTER, receiveRegister } from './filter.ts';
 import type { Hardware, Log, VectorResult } from './hardware.ts';
 import { PortVector } from './port-vector.ts';
 import type { Identity } from './probe.ts';
@@ -34,7 +34,6 @@ import {
   CURR,
   command,
   DCR,
-  dataConfiguration,
   IMR,
   INTERRUPTS,
   ISR,
@@ -65,6 +64,7 @@ import {
   transmitStatus,
 } from './registers.ts';
 import { TakenFrames } from './ring.ts';
+import { dataRegister, type Ring } from './running.ts';
 import { transmitOutcome, transmitVector } from './transmit.ts';
 
 /** What `statistics` answers. */
@@ -95,7 +95,10 @@ const { PRX, CRC, FAE, FO, MPA } = receiveStatus;
  */
 const CURRENT_CHECK = 6;
 
-/** What the store has of a vector, and the number of the request that it was for. */
+/**
+ * What the store has of a vector, and the number that it is kept under: that of the request, or, of a vector for the
+ * interrupt, that of its arming.
+ */
 export interface KeptVector extends VectorResult {
   readonly tag: number;
 }
@@ -106,58 +109,10 @@ export interface TheRequest {
   readonly reply: Handle;
 }
 
-/** Where a ring begins and ends that has not been read: BNRY and CURR. */
-export interface Ring {
-  readonly boundary: number;
-  readonly current: number;
-}
-
-/**
- * Looks whether a card runs as this driver starts it, and has not been touched otherwise. Answers its ring; null: not
- * so. The bits that the data sheet leaves open on page 2 read as ones.
- */
-export function runningRing(hardware: Hardware, { address, words }: Identity, filter: Filter): Ring | null {
-  const vector = new PortVector()
-    .check(CR, command.STP | command.STA | command.TXP, command.STA)
-    .write(CR, RUNNING | command.PAGE_2)
-    .read(PSTART)
-    .read(PSTOP)
-    .read(RCR)
-    .read(TCR)
-    .read(DCR)
-    .read(IMR)
-    .write(CR, RUNNING_PAGE_1)
-    .read(CURR);
-  const bytes = [...address, ...multicastRegisters(filter)];
-  for (const index of address.keys()) vector.read(PAR0 + index);
-  for (let index = 0; index < FILTER_BYTES; index++) vector.read(MAR0 + index);
-  const { ended, results } = hardware.vector(vector.write(CR, RUNNING).read(BNRY).operations);
-  const [start, stop, receive = 0, transmit = 0, data = 0, mask = 0, current = 0, ...rest] = results.map(Number);
-  const boundary = rest.pop() ?? 0;
-  const ours = start === RING_START && stop === RING_STOP && (data & 0x7f) === dataRegister(words);
-  const quiet = (transmit & 0x1f) === 0 && (mask & 0x7f) === INTERRUPTS;
-  const filtered = (receive & 0x3f) === receiveRegister(filter) && rest.every((byte, index) => byte === bytes[index]);
-  const known = ended === -1 && ours && quiet && filtered && inRing(current) && inRing(boundary);
-  return known ? { boundary, current } : null;
-}
-
 /** The page that the vector of `atInterrupt` has answered a request with; null: it has come to nothing. */
 function answeredPage({ ended, results }: VectorResult): Uint8Array | null {
   const [page] = results;
   return ended === -1 && results.length === 1 && page instanceof Uint8Array ? page : null;
-}
-
-function dataRegister(words: boolean): number {
-  const { WORDS, NORMAL, THRESHOLD } = dataConfiguration;
-  return NORMAL | THRESHOLD | (words ? WORDS : 0);
-}
-
-/** Reads and clears the interrupt status, but for OVW, and selects the page of CURR. */
-function clearStatus(vector: PortVector): PortVector {
-  return vector
-    .read(ISR)
-    .write(ISR, 0xff & ~OVW)
-    .write(CR, RUNNING_PAGE_1);
 }
 
 /** See the head of this file. */
@@ -177,10 +132,12 @@ export class Card {
   private next = pageAfter(RING_START);
   /** What BNRY is to be from the next look on: the page behind it has been read. */
   private boundaryWanted: number | null = null;
-  /** A vector of `atInterrupt` is there for the next interrupt, for this request. */
+  /** Vectors of `atInterrupt` that were armed, also by earlier incarnations: each is kept under a number of its own. */
+  private armings = 0;
+  /** The one that is there for the next interrupt. */
   private armed: number | null = null;
-  /** The request that was answered so last. */
-  private answered: number | null = null;
+  /** The last one has answered its request. */
+  private answered = false;
   /** The card has been reset: an interrupt from before may still come, and has nothing to read. */
   private wasReset = false;
   /**
@@ -195,11 +152,13 @@ export class Card {
     this.identity = identity;
     this.taken = taken;
     this.log = log;
+    const last = taken();
+    if (last !== null && answeredPage(last) !== null) this.armings = last.tag;
   }
 
   /** Starts the card, which is stopped, with an empty ring. */
   start(filter: Filter): void {
-    this.findAnswered();
+    this.foundAnswered();
     this.filter = filter;
     const vector = new PortVector()
       .write(CR, STOPPED)
@@ -284,9 +243,9 @@ export class Card {
   take(request: TheRequest): TakenFrames {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const taken = new TakenFrames();
-      const { overflow, current } = this.look(request);
-      if (!overflow && current === null) return taken;
-      if (overflow || current === null) this.recover(request.number, 0, taken);
+      const current = this.look(request);
+      if (current === null) return taken;
+      if (current === 'overflow') this.recover(request.number, 0, taken);
       else this.drain(current, request.number, 0, taken);
       this.takeRest(request.number, taken);
       if (taken.count > 0) return taken;
@@ -315,9 +274,9 @@ export class Card {
    * For the next interrupt: what comes into an empty ring is mostly one frame in one page, so the vector looks at the
    * ring, and answers the request with this page. BNRY moves with the next look.
    */
-  private atInterrupt({ number, reply }: TheRequest): PortVector {
+  private atInterrupt({ reply }: TheRequest): PortVector {
     return new PortVector()
-      .keep(takenKey(0), number)
+      .keep(takenKey(0), ++this.armings)
       .write(CR, RUNNING)
       .check(ISR, OVW | CNT, 0)
       .check(RSR, PRX | CRC | FAE | FO | MPA, PRX)
@@ -328,23 +287,24 @@ export class Card {
       .answer(reply);
   }
 
-  /** Whether the vector of `atInterrupt` has answered a request. */
-  hasAnswered({ number }: TheRequest): boolean {
-    this.findAnswered();
-    return this.answered === number;
+  /** Whether the request that was last taken for has been answered by the vector of `atInterrupt`. */
+  hasAnswered(): boolean {
+    this.foundAnswered();
+    return this.answered;
   }
 
-  /** If the vector of `atInterrupt` has answered the request that it was for, the page is taken. */
-  private findAnswered(): void {
+  /** Whether the vector of `atInterrupt` has answered the request that it was for: the page is taken then. */
+  private foundAnswered(): boolean {
     const { armed, next } = this;
     const taken = armed === null ? null : this.taken();
     const page = taken?.tag === armed && taken !== null ? answeredPage(taken) : null;
-    if (page === null) return;
+    if (page === null) return false;
     this.armed = null;
-    this.answered = armed;
+    this.answered = true;
     this.counts.interrupts++;
     this.skip();
     this.received(pageBefore(next), [page], new TakenFrames());
+    return true;
   }
 
   /** Takes what has come while the ring was emptied, as far as that is another amount than it was. */
@@ -361,20 +321,26 @@ export class Card {
    * Reads and clears the interrupt status, but for OVW. Answers CURR, or null when the ring is empty: then the line may
    * interrupt, for `request`.
    */
-  private look(request: TheRequest): { overflow: boolean; current: number | null } {
+  private look(request: TheRequest): number | null | 'overflow' {
     const vector = new PortVector().write(CR, RUNNING);
     if (this.boundaryWanted !== null) vector.write(BNRY, this.boundaryWanted);
     this.boundaryWanted = null;
-    clearStatus(vector).check(CURR, 0xff, this.next);
+    vector.read(ISR).write(ISR, 0xff & ~OVW);
+    // As long as an overflow has to be dealt with the line stays masked: a frame may come while that is done.
+    vector.check(ISR, OVW, 0);
+    vector.write(CR, RUNNING_PAGE_1).read(CURR).check(CURR, 0xff, this.next);
     const arms = !this.wasReset;
     if (arms) vector.onInterrupt(this.atInterrupt(request));
     else vector.acknowledge();
-    this.wasReset = false;
     const { ended, results } = this.run(vector);
-    this.armed = arms && ended === -1 ? request.number : null;
-    const [status = 0, current = 0] = results.map(Number);
+    // The vector for the interrupt may have answered an earlier request since this one has come.
+    if (ended !== -1 && this.foundAnswered()) return this.look(request);
+    const [status = 0, , current = null] = results.map(Number);
+    this.wasReset &&= ended !== -1;
+    this.armed = arms && ended === -1 ? this.armings : null;
+    this.answered = false;
     if ((status & CNT) !== 0) this.readCounters();
-    return { overflow: (status & OVW) !== 0, current: ended === -1 ? null : current };
+    return ended !== -1 && current === null ? 'overflow' : current;
   }
 
   /** Takes what lies before page `current`, and, if the cable was held up, what comes in its place. */

@@ -13,12 +13,13 @@ import { type FrameBatch, frameCount, frameLength, hardwareAddress, type PlacedF
 import type { Infer, Schema } from '../../protocol/schema.ts';
 import { anything, bool, i32, list, nameText, nullable, record, u8, u32, u53 } from '../../protocol/schema.ts';
 import { type Deferred, type Handle, type net, type RequestContext, SystemError } from '../lib/index.ts';
-import { Card, MAX_PARTS, type Ring, runningRing, SENT_KEY, type TheRequest, takenKey } from './card.ts';
+import { Card, MAX_PARTS, SENT_KEY, type TheRequest, takenKey } from './card.ts';
 import { type Filter, filterRecord, NO_FILTER } from './filter.ts';
 import type { Hardware, Log, VectorResult } from './hardware.ts';
 import { type Identity, probe } from './probe.ts';
 import { BASE, IRQ } from './registers.ts';
 import { TakenFrames } from './ring.ts';
+import { type Ring, runningRing } from './running.ts';
 
 /** What the driver asks of the kernel. */
 export interface DriverEffects extends Hardware {
@@ -161,7 +162,7 @@ export class NetworkDriver {
   /** The card's line has interrupted, and is masked. `vector`: what the card's vector for that has given. */
   interrupt(vector: VectorResult | null): void {
     const { card } = this;
-    // A vector whose notice comes has answered nothing.
+    // A vector whose notice comes has answered nothing; arming the next one takes back the notice of an earlier one.
     const waiting = vector === null ? this.stillWaiting() : this.waiting;
     if (card === null) return;
     card.counts.interrupts++;
@@ -242,7 +243,7 @@ export class NetworkDriver {
   /** The request that waits, unless the card's vector for the interrupt has answered it. */
   private stillWaiting(): Waiting | null {
     const { card, waiting } = this;
-    if (waiting !== null && card?.hasAnswered(waiting.request) === true) {
+    if (waiting !== null && card?.hasAnswered() === true) {
       this.waiting = null;
       this.adoptedIsRead();
     }

@@ -88,6 +88,11 @@ export class Machine implements DriverEffects {
   onWrite: ((port: number, value: number) => boolean) | null = null;
   /** Changes what a block read gives. */
   onBlock: ((target: Buffer) => void) | null = null;
+  /** Called after each vector, and after each look into the store. */
+  afterVector: (() => void) | null = null;
+  afterLoad: (() => void) | null = null;
+  /** What was answered to requests that had been answered already, which the kernel refuses. */
+  readonly refused: { readonly value: unknown; readonly crash: boolean }[] = [];
   readonly card: Ne2000;
   driver: NetworkDriver;
   readonly #ports: Ports;
@@ -176,10 +181,10 @@ export class Machine implements DriverEffects {
   settle(): void {
     for (let turn = 0; turn < 10_000; turn++) {
       this.#cable();
-      const call = this.#waiting.shift();
       try {
-        if (call !== undefined) this.#deliver(call);
-        else if (this.#line.notice) this.#interrupt();
+        // The kernel hands notices out before messages.
+        if (this.#line.notice) this.#interrupt();
+        else if (this.#waiting[0] !== undefined) this.#deliver(this.#waiting.shift() as Call);
         else return;
       } catch (error) {
         this.#died(error);
@@ -211,6 +216,7 @@ export class Machine implements DriverEffects {
     const { keep } = program;
     const unmask = (atInterrupt: VectorProgram | null): void => {
       this.#armed = atInterrupt;
+      if (atInterrupt !== null) this.#line.notice = false;
       this.#line.masked = false;
       this.#deliverEdge();
     };
@@ -225,6 +231,7 @@ export class Machine implements DriverEffects {
     if (keep !== null) this.save(keep.key, [keep.tag, run.ended, run.results]);
     if (this.#interrupted) this.#atInterrupt();
     // Between two vectors the cable has its turn.
+    this.afterVector?.();
     this.#cable();
     if (this.dieAfter !== null && this.dieAfter-- === 0) {
       this.dieAfter = null;
@@ -245,7 +252,11 @@ export class Machine implements DriverEffects {
 
   load(key: string): unknown {
     const bytes = this.store.get(key);
-    return bytes === undefined ? undefined : decode(bytes, 0, bytes.length);
+    const value = bytes === undefined ? undefined : decode(Buffer.from(bytes), 0, bytes.length);
+    // An entry into the kernel like any other.
+    this.afterLoad?.();
+    this.#cable();
+    return value;
   }
 
   mint(_port: Handle, badge: number): Handle {
@@ -274,7 +285,14 @@ export class Machine implements DriverEffects {
   #deliver(call: Call): void {
     call.deliveries++;
     this.#owed.push(call);
+    let isLate = false;
     const finish = (value: unknown, error: string | null): void => {
+      if (call.answered) {
+        this.refused.push({ value, crash: !isLate });
+        // A late answer is posted and dropped; that of a handler ends the driver.
+        if (!isLate) throw new Death();
+        return;
+      }
       Object.assign(call, { answered: true, value, error });
       this.#owed = this.#owed.filter((other) => other !== call);
     };
@@ -282,6 +300,7 @@ export class Machine implements DriverEffects {
       ...{ sender: call.sender, badge: call.badge, sequence: call.sequence, port: 1 as Handle },
       ...{ retry: call.deliveries > 1, deliveries: call.deliveries, reply: call.sequence as Handle },
       later: (keep) => {
+        isLate = true;
         keep({ reply: (value) => finish(value, null), fail: ({ code }) => finish(undefined, code) });
         return LATER;
       },
@@ -311,16 +330,19 @@ export class Machine implements DriverEffects {
   #atInterrupt(): void {
     this.#interrupted = this.#inVector;
     if (this.#inVector) return;
-    this.#line.notice = true;
     const armed = this.#armed;
     this.#armed = null;
-    this.#given = null;
-    if (armed === null) return;
+    if (armed === null) {
+      Object.assign(this.#line, { notice: true });
+      this.#given = null;
+      return;
+    }
+    let answered = false;
     const lines = { acknowledge: () => {}, pending: () => false, arm: () => {} };
     const answer = (reply: number, results: readonly unknown[]): boolean => {
       const call = this.#owed.find(({ sequence }) => sequence === reply);
       if (call === undefined) return false;
-      this.#line.notice = false;
+      answered = true;
       const value = net.methods.receive.reply.fromWire([...results], []);
       Object.assign(call, { answered: true, value: { ...value, bytes: Buffer.from(value.bytes) }, error: null });
       this.#owed = this.#owed.filter((other) => other !== call);
@@ -330,7 +352,10 @@ export class Machine implements DriverEffects {
     this.#inVector = true;
     run.step(this.now);
     this.#inVector = false;
-    this.#given = { ended: run.ended, results: run.results };
+    if (!answered) {
+      this.#line.notice = true;
+      this.#given = { ended: run.ended, results: run.results };
+    }
     if (armed.keep !== null) this.save(armed.keep.key, [armed.keep.tag, run.ended, run.results]);
   }
 

@@ -45,7 +45,7 @@ describe('a card in trouble', () => {
     machine.ask('transmit', [frame(60, 1)], badge);
     machine.patient = false;
     machine.arrive(...Array.from({ length: 20 }, (_, index) => frame(1514, index)));
-    // ISR, CURR on the same port of page 1, and ISR again.
+    // ISR twice while the ring is looked at, and when the card has been stopped.
     let reads = 0;
     machine.onRead = (port) => {
       if (port === CR && machine.pauses.length === 0) return 0x26;
@@ -96,7 +96,7 @@ describe('a card in trouble', () => {
 
   it('resets a card whose current page is nonsense', () => {
     const { machine, badge } = opened();
-    let lies = 1;
+    let lies = 2;
     machine.onRead = (port) => (port === CURR && machine.card.read(CR, 1) === 0x62 && lies-- > 0 ? 0xee : undefined);
     machine.call('receive', undefined, badge);
     machine.settle();
