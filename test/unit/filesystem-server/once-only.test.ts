@@ -164,10 +164,12 @@ describe('a file system service that dies again and again', () => {
     it(`does on ${name} what one does that never dies`, { timeout: 60_000 }, () => {
       const { seed } = new Random();
       for (const found of FOUND) run(found, rounds, make);
+      const wanted = (runs * rounds) / 2;
       let deaths = 0;
-      for (let index = 0; index < runs; index++) deaths += run(seed + index, rounds, make);
-      // The test has tested something: on average it is three times as many.
-      expect(deaths).toBeGreaterThan((runs * rounds) / 4);
+      // Chance may have it live long: then it has to go on.
+      for (let index = 0; index < runs || (deaths <= wanted && index < 2 * runs); index++)
+        deaths += run(seed + index, rounds, make);
+      expect(deaths).toBeGreaterThan(wanted);
     });
   }
 
