@@ -17,7 +17,6 @@
  * may have several calls under way and gets each result when it is ready; the service library waits for each before it
  * makes the next.
  */
-
 import { HEADER_BYTES, MAX_FRAME_BYTES } from './bounds.ts';
 import { readUint32, writeUint16, writeUint32 } from './bytes.ts';
 

@@ -27,7 +27,6 @@
  * The header's `handle` is the port sent to, or the reply right answered; on delivery it is the reply right, 0 when no
  * answer is expected.
  */
-
 import { HEADER_BYTES, MAX_FRAME_BYTES, MAX_RIGHTS } from './bounds.ts';
 import { writeUint16, writeUint32 } from './bytes.ts';
 
@@ -97,7 +96,7 @@ export function writeEnvelope(
   for (let zero = at; zero < at + 16; zero++) frame[zero] = 0;
   writeUint16(frame, interfaceNumber, at + ENVELOPE_INTERFACE);
   writeUint16(frame, methodNumber, at + ENVELOPE_METHOD);
-  writeUint32(frame, timeoutMilliseconds, at + ENVELOPE_TIMEOUT);
+  writeUint32(frame, Math.trunc(timeoutMilliseconds), at + ENVELOPE_TIMEOUT);
   writeUint32(frame, port, at + ENVELOPE_PORT);
   writeUint32(frame, 0, at + ENVELOPE_FLAGS);
   for (let i = 0; i < rights.length; i++) writeUint32(frame, rights[i] ?? 0, at + ENVELOPE_BYTES + 4 * i);

@@ -7,6 +7,7 @@ import {
   dataOffset,
   ENVELOPE_AT,
   ENVELOPE_BYTES,
+  ENVELOPE_TIMEOUT,
   MAX_DATA_BYTES,
   MIN_MESSAGE_BYTES,
   messageRights,
@@ -35,6 +36,11 @@ describe('messages', () => {
     expect(messageRights(frame, 0, frame.length)).toBe(MAX_RIGHTS);
     const nine = encodeMessage(0x24, 0, 1, 2, { ...head, rights: [...rights, 9] }, null);
     expect(messageRights(nine, 0, nine.length)).toBe(-1);
+  });
+
+  it('take a time limit in whole milliseconds, whatever is left of a fraction', () => {
+    const frame = encodeMessage(1, 0, 1, 1, { ...head, timeoutMilliseconds: 20.75 }, null);
+    expect(frame.readUInt32LE(ENVELOPE_AT + ENVELOPE_TIMEOUT)).toBe(20);
   });
 
   it('are refused when anything about the envelope is wrong', () => {
