@@ -2,7 +2,6 @@
  * The receiving side: tasks that wait for messages, the hand-over of messages and notices, and when a post counts as
  * handled.
  */
-
 import { FOREVER, MAX_PORT_NOTICES } from '../../protocol/bounds.ts';
 import { writeUint16, writeUint32 } from '../../protocol/bytes.ts';
 import { encodeMessage } from '../../protocol/codec.ts';

@@ -6,7 +6,6 @@
  * of its receiver (a request), or its
  * `lastTaken` (a post). `done`: nowhere. A request whose caller still waits is also in the caller's `calls`.
  */
-
 import {
   FOREVER,
   HEADER_BYTES,

@@ -2,7 +2,6 @@
  * From a frame to its handler. Whatever a task sends, the kernel goes on: a bad call gets an errno, a frame before
  * `task_start` or a stream that cannot be followed ends the task.
  */
-
 import { MAX_OUTSTANDING_CALLS } from '../../protocol/bounds.ts';
 import { readUint16, readUint32 } from '../../protocol/bytes.ts';
 import { SystemError } from '../../protocol/errno.ts';

@@ -1,5 +1,4 @@
 /** System calls on ports and messages. */
-
 import { PORT_QUEUE_MESSAGES } from '../../protocol/bounds.ts';
 import { readUint32 } from '../../protocol/bytes.ts';
 import { type ErrorName, SystemError } from '../../protocol/errno.ts';

@@ -2,7 +2,6 @@
  * The last frames of a task, kept cheaply on the hot path (numbers into a ring) and put into words only for a crash
  * record.
  */
-
 import { HEADER_BYTES } from '../../protocol/bounds.ts';
 import { readUint16, readUint32 } from '../../protocol/bytes.ts';
 import { errorName } from '../../protocol/errno.ts';

@@ -2,7 +2,6 @@
  * Ports and messages as blocking functions. Message format: protocol/message.ts. Every call can throw SystemError; the
  * errors of each are in protocol/syscall.ts.
  */
-
 import { FOREVER } from '../../protocol/bounds.ts';
 import { readUint16, readUint32 } from '../../protocol/bytes.ts';
 import { decode, encodeFrame, encodeMessage, type MessageHead } from '../../protocol/codec.ts';

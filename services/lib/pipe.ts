@@ -5,7 +5,6 @@
  * A frame that nobody waits for goes out with the next one, in one write: each write wakes the kernel, which costs more
  * than all the rest. So before this task waits or ends, everything has gone out, in the order it was written.
  */
-
 import fs from 'node:fs';
 import process from 'node:process';
 import { HEADER_BYTES, MAX_FRAME_BYTES } from '../../protocol/bounds.ts';

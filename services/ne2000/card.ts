@@ -90,9 +90,7 @@ const MAX_TRIES = 2;
 const { CNT, OVW, PTX, TXE, RST } = interrupt;
 const { PRX, CRC, FAE, FO, MPA } = receiveStatus;
 
-/**
- * Where the vector of `atInterrupt` ends when the ring is not as expected, and its result is CURR.
- */
+/** Where the vector of `atInterrupt` ends when the ring is not as expected, and its result is CURR. */
 const CURRENT_CHECK = 6;
 
 /**
@@ -328,6 +326,7 @@ export class Card {
     vector.read(ISR).write(ISR, 0xff & ~OVW);
     // As long as an overflow has to be dealt with the line stays masked: a frame may come while that is done.
     vector.check(ISR, OVW, 0);
+    // CURR twice: when it is not as expected there is a third result, and so that end is told from the other.
     vector.write(CR, RUNNING_PAGE_1).read(CURR).check(CURR, 0xff, this.next);
     const arms = !this.wasReset;
     if (arms) vector.onInterrupt(this.atInterrupt(request));

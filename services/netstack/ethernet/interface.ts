@@ -3,7 +3,6 @@
  *
  * Read: RFC 894; RFC 826; RFC 5227 (conflicts); neighbours.ts and address-claim.ts.
  */
-
 import type { ErrorName } from '../../../protocol/errno.ts';
 import { type Ipv4Address, isUnicast, LINK_ADDRESS_BYTES, LINK_BROADCAST, UNSPECIFIED } from '../../../wire/address.ts';
 import { ARP_REPLY, ARP_REQUEST, type ArpPacket, buildArp, parseArp } from '../../../wire/arp.ts';

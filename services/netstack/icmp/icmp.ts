@@ -4,7 +4,6 @@
  * Read: RFC 792; RFC 1122, 3.2.2; RFC 1812, 4.3.2.8 (limits); RFC 6633 (source quench is not listened to); RFC 5927
  * (attacks).
  */
-
 import type { Ipv4Address } from '../../../wire/address.ts';
 import { isUnicast } from '../../../wire/address.ts';
 import { readUint16, readUint32 } from '../../../wire/bytes.ts';
