@@ -149,8 +149,6 @@ export class Task implements Schedulable {
   lastCpuMilliseconds = 0;
   /** `systemCalls` when its place was last looked at (task/affinity.ts). */
   reviewedCalls = 0;
-  /** It runs on the kernel's CPU. */
-  gathered = false;
   /** It has been there at an earlier look. */
   reviewed = false;
   /** Its CPU time in milliseconds when it was last looked at (audit.ts): given by the scheduler, used on the host. */

@@ -9,12 +9,30 @@ import v8 from 'node:v8';
  * things, each of them seldom, and would wait long for that. With much less the engine has seen too little, and has to
  * do it again. Only V8 before version 12, which Node 20 has, counts so, and knows this flag.
  */
-const EARLY_OPTIMIZATION: readonly string[] =
-  Number.parseInt(process.versions.v8, 10) < 12 ? ['--interrupt-budget=20000'] : [];
+const EARLY_OPTIMIZATION = budgetOf(20_000);
 
-/** Sets that for the process it is called in, whose code is loaded. */
-export function optimizeEarly(): void {
-  for (const flag of EARLY_OPTIMIZATION) v8.setFlagsFromString(flag);
+/** The same for code that has shown all that it will do (services/lib/rehearsal.ts): what runs again is optimized. */
+const OPTIMIZATION_AT_ONCE = budgetOf(2000);
+
+/** Has the engine copy less of what a function calls into it: for a driver, that takes longer than it gains. */
+const LITTLE_INLINING = ['--max-inlined-bytecode-size-cumulative=200'];
+
+/** Functions that may wait to be optimized, which are many after a rehearsal; eight otherwise. */
+const OPTIMIZATION_QUEUE = '--concurrent-recompilation-queue-length=256';
+
+/** `bytes`: of code that a function runs through before the engine considers it. */
+function budgetOf(bytes: number): string[] {
+  return Number.parseInt(process.versions.v8, 10) < 12 ? [`--interrupt-budget=${bytes}`] : [];
+}
+
+/* What follows sets flags for the process it is called in, whose code is loaded. */
+
+export const optimizeEarly = (): void => set(EARLY_OPTIMIZATION);
+export const optimizeAtOnce = (): void => set(OPTIMIZATION_AT_ONCE);
+export const inlineLittle = (): void => set(LITTLE_INLINING);
+
+function set(flags: readonly string[]): void {
+  for (const flag of flags) v8.setFlagsFromString(flag);
 }
 
 /** Memory for a program's data unless its manifest says otherwise, in MiB. */
@@ -29,6 +47,7 @@ export const KERNEL_FLAGS: readonly string[] = ['--no-memory-reducer'];
 /** For a task with so much memory for its data, in MiB, and locked down (services/lib/lockdown.ts) or not. */
 export function taskFlags(memory: number, lockedDown: boolean): string[] {
   // The young generation would grow to three times 16 MiB; nothing becomes slower without that.
-  const flags = [`--max-old-space-size=${memory}`, '--max-semi-space-size=4', ...EARLY_OPTIMIZATION];
+  const flags = [`--max-old-space-size=${memory}`, '--max-semi-space-size=4', OPTIMIZATION_QUEUE];
+  flags.push(...EARLY_OPTIMIZATION);
   return lockedDown ? [...flags, '--disallow-code-generation-from-strings'] : flags;
 }

@@ -139,6 +139,16 @@ export function list<T>(item: Schema<T>, most: number): Schema<T[]> {
   };
 }
 
+/** A list of at most `most` values of any kind, as it is; whoever uses them has to check them. */
+export function values(most: number): Schema<unknown[]> {
+  const name = `list(${anything.name}, ${most})`;
+  return {
+    name,
+    toWire: (value) => value,
+    fromWire: (wire) => (Array.isArray(wire) && wire.length <= most ? (wire as unknown[]) : refuse(name, wire)),
+  };
+}
+
 /** A value or null. */
 export function nullable<T>(inner: Schema<T>): Schema<T | null> {
   return {

@@ -59,10 +59,10 @@
  * out of time and a CHECK8 that fails end the vector: what was done stays done, the register read last is the last
  * result, and the rest is left out. The index counts what is in PACKED, and not PACKED itself.
  */
-import { anything, i32, list, record } from './schema.ts';
+import { i32, record, values } from './schema.ts';
 
 /** What a vector gave: the operation that ended it early, or -1, and the values read. */
-export const vectorResult = record({ ended: i32, results: list(anything, 1024) });
+export const vectorResult = record({ ended: i32, results: values(1024) });
 
 export const vectorOperation = {
   READ8: 1,

@@ -13,6 +13,7 @@
 import type { Task } from '../objects.ts';
 import type { Scheduler } from '../sched/index.ts';
 import type { Timers } from '../time/timers.ts';
+import type { Placed } from './placement.ts';
 
 /** Time from one look to the next, in milliseconds. */
 export const REVIEW_MILLISECONDS = 200;
@@ -23,8 +24,8 @@ export const TALKING_CALLS = 200;
 /** What moves processes. */
 export interface Mover {
   readonly possible: boolean;
-  gather(pids: readonly number[]): void;
-  scatter(pids: readonly number[]): void;
+  gather(processes: readonly Placed[]): void;
+  scatter(processes: readonly Placed[]): void;
 }
 
 /** See the head of this file. */
@@ -56,20 +57,20 @@ export class Affinity {
 
   private review(): void {
     this.planned = false;
-    const gathered: number[] = [];
-    const scattered: number[] = [];
+    const gathered: Placed[] = [];
+    const scattered: Placed[] = [];
     for (const task of this.tasks()) {
       const calls = task.systemCalls - task.reviewedCalls;
       task.reviewedCalls = task.systemCalls;
-      const pid = task.process?.pid ?? 0;
-      if (pid === 0 || task.exit !== null || task.inspected) continue;
+      const { process } = task;
+      if (process === null || process.pid === 0 || task.exit !== null || task.inspected) continue;
+      const { place } = process;
       const talking = calls >= TALKING_CALLS;
       // One that has started since the last look has had no time to make many.
       const computing = !talking && task.reviewed && this.scheduler.state(task) === 'running';
       task.reviewed = true;
-      if (talking && !task.gathered) gathered.push(pid);
-      if (computing && task.gathered) scattered.push(pid);
-      task.gathered = talking || (task.gathered && !computing);
+      if (talking && place !== 'home') gathered.push(process);
+      if ((computing && place === 'home') || (!talking && place === 'away')) scattered.push(process);
       // It may compute from now on and never call again.
       if (talking && !this.planned) this.plan();
     }

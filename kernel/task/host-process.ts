@@ -9,6 +9,7 @@ import os from 'node:os';
 import { LineLimit } from './line-limit.ts';
 import { captureLines } from './output.ts';
 import { TaskPipe } from './pipe.ts';
+import type { Place } from './placement.ts';
 
 /**
  * Longest wait for the other signs of an end (pipe closed, output closed, process reaped) after the first, in
@@ -39,6 +40,8 @@ export class HostProcess {
   readonly pipe: TaskPipe;
   /** True once the process has said that it is there. */
   readonly memory: number;
+  /** Where it may run, as whoever has moved it last has noted. */
+  place: Place = 'anywhere';
   /** The last lines it wrote. */
   readonly output: string[] = [];
   private readonly child: ChildProcess;

@@ -32,8 +32,6 @@ export class IdleProcess {
   keeper: Keeper;
   /** What it waits with; null while it does not. */
   waiting: WaitingStart | null = null;
-  /** It has been put on the kernel's CPU. */
-  gathered = false;
   private over = false;
 
   /** Throws when the host cannot start a process. */

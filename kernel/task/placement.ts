@@ -18,6 +18,15 @@ const MOVE = 'while read -r how cpus pids; do for pid in $pids; do "$0" "$how" -
 const FIRST_THREAD = '-p';
 const ALL_THREADS = '-ap';
 
+/** Where the first thread of a process may run: on any CPU, on the kernel's, or on all others. */
+export type Place = 'anywhere' | 'home' | 'away';
+
+/** A process of the host that can be moved. */
+export interface Placed {
+  readonly pid: number;
+  place: Place;
+}
+
 /** The CPUs this process may use, as the host writes lists of them: `0-3,6`. Empty when the host does not say. */
 export function allowedCpus(): string {
   try {
@@ -41,7 +50,7 @@ export class Placement {
   private readonly everywhere: string;
   private readonly home: string;
   private readonly away: string;
-  private kernelAtHome = false;
+  private readonly kernel: Placed = { pid: process.pid, place: 'anywhere' };
   private mover: ChildProcess | null = null;
 
   /**
@@ -63,40 +72,50 @@ export class Placement {
 
   /** Whether the kernel stays on its CPU. */
   get inForce(): boolean {
-    return this.kernelAtHome;
+    return this.kernel.place === 'home';
+  }
+
+  /** Where a process is started that nobody waits for: it is not to hold up the kernel. */
+  get startPlace(): Place {
+    return this.inForce ? 'away' : 'anywhere';
   }
 
   /** Words in front of a command, so that what it starts does not inherit the kernel's place. */
-  get startWords(): string[] {
-    return this.tool !== null && this.kernelAtHome ? [this.tool, '-c', this.everywhere] : [];
+  startWords(place: Place): string[] {
+    return this.tool !== null && this.inForce ? [this.tool, '-c', this.cpusOf(place)] : [];
+  }
+
+  private cpusOf(place: Place): string {
+    if (place === 'anywhere') return this.everywhere;
+    return place === 'home' ? this.home : this.away;
   }
 
   /**
    * Keeps a process, which gets ready to be used later, off the kernel's CPU: for good what the engine does in other
    * threads than the first.
    */
-  sendAway(pid: number): void {
-    if (this.kernelAtHome) this.move(ALL_THREADS, this.away, [pid]);
+  sendAway(process: Placed): void {
+    if (this.inForce) this.move(ALL_THREADS, 'away', [process]);
   }
 
   /**
    * Puts the first thread of processes on the kernel's CPU; what the engine does in others may go on anywhere. From the
    * first time on the kernel stays there itself.
    */
-  gather(pids: readonly number[]): void {
-    this.move(FIRST_THREAD, this.home, this.kernelAtHome ? pids : [process.pid, ...pids]);
-    this.kernelAtHome = true;
+  gather(processes: readonly Placed[]): void {
+    this.move(FIRST_THREAD, 'home', this.inForce ? processes : [this.kernel, ...processes]);
   }
 
   /** Lets processes run on any CPU. */
-  scatter(pids: readonly number[]): void {
-    this.move(FIRST_THREAD, this.everywhere, pids);
+  scatter(processes: readonly Placed[]): void {
+    this.move(FIRST_THREAD, 'anywhere', processes);
   }
 
-  private move(how: string, cpus: string, pids: readonly number[]): void {
-    if (this.tool === null || pids.length === 0) return;
+  private move(how: string, place: Place, processes: readonly Placed[]): void {
+    if (this.tool === null || processes.length === 0) return;
     this.mover ??= this.startMover(this.tool);
-    this.mover?.stdin?.write(`${how} ${cpus} ${pids.join(' ')}\n`);
+    this.mover?.stdin?.write(`${how} ${this.cpusOf(place)} ${processes.map(({ pid }) => pid).join(' ')}\n`);
+    for (const process of processes) process.place = place;
   }
 
   /**
@@ -104,7 +123,7 @@ export class Placement {
    * of errors, and one more shell is started when there is none.
    */
   private startMover(tool: string): ChildProcess | null {
-    const [program = SHELL, ...words] = [...this.startWords, SHELL, '-c', MOVE, tool];
+    const [program = SHELL, ...words] = [...this.startWords('anywhere'), SHELL, '-c', MOVE, tool];
     const mover = spawn(program, words, { stdio: ['pipe', 'ignore', 'ignore'], env: {}, detached: true });
     const gone = (): void => {
       if (this.mover === mover) this.mover = null;

@@ -11,7 +11,7 @@ import type { KernelLog } from '../log.ts';
 import { fromSources, loaderFile } from '../paths.ts';
 import { HostProcess, type ProcessOwner } from './host-process.ts';
 import { IdleProcess, type Keeper, type WaitingStart } from './idle-process.ts';
-import type { Placement } from './placement.ts';
+import type { Place, Placement } from './placement.ts';
 import { commandLine, type HostTools, layersInForce, type SandboxLayer, type SandboxRequest } from './sandbox.ts';
 import { SparePool } from './spares.ts';
 import { Standbys } from './standbys.ts';
@@ -24,8 +24,6 @@ export interface Started {
   readonly process: HostProcess;
   readonly startId: number | null;
   readonly from: 'standby' | 'warm spare' | 'cold start';
-  /** It is on the kernel's CPU. */
-  readonly gathered: boolean;
 }
 
 /** Starts processes. */
@@ -54,7 +52,8 @@ export class Spawner {
       .filter((entry) => entry !== '')
       .map((entry) => path.dirname(entry));
     this.readable = withoutNested([path.dirname(loaderFile), ...folders]);
-    const start = (owner: ProcessOwner): HostProcess => this.cold([], DEFAULT_MEMORY_MEBIBYTES, false, owner);
+    const start = (owner: ProcessOwner): HostProcess =>
+      this.cold([], DEFAULT_MEMORY_MEBIBYTES, false, owner, placement.startPlace);
     this.spares = new SparePool(0, start, readTaskStart);
     const obtain = (keeper: Keeper): IdleProcess => {
       const spare = this.spares.takeReady();
@@ -64,11 +63,10 @@ export class Spawner {
       return spare;
     };
     this.standbys = new Standbys(obtain, log, {
-      prepares: ({ process }) => placement.sendAway(process.pid),
+      prepares: ({ process }) => placement.sendAway(process),
       // What its predecessor told the kernel often it will tell it, too, and there is no time to move it then.
-      ready: (idle) => {
-        idle.gathered = placement.inForce;
-        if (idle.gathered) placement.gather([idle.process.pid]);
+      ready: ({ process }) => {
+        if (placement.inForce) placement.gather([process]);
       },
     });
   }
@@ -125,17 +123,25 @@ export class Spawner {
       return takenOver(spare, spare.waiting === null ? 'cold start' : 'warm spare', owner);
     if (inspected) this.log.warn(`${manifest.name} runs outside the sandbox: its layers would block the debugger`);
     return {
-      process: this.cold(manifest.command, manifest.memory, inspected, owner),
+      process: this.cold(manifest.command, manifest.memory, inspected, owner, 'anywhere'),
       startId: null,
       from: 'cold start',
-      gathered: false,
     };
   }
 
-  private cold(command: readonly string[], memory: number, inspected: boolean, owner: ProcessOwner): HostProcess {
+  private cold(
+    command: readonly string[],
+    memory: number,
+    inspected: boolean,
+    owner: ProcessOwner,
+    place: Place,
+  ): HostProcess {
     const request = this.request(command, memory, inspected);
     const wrapped = layersInForce(request).includes('namespaces');
-    return new HostProcess([...this.placement.startWords, ...commandLine(request)], wrapped, memory, owner);
+    const words = [...this.placement.startWords(place), ...commandLine(request)];
+    const process = new HostProcess(words, wrapped, memory, owner);
+    process.place = place;
+    return process;
   }
 
   private request(command: readonly string[], memory: number, inspected: boolean): SandboxRequest {
@@ -156,10 +162,10 @@ export class Spawner {
 const isOrdinary = ({ command, memory }: Manifest): boolean =>
   command.length === 0 && memory === DEFAULT_MEMORY_MEBIBYTES;
 
-function takenOver({ process, waiting, gathered }: IdleProcess, from: Started['from'], owner: ProcessOwner): Started {
+function takenOver({ process, waiting }: IdleProcess, from: Started['from'], owner: ProcessOwner): Started {
   process.owner = owner;
   process.output.length = 0;
-  return { process, startId: waiting?.startId ?? null, from, gathered };
+  return { process, startId: waiting?.startId ?? null, from };
 }
 
 /** Folders without those that lie inside another one of them. */

@@ -187,7 +187,6 @@ export class TaskTable {
     }
     this.startFailure = '';
     task.process = started.process;
-    task.gathered = started.gathered;
     if (task.inspected) {
       this.parts.scheduler.exempt(task, true);
       this.keepAwake(task);

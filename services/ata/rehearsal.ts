@@ -12,7 +12,7 @@ import { block, type PlayedMessage, type Rehearsal } from '../lib/index.ts';
 import { CHANNELS, type ChannelRegisters, status } from './registers.ts';
 
 /** How often each request comes: until the engine has seen all of the code. */
-const REPETITIONS = 4;
+const TURNS = 4;
 const SECTORS = 1 << 20;
 /** The right to the first drive (devices.ts). */
 const BADGE = 0x100;
@@ -40,6 +40,8 @@ function identity(): Uint8Array {
 
 /** See the head of this file. */
 export class DriveRehearsal implements Rehearsal {
+  /** A drive takes longer than any code, and the next standby is to be there soon. */
+  readonly performances = 1;
   private selected = 0;
   private identified = false;
   private readonly play = messages();
@@ -98,7 +100,7 @@ export class DriveRehearsal implements Rehearsal {
 function* messages(): Generator<PlayedMessage, undefined> {
   const { read, write, flush, information } = block.methods;
   yield request(information.number, null);
-  for (let turn = 0; turn < REPETITIONS; turn++) {
+  for (let turn = 0; turn < TURNS; turn++) {
     for (const count of [1, 8, 128]) {
       yield request(read.number, [8 * turn, count]);
       yield request(write.number, [SECTORS - 256, new Uint8Array(count * SECTOR_BYTES)]);
@@ -108,5 +110,5 @@ function* messages(): Generator<PlayedMessage, undefined> {
 }
 
 const request = (method: number, data: unknown): PlayedMessage => ({
-  ...{ interface: block.number, method, badge: BADGE, notice: false, data },
+  ...{ interface: block.number, method, badge: BADGE, notice: false, retry: false, data },
 });

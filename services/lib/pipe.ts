@@ -12,6 +12,7 @@ import { copyBytes, readUint16, readUint32 } from '../../protocol/bytes.ts';
 import { SystemError } from '../../protocol/errno.ts';
 import { OFFSET_FLAGS, OFFSET_HANDLE, OFFSET_ID } from '../../protocol/frame.ts';
 
+const NOTHING = 0;
 const FROM_KERNEL = 3;
 const TO_KERNEL = 4;
 const READ_BYTES = 256 * 1024;
@@ -29,20 +30,30 @@ export interface Wire {
 /** The engine looks functions of a module with many up at every call. */
 const { readSync, writeSync } = fs;
 
-const pipe: Wire = {
-  write: (bytes, at, length) => writeSync(TO_KERNEL, bytes, at, length),
-  read: (target, at, length) => readSync(FROM_KERNEL, target, at, length, null),
-};
+/** What is played in the place of the kernel (services/lib/rehearsal.ts); null: this is no rehearsal. */
+let played: Wire | null = null;
 
-let wire = pipe;
+/*
+ * In a rehearsal the host is asked too, for nothing: so that the engine gets to know this way as well, and finds
+ * nothing new in it afterwards. A write of no bytes is none, and descriptor 0 is always at its end.
+ */
+function write(bytes: Buffer, at: number, length: number): number {
+  const count = writeSync(TO_KERNEL, bytes, at, played === null ? length : 0);
+  return played === null ? count : played.write(bytes, at, length);
+}
 
-/** Puts something else in the place of the pipe while `work` is done (services/lib/rehearsal.ts). */
+function read(target: Buffer, at: number, length: number): number {
+  const count = readSync(played === null ? FROM_KERNEL : NOTHING, target, at, length, null);
+  return played === null ? count : played.read(target, at, length);
+}
+
+/** Puts something else in the place of the kernel while `work` is done. */
 export function withWire<T>(other: Wire, work: () => T): T {
-  wire = other;
+  played = other;
   try {
     return work();
   } finally {
-    wire = pipe;
+    played = null;
     first = 0;
     filled = 0;
     posted = 0;
@@ -115,7 +126,7 @@ function writeAll(bytes: Buffer, length: number): void {
   let at = 0;
   while (at < length) {
     try {
-      at += wire.write(bytes, at, length - at);
+      at += write(bytes, at, length - at);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EPIPE') endOfPipe();
       throw error;
@@ -132,7 +143,7 @@ function fill(wanted: number): void {
     first = 0;
   }
   while (filled - first < wanted) {
-    const count = wire.read(input, filled, input.length - filled);
+    const count = read(input, filled, input.length - filled);
     if (count === 0) endOfPipe();
     filled += count;
   }

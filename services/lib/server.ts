@@ -158,14 +158,12 @@ export function run(program: Program): never {
 }
 
 /**
- * Like `run`, for a program whose standbys rehearse: they make one more of it, which a rehearsal of their own is held
- * with.
+ * Like `run`, for a program whose standbys rehearse: they make more of it, which a rehearsal of their own is held with.
  */
 export function runRehearsed(make: () => Program, rehearsal: () => Rehearsal): never {
   try {
     standBy(() => {
-      const program = make();
-      rehearse(rehearsal(), () => serveForever(program));
+      rehearse(rehearsal(), () => serveForever(make()));
       Object.assign(counters, NO_COUNTERS);
       posted = undefined;
     });

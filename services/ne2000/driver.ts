@@ -11,7 +11,7 @@
 import type { Handlers } from '../../protocol/interface.ts';
 import { type FrameBatch, frameCount, frameLength, hardwareAddress, type PlacedFrames } from '../../protocol/net.ts';
 import type { Infer, Schema } from '../../protocol/schema.ts';
-import { anything, bool, i32, list, nameText, nullable, record, u8, u32, u53 } from '../../protocol/schema.ts';
+import { bool, i32, nameText, nullable, record, u8, u32, u53, values } from '../../protocol/schema.ts';
 import { type Deferred, type Handle, type net, type RequestContext, SystemError } from '../lib/index.ts';
 import { Card, MAX_PARTS, SENT_KEY, type TheRequest, takenKey } from './card.ts';
 import { type Filter, filterRecord, NO_FILTER } from './filter.ts';
@@ -42,7 +42,7 @@ const MAX_BADGE = 0xffff_ffff;
 const ownerRecord = record({ badge: u32, sender: u32, sequence: u53, filter: filterRecord });
 const identityRecord = record({ model: nameText, address: hardwareAddress, words: bool });
 /** Results of the last vector that took or sent frames. */
-const keptVector = record({ tag: u53, ended: i32, results: list(anything, 1024) });
+const keptVector = record({ tag: u53, ended: i32, results: values(1024) });
 /** `adopted`: the ring of an earlier incarnation, as it was when it was taken over, as long as it has not been read. */
 export const keptState = record({
   ...{ identity: identityRecord, lastBadge: u32, owner: nullable(ownerRecord) },

@@ -66,6 +66,37 @@ describe('standbys', () => {
     expect(machine.logText).not.toContain('the standby of');
   });
 
+  it('rehearse from the start of the task on, as often as the play says, and then begin anew', async () => {
+    const { manifest } = written(`
+      const { log, runRehearsed, storeGet } = require('vros');
+      let starts = 0;
+      let played = 0;
+      let pings = 0;
+      // The method "ping" of the interface "service".
+      const message = { interface: 2, method: 1, badge: 0, notice: false, retry: false, data: null };
+      runRehearsed(
+        () => ({
+          port: 'driver',
+          start: () => log('start ' + ++starts + ', pings answered ' + pings + ', store ' + storeGet('kept')),
+        }),
+        () => ({
+          performances: 4,
+          load: (key) => (key === 'kept' ? 'x'.repeat(100_000) : undefined),
+          vector: () => { throw new Error('there are no vectors'); },
+          answered: (status) => { pings += status === 0 ? 1 : 100; },
+          next: () => (++played > 3 ? null : message),
+        }),
+      );
+    `);
+    const machine = startMachine({ services: [...standard('init'), manifest, reporter] });
+    await machine.logged(/driver\[\d+\]: start 1, pings answered 0, store undefined/);
+    await machine.logged(/kernel: driver has a standby/);
+    await kill(machine, 'driver');
+    // Only the first time anybody has to make up answers.
+    await machine.logged(/driver\[\d+\]: start 5, pings answered 3, store undefined/);
+    expect(machine.logText).toMatch(/driver\[\d+\] incarnation 2: standby/);
+  });
+
   it('run what the file of the program holds when they are needed', async () => {
     const { manifest, write } = written(program('one'));
     const machine = startMachine({ services: [...standard('init'), manifest, reporter] });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseConfiguration } from '../../../kernel/config.ts';
 import { Program, Task } from '../../../kernel/objects.ts';
 import { Affinity, REVIEW_MILLISECONDS, TALKING_CALLS } from '../../../kernel/task/affinity.ts';
-import { cpuNumbers } from '../../../kernel/task/placement.ts';
+import { cpuNumbers, type Placed } from '../../../kernel/task/placement.ts';
 import { Timers } from '../../../kernel/time/timers.ts';
 
 /** Time that passes when the test says so. */
@@ -36,20 +36,29 @@ class Clock {
   }
 }
 
+function placed({ process }: Task): Placed {
+  if (process === null) throw new Error('a task without process');
+  return process;
+}
+
 function setUp(possible = true) {
   const clock = new Clock();
   const moves: [where: 'home' | 'anywhere', pids: readonly number[]][] = [];
+  const move = (place: 'home' | 'anywhere', processes: readonly Placed[]): void => {
+    moves.push([place, processes.map(({ pid }) => pid)]);
+    for (const process of processes) process.place = place;
+  };
   const mover = {
     possible,
-    gather: (pids: readonly number[]) => void moves.push(['home', pids]),
-    scatter: (pids: readonly number[]) => void moves.push(['anywhere', pids]),
+    gather: (processes: readonly Placed[]) => move('home', processes),
+    scatter: (processes: readonly Placed[]) => move('anywhere', processes),
   };
   const running = new Set<Task>();
   const [manifest] = parseConfiguration({ services: [{ name: 'init', entry: 'init' }] }, 'test');
   if (manifest === undefined) throw new Error('no manifest');
   const tasks = [1, 2].map((pid) => {
     const task = new Task(pid, new Program(manifest), 0, null, [], 0);
-    Object.defineProperty(task, 'process', { value: { pid: pid + 1000 } });
+    Object.defineProperty(task, 'process', { value: { pid: pid + 1000, place: 'anywhere' } satisfies Placed });
     return task;
   });
   const scheduler = { state: (task: Task) => (running.has(task) ? ('running' as const) : ('idle' as const)) };
@@ -91,7 +100,7 @@ describe('affinity', () => {
   it('gives who has been there since the last look only time to make its calls', () => {
     const { clock, moves, running, talker, other, call } = setUp();
     // A standby that has taken over is beside the kernel from its first moment on.
-    other.gathered = true;
+    placed(other).place = 'home';
     running.add(other);
     call(talker, TALKING_CALLS);
     clock.pass(REVIEW_MILLISECONDS);
@@ -99,6 +108,20 @@ describe('affinity', () => {
     call(talker, TALKING_CALLS);
     clock.pass(REVIEW_MILLISECONDS);
     expect(moves.slice(1)).toEqual([['anywhere', [1002]]]);
+  });
+
+  it('has who was kept off the CPU of the kernel while it started run anywhere, or beside the kernel if it talks', () => {
+    const { clock, moves, talker, other, call } = setUp();
+    placed(talker).place = 'away';
+    placed(other).place = 'away';
+    for (let look = 0; look < 2; look++) {
+      call(talker, TALKING_CALLS);
+      clock.pass(REVIEW_MILLISECONDS);
+    }
+    expect(moves).toEqual([
+      ['home', [1001]],
+      ['anywhere', [1002]],
+    ]);
   });
 
   it('leaves who waits where it is, and sleeps with it', () => {

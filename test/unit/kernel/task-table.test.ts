@@ -89,7 +89,7 @@ function build(startsAtOnce: number): void {
         signal: () => {},
         kill: () => killed.push(number),
       });
-      return { process, startId: null, from: 'cold start', gathered: false };
+      return { process, startId: null, from: 'cold start' };
     },
     refill: () => {},
     warm: 0,
