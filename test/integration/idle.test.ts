@@ -20,6 +20,8 @@ function processesOf(machine: TestMachine): number[] {
   return [machine.process.pid ?? 0, ...machine.descendants()];
 }
 
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
 describe('idle', () => {
   it('the standard system uses less than one percent of a core', async () => {
     const machine = startMachine({ options: [], network: true });
@@ -33,13 +35,16 @@ describe('idle', () => {
       if (now.join() !== processes.join()) calm = 0;
       processes = now;
     }
-    const before = new Map(processes.map((pid) => [pid, cpuMilliseconds(pid)]));
-    await setTimeout(MEASURED_MILLISECONDS);
-    expect(processesOf(machine), 'the same processes').toEqual(processes);
-    const used = processes.map((pid) => cpuMilliseconds(pid) - (before.get(pid) ?? 0));
-    const total = used.reduce((sum, value) => sum + value, 0);
-    expect(total, `CPU time in ms of each process: ${used.map((value) => value.toFixed(1)).join(' ')}`).toBeLessThan(
-      MOST_MILLISECONDS,
-    );
+    // What polls shows each time. What the engine does once, to optimize what has run or to collect what is left over
+    // from the start, is behind it the second time.
+    let used: number[] = [];
+    for (let measured = 0; measured < 2 && (measured === 0 || sum(used) >= MOST_MILLISECONDS); measured++) {
+      const before = new Map(processes.map((pid) => [pid, cpuMilliseconds(pid)]));
+      await setTimeout(MEASURED_MILLISECONDS);
+      expect(processesOf(machine), 'the same processes').toEqual(processes);
+      used = processes.map((pid) => cpuMilliseconds(pid) - (before.get(pid) ?? 0));
+    }
+    const each = used.map((value) => value.toFixed(1)).join(' ');
+    expect(sum(used), `CPU time in ms of each process: ${each}`).toBeLessThan(MOST_MILLISECONDS);
   });
 });
