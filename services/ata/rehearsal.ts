@@ -12,7 +12,7 @@ import { block, type PlayedMessage, type Rehearsal } from '../lib/index.ts';
 import { CHANNELS, type ChannelRegisters, status } from './registers.ts';
 
 /** How often each request comes: until the engine has seen all of the code. */
-const TURNS = 4;
+const REPETITIONS = 4;
 const SECTORS = 1 << 20;
 /** The right to the first drive (devices.ts). */
 const BADGE = 0x100;
@@ -100,7 +100,7 @@ export class DriveRehearsal implements Rehearsal {
 function* messages(): Generator<PlayedMessage, undefined> {
   const { read, write, flush, information } = block.methods;
   yield request(information.number, null);
-  for (let turn = 0; turn < TURNS; turn++) {
+  for (let turn = 0; turn < REPETITIONS; turn++) {
     for (const count of [1, 8, 128]) {
       yield request(read.number, [8 * turn, count]);
       yield request(write.number, [SECTORS - 256, new Uint8Array(count * SECTOR_BYTES)]);
