@@ -101,10 +101,9 @@ export const messageCases: Cases = {
   'reply_recv answers and takes the next request in one entry': () => {
     const { server, client, port, right } = pair();
     const second = new Puppet('second');
-    const calls = [
-      client.begin('ipcCall', right, post('one')),
-      second.begin('ipcCall', second.do('ipcFindPort', 'server'), post('two')),
-    ];
+    const calls = [client.begin('ipcCall', right, post('one'))];
+    client.waitsIn('ipc_call');
+    calls.push(second.begin('ipcCall', second.do('ipcFindPort', 'server'), post('two')));
     second.waitsIn('ipc_call');
     const one = server.do('ipcRecv', [port]);
     const two = server.do('ipcReplyRecv', one.reply, 0, one.data);
