@@ -76,6 +76,25 @@ const libraryStaysOutside = {
   },
 };
 
+/**
+ * Modules of Node as they are. For each `import fs from 'node:fs'` esbuild would have a program make a copy of all that
+ * the module exports, at its start, every time.
+ */
+const modulesOfNode = {
+  name: 'modules-of-node',
+  setup(bundler) {
+    bundler.onResolve({ filter: /^node:/ }, ({ path: name, kind }) =>
+      kind === 'import-statement' ? { path: name, namespace: 'node' } : { path: name, external: true },
+    );
+    bundler.onLoad({ filter: /./, namespace: 'node' }, async ({ path: name }) => {
+      const names = Object.keys(await import(name)).filter((key) => key !== 'default' && /^[a-z]\w*$/i.test(key));
+      const all = name.replace(/\W/g, '_');
+      const named = names.map((key) => `export const ${key} = /* @__PURE__ */ (() => ${all}.${key})();`);
+      return { contents: [`const ${all} = require('${name}');`, `export default ${all};`, ...named].join('\n') };
+    });
+  },
+};
+
 /** Bundles one program and returns the absolute paths of its files. */
 async function bundle(program) {
   const result = await build({
@@ -91,7 +110,7 @@ async function bundle(program) {
     banner: program.banner ?? {},
     define: { 'import.meta.dirname': '__dirname', 'import.meta.filename': '__filename' },
     logOverride: { 'empty-import-meta': 'error' },
-    plugins: program.service ? [libraryStaysOutside] : [],
+    plugins: program.service ? [libraryStaysOutside, modulesOfNode] : [modulesOfNode],
     logLevel: 'warning',
     write: false,
   });

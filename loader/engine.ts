@@ -2,7 +2,7 @@
  * Flags the engine is started with. A code cache (compiled.ts) is good for the flags it was made with only.
  */
 import process from 'node:process';
-import v8 from 'node:v8';
+import type v8 from 'node:v8';
 
 /**
  * Has the engine optimize a function after it has run a third as much as otherwise: drivers and servers do many small
@@ -27,12 +27,26 @@ function budgetOf(bytes: number): string[] {
 
 /* What follows sets flags for the process it is called in, whose code is loaded. */
 
+/** Kept from before a task is locked down (services/lib/lockdown.ts). */
+const { getBuiltinModule } = process;
+
+let engine: typeof v8 | null = null;
+
+/**
+ * Loads what sets flags. That takes a tenth of what a task needs to start, since all of Node's streams come with it,
+ * and only few tasks need it: those do it before they load a program.
+ */
+export function prepareFlags(): typeof v8 {
+  engine ??= getBuiltinModule('node:v8');
+  return engine;
+}
+
 export const optimizeEarly = (): void => set(EARLY_OPTIMIZATION);
 export const optimizeAtOnce = (): void => set(OPTIMIZATION_AT_ONCE);
 export const inlineLittle = (): void => set(LITTLE_INLINING);
 
 function set(flags: readonly string[]): void {
-  for (const flag of flags) v8.setFlagsFromString(flag);
+  for (const flag of flags) prepareFlags().setFlagsFromString(flag);
 }
 
 /** Memory for a program's data unless its manifest says otherwise, in MiB. */

@@ -1,5 +1,5 @@
 /** The system calls of ports and messages; the table of all is syscall.ts. */
-import { MAX_PORTS_PER_TASK } from './bounds.ts';
+import { MAX_PORTS_PER_TASK, MAX_TASKS } from './bounds.ts';
 import { portRow } from './records.ts';
 import { anything, list, nameText, nothing, record, u32 } from './schema.ts';
 import { call, portHandle } from './system-call.ts';
@@ -179,4 +179,10 @@ export const messageCalls = {
     },
   ),
   ipc_info: call(0x2e, 'All ports with their counters (at most 4,096 are listed).', nothing, list(portRow, 4096)),
+  ipc_resting: call(
+    0x2f,
+    'Pids of the tasks that wait in `ipc_recv` or `ipc_reply_recv` while nothing is in any of their ports: they do nothing, so they do not hang.',
+    nothing,
+    list(u32, MAX_TASKS),
+  ),
 } as const;

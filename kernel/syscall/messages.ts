@@ -49,6 +49,13 @@ function row(port: Port): PortRow {
   };
 }
 
+/** Whether a task waits for messages and has none. One that is stopped does not wait, it is kept from running. */
+function rests(task: Task): boolean {
+  if (task.waits === 0 || task.waitsFor !== 'ipc_recv' || task.stopped) return false;
+  for (const port of task.readyPorts) if (port.ready && port.receiver === task) return false;
+  return true;
+}
+
 /** Forbids the ports of a capability that no other capability of the task covers. */
 function releaseIoPorts(kernel: KernelParts, task: Task, { first, last }: CapabilityOf<'io'>): void {
   kernel.interrupts.disarm(task);
@@ -139,5 +146,10 @@ export const messageCalls = {
       rows.push(row(port));
     }
     return rows;
+  }),
+  ipc_resting: valued('ipc_resting', (kernel) => {
+    const pids: number[] = [];
+    for (const task of kernel.tasks.tasks.values()) if (rests(task)) pids.push(task.pid);
+    return pids;
   }),
 } satisfies Record<string, Handler>;

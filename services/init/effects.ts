@@ -40,6 +40,8 @@ export interface Effects {
    * What a task waits for, if that is another task's answer or a device, and how often it has been given a CPU so far.
    */
   occupation(pid: number): Occupation | undefined;
+  /** Pids of the tasks that wait for messages while none waits for them. */
+  resting(): ReadonlySet<number>;
   /**
    * Sends a request of the interface `service` without waiting; answers the number of the call, undefined when there is
    * no port. Every call ends after `timeoutMs` at the latest.

@@ -1,9 +1,12 @@
 /**
- * Pings: finds the services that hang. Each is asked every second period without waiting for anyone; answers are looked
- * up every period and when something else happens. A service is hung when it has not answered for two periods, unless
- * there is a better explanation: it is taking other messages and the ping stands in its queue; it waits for a service
- * it depends on that is being restarted, is silent itself, waits for its device, or is held in the debugger; or, for a
- * minute, it is at work with others, as a file system is that checks a disk, or waits for its device.
+ * Pings: finds the services that hang. Each is asked every second period without waiting for anyone; answers are
+ * looked up every period and when something else happens. One that waits for messages while none is there for it does
+ * nothing, so it cannot hang: it is asked seldom, one of them at a time, and an idle machine is not kept awake by
+ * this. A message takes it out of that wait, whoever stopped it meanwhile. A service is hung when it has not answered
+ * for two periods, unless there is a better explanation: it is taking other messages and the ping stands in its queue;
+ * it waits for a service it depends on that is being restarted, is silent itself, waits for its device, or is held in
+ * the debugger; or, for a minute, it is at work with others, as a file system is that checks a disk, or waits for its
+ * device.
  */
 import type { Effects } from './effects.ts';
 import type { Service } from './service.ts';
@@ -11,10 +14,11 @@ import type { Service } from './service.ts';
 /** Between two looks at all services, in milliseconds. */
 export const PING_PERIOD_MS = 1000;
 
-/**
- * Between two pings of the same service, a little less than two periods: pings are most of what an idle machine does.
- */
-const PING_EVERY_MS = 1900;
+/** Between two pings of a service that does something: two periods, less what an alarm may come too early. */
+const PING_EVERY_MS = 2 * PING_PERIOD_MS - 100;
+
+/** The same for one that waits for messages while none is there for it. */
+export const RESTING_PING_EVERY_MS = 30_000;
 
 /** A service silent for so long is hung. */
 export const SILENCE_MS = 2000;
@@ -33,7 +37,7 @@ export const WORK_MS = 60_000;
  */
 export const MAX_PINGS = 100;
 
-type PingEffects = Pick<Effects, 'ask' | 'outcome' | 'hasPort' | 'received' | 'occupation'>;
+type PingEffects = Pick<Effects, 'ask' | 'outcome' | 'hasPort' | 'received' | 'occupation' | 'resting'>;
 
 /** True for a service that has to answer pings. */
 export function isPinged(service: Service): boolean {
@@ -98,11 +102,41 @@ export function examine(
   }
   const hung = pinged.filter((service) => isHung(service, dependencies(service), now, effects));
   const underWay = pinged.filter((service) => service.ping !== undefined).length;
-  const isDue = (service: Service): boolean => !service.ready || now - service.pingedAt >= PING_EVERY_MS;
-  const next = pinged.filter((service) => service.ping === undefined && !hung.includes(service) && isDue(service));
-  next.sort((a, b) => a.pingedAt - b.pingedAt);
+  const next = due(
+    pinged.filter((service) => service.ping === undefined && !hung.includes(service)),
+    now,
+    effects,
+  );
   for (const service of next.slice(0, Math.max(0, MAX_PINGS - underWay))) ping(service, now, effects);
   return hung;
+}
+
+/** Those of the services that it is time to ping, of the resting ones the one that has been left alone longest. */
+function due(services: readonly Service[], now: number, effects: PingEffects): Service[] {
+  const asked = services.filter(({ ready, pingedAt }) => !ready || now - pingedAt >= PING_EVERY_MS);
+  asked.sort((a, b) => a.pingedAt - b.pingedAt);
+  if (asked.every(({ ready }) => !ready)) return asked;
+  const resting = effects.resting();
+  const [longest] = asked.filter(({ ready, pid }) => ready && resting.has(pid));
+  return asked.filter((service) => {
+    if (!service.ready || !resting.has(service.pid)) return true;
+    return service === longest && now - service.pingedAt >= RESTING_PING_EVERY_MS;
+  });
+}
+
+/**
+ * Time from now to the next look at all services, in milliseconds: as long as nobody owes an answer and nobody has been
+ * pinged a period ago, there is nothing to look up before two periods have gone by.
+ */
+export function untilNextLook(services: readonly Service[], now: number): number {
+  let wait = 2 * PING_PERIOD_MS;
+  for (const service of services) {
+    if (!isPinged(service)) continue;
+    if (service.ping !== undefined || !service.ready) return PING_PERIOD_MS;
+    const left = service.pingedAt + 2 * PING_PERIOD_MS - now;
+    if (left > 0) wait = Math.min(wait, left);
+  }
+  return Math.max(wait, PING_PERIOD_MS);
 }
 
 function isHung(service: Service, dependencies: readonly Service[], now: number, effects: PingEffects): boolean {

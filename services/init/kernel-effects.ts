@@ -12,6 +12,7 @@ import {
   ipcCallPoll,
   ipcInfo,
   ipcRelease,
+  ipcResting,
   kill,
   log,
   serviceDebug,
@@ -74,6 +75,7 @@ export function kernelEffects(port: Handle): Effects {
       if (row?.waitsFor === 'io_vector') return { waitsFor: 'device', turns: row.switches };
       return row?.waitsFor === 'ipc_call' ? { waitsFor: 'task', turns: row.switches } : undefined;
     },
+    resting: () => new Set(ipcResting()),
     ask: (name, request, timeoutMs) => {
       const target = portOf(name);
       if (target === undefined) return undefined;

@@ -14,7 +14,7 @@ import type { ManifestRow } from '../../protocol/records.ts';
 import { isTemplate, templateOf } from '../../protocol/template.ts';
 import { adopt } from './adopt.ts';
 import type { Effects } from './effects.ts';
-import { collect, examine, isPinged, isReady, PING_PERIOD_MS } from './health.ts';
+import { collect, examine, isPinged, isReady, untilNextLook } from './health.ts';
 import { INSPECT_MS, Lifecycle } from './lifecycle.ts';
 import { dependenciesOf, startOrder } from './order.ts';
 import { type End, timeText } from './policy.ts';
@@ -69,6 +69,8 @@ export class Supervisor {
   private ending: Ending | null = null;
   private now = 0;
   private nextPings = 0;
+  /** The state as it was kept last. */
+  private saved = '';
   private alarmAt: number | undefined;
   private halted = false;
 
@@ -132,7 +134,6 @@ export class Supervisor {
    */
   boot(stored: unknown): void {
     this.event(() => {
-      this.nextPings = this.now + PING_PERIOD_MS;
       for (const service of this.others) service.wanted = service.enabled && service.atBoot;
       const later = this.self.incarnation > 1;
       if (later) this.ending = adopt(stored, this.others, this.lifecycle, this.effects);
@@ -297,10 +298,19 @@ export class Supervisor {
       if (lost !== null && this.ending === null) this.end(STATUS_LOST, false, lost);
       return outcome;
     } finally {
-      this.effects.save(storedState.toWire({ services: [...this.others], ending: this.ending }, []));
+      this.save();
       for (const answer of this.lifecycle.answers.splice(0)) answer();
       this.setAlarm();
     }
+  }
+
+  /** Keeps the state for the next incarnation of init, when it is not what was kept last. */
+  private save(): void {
+    const state = storedState.toWire({ services: [...this.others], ending: this.ending }, []);
+    const text = JSON.stringify(state);
+    if (text === this.saved) return;
+    this.effects.save(state);
+    this.saved = text;
   }
 
   private setAlarm(): void {
@@ -312,8 +322,9 @@ export class Supervisor {
     if (this.ending !== null) {
       if (!this.halted) due.push(this.ending.deadline);
     } else if (this.others.some(isPinged)) {
+      const next = this.now + untilNextLook(this.others, this.now);
       // After a time without anyone to ping, the period starts anew.
-      if (this.nextPings <= this.now) this.nextPings = this.now + PING_PERIOD_MS;
+      this.nextPings = this.nextPings <= this.now ? next : Math.min(this.nextPings, next);
       due.push(this.nextPings);
     }
     const at = due.length === 0 ? undefined : Math.min(...due);
@@ -379,7 +390,6 @@ export class Supervisor {
   }
 
   private pingAll(): void {
-    this.nextPings = this.now + PING_PERIOD_MS;
     const hung = examine(this.others, (service) => this.dependenciesFor(service), this.now, this.effects);
     for (const service of hung) {
       const silence = timeText(this.now - (service.silentSince ?? this.now));

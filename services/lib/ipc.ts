@@ -125,6 +125,8 @@ export function releaseRights(rights: readonly Handle[]): void {
   for (const handle of rights) if (handle !== 0) post('ipc_release', undefined, handle);
 }
 export const ipcInfo = () => systemCall('ipc_info', undefined);
+/** Pids of the tasks that wait for messages while none waits for them. */
+export const ipcResting = (): number[] => systemCall('ipc_resting', undefined);
 
 /** Posts a message. */
 export function ipcSend(port: Handle, message: Outgoing): void {

@@ -7,8 +7,10 @@
 import path from 'node:path';
 import process from 'node:process';
 import { compiled } from '../../loader/compiled.ts';
+import { prepareFlags } from '../../loader/engine.ts';
 import * as library from './index.ts';
 import { lockDown } from './lockdown.ts';
+import { isStandby } from './standby.ts';
 import { startInformation } from './start-information.ts';
 
 /** `require` as a program sees it: the service library and nothing else. */
@@ -29,6 +31,8 @@ const builtPrograms = path.dirname(import.meta.dirname);
 const lockedDown = process.argv.includes('--lock-down');
 if (lockedDown) lockDown(library.log);
 Object.assign(startInformation, library.taskStart());
+// A standby may rehearse.
+if (isStandby()) prepareFlags();
 const { entry } = startInformation;
 if (entry.endsWith('.ts')) import(entry).catch(library.fail);
 else load(entry);

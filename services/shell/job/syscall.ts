@@ -158,6 +158,11 @@ const messageTests: Partial<Record<SystemCallName, Test>> = {
     );
     return `${rows.length} ports`;
   },
+  ipc_resting: () => {
+    const resting = systemCall('ipc_resting', undefined);
+    expect(!resting.includes(startInformation.pid), 'this task, which runs, is in it');
+    return `${resting.length} tasks`;
+  },
 };
 
 const deviceTests: Partial<Record<SystemCallName, Test>> = {

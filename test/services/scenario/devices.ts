@@ -338,7 +338,7 @@ export const deviceCases: Cases = {
     equal(puppet.do('ipcTryRecv', [port]), null, 'a notice');
     puppet.do('ipcReply', reply, 0, 'answered already');
     // Nobody waits any more: the driver is told as without this.
-    const late = client.begin('ipcCall', right, post('and now?'), 50);
+    const late = client.begin('ipcCall', right, post('and now?'), 300);
     const second = puppet.do('ipcRecv', [port], 1000);
     fails('ETIMEDOUT', () => late.result());
     for (const right of [second.reply, reply]) {

@@ -7,11 +7,13 @@ import {
   ipcDestroyPort,
   ipcMint,
   ipcRecv,
+  ipcResting,
   ipcTryRecv,
+  kill,
   uptime,
 } from '../../../services/lib/index.ts';
 import { type Cases, equal, fails, holds, present } from './check.ts';
-import { Puppet, post } from './puppet.ts';
+import { eventually, Puppet, post } from './puppet.ts';
 
 /** A server with its port, and a client with a right to it. */
 function pair(): { server: Puppet; client: Puppet; port: Handle; right: Handle } {
@@ -68,6 +70,22 @@ export const messageCases: Cases = {
     equal([ipcRecv().badge, ipcTryRecv() ?? null], [5, null], 'any port');
     ipcDestroyPort(mine);
   },
+  'who waits for messages and has none is listed as resting, and nobody else': () => {
+    const { server, client, right } = pair();
+    const resting = (): boolean[] => [server, client].map(({ pid }) => ipcResting().includes(pid));
+    equal(resting(), [true, true], 'waiting for what they are told');
+    kill(client.pid, 'STOP');
+    equal(resting(), [true, false], 'stopped');
+    kill(client.pid, 'CONT');
+    server.begin('ipcRecv', [server.do('ipcCreatePort')]);
+    server.waitsIn('ipc_recv');
+    equal(resting(), [true, true], 'waiting at one of its ports');
+    client.do('ipcSend', right, post('at another one'));
+    equal(resting(), [false, true], 'with a message at another port');
+    client.begin('spin');
+    eventually(() => !ipcResting().includes(client.pid), 'it computes');
+    equal(server.row?.waitsFor, 'ipc_recv', 'what the server waits in');
+  },
   'a receive ends after its time': () => {
     const { server, port } = pair();
     const before = uptime();
@@ -119,11 +137,11 @@ export const messageCases: Cases = {
   'a call ends after its time, and its late answer is dropped': () => {
     const { server, client, port, right } = pair();
     const before = uptime();
-    const call = client.begin('ipcCall', right, post('slow'), 60);
+    const call = client.begin('ipcCall', right, post('slow'), 300);
     const { reply } = server.do('ipcRecv', [port]);
     fails('ETIMEDOUT', () => call.result());
     const took = uptime() - before;
-    holds(took >= 60 && took < 160, `took ${took} ms instead of 60`);
+    holds(took >= 300 && took < 400, `took ${took} ms instead of 300`);
     server.do('ipcReply', reply, 0, 'late');
     // One that waits in the queue is taken off it.
     fails('ETIMEDOUT', () => client.do('ipcCall', right, post('never seen'), 10));
@@ -157,7 +175,7 @@ export const messageCases: Cases = {
     const second = new Puppet('second');
     const secondPort = second.do('ipcCreateNamedPort', 'second');
     const onward = server.do('ipcFindPort', 'second');
-    const call = client.begin('ipcCall', right, post('question'), 80);
+    const call = client.begin('ipcCall', right, post('question'), 300);
     server.do('ipcForward', server.do('ipcRecv', [port]).reply, onward, post('question'));
     const { reply } = second.do('ipcRecv', [secondPort]);
     fails('ETIMEDOUT', () => call.result(1000));

@@ -199,7 +199,7 @@ export const recoveryCases: Cases = {
     server.do('ipcRecv', [port]);
     client.kill();
     const helper = new Puppet('helper');
-    const call = helper.begin('ipcCall', helper.do('ipcFindPort', 'server'), post('too late'), 20);
+    const call = helper.begin('ipcCall', helper.do('ipcFindPort', 'server'), post('too late'), 300);
     server.do('ipcRecv', [port]);
     fails('ETIMEDOUT', () => call.result());
     server.kill();

@@ -25,6 +25,10 @@ export interface Behaviour {
   readonly occupied?: 'device' | 'calls' | 'waits';
   /** Takes messages, but never gets to its pings: a long queue. */
   readonly busy?: boolean;
+  /** It is never seen waiting for messages, but answers its pings. */
+  readonly works?: boolean;
+  /** The kernel sees it waiting for messages although it hangs. */
+  readonly restsDeaf?: boolean;
   readonly ignoresStop?: boolean;
   /** When its debugger is there. */
   readonly debuggerAfter?: number;
@@ -79,6 +83,7 @@ export class FakeKernel implements Effects {
   saves = 0;
   left = 0;
   wakeUps = 0;
+  pings = 0;
   supervisor: Supervisor | undefined;
   initIncarnation = 0;
   private table: Task[] = [];
@@ -275,6 +280,16 @@ export class FakeKernel implements Effects {
     return { waitsFor: occupied === 'device' ? 'device' : 'task', turns };
   }
 
+  resting(): ReadonlySet<number> {
+    const asked = new Set(this.asks.map(({ name }) => name));
+    const resting = this.table.filter((task) => {
+      const { busy, works, restsDeaf } = task.behaviour;
+      if (restsDeaf === true) return task.ended === undefined;
+      return this.serves(task) && busy !== true && works !== true && !asked.has(task.name);
+    });
+    return new Set(resting.map(({ pid }) => pid));
+  }
+
   received(pid: number): number | undefined {
     const task = this.table.find((candidate) => candidate.pid === pid);
     if (task === undefined || !this.hasTakenPort(task)) return undefined;
@@ -283,6 +298,7 @@ export class FakeKernel implements Effects {
 
   ask(name: string, request: 'ping' | 'stop', timeoutMs: number): number | undefined {
     if (!this.ports.has(name)) return undefined;
+    if (request === 'ping') this.pings++;
     const ask = { call: this.nextCall++, name, request, until: this.time + timeoutMs };
     this.asks.push(ask);
     this.at(0.1, () => this.answerAsks());

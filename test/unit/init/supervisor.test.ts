@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { MAX_INSTANCES } from '../../../protocol/bounds.ts';
 import { SystemError } from '../../../protocol/errno.ts';
-import { row } from './fake-kernel.ts';
+import { type Behaviour, row } from './fake-kernel.ts';
 import { Answer, booted, codeOf, status, supervisorOf } from './supervised.ts';
 
 describe('templates', () => {
@@ -274,13 +274,58 @@ describe('pings', () => {
     expect(status(kernel, 'ata').state).toBe('running');
   });
 
-  it('wakes up once a second, and not at all when nobody serves', () => {
+  it('wakes up every second second while all services rest, and not at all when nobody serves', () => {
     const kernel = booted([row('ata'), row('tty')]);
     kernel.run(60_000);
-    expect(kernel.wakeUps).toBeLessThanOrEqual(60);
+    expect(kernel.wakeUps).toBeGreaterThan(20);
+    expect(kernel.wakeUps).toBeLessThanOrEqual(38);
     const idle = booted([row('worker', { serves: [] })]);
     idle.run(60_000);
     expect(idle.wakeUps).toBe(0);
+  });
+
+  it('go every two seconds to who does something, seldom to who rests, one at a time', () => {
+    const pingsOf = (behaviour: Behaviour): number[] => {
+      const kernel = booted([row('ata'), row('tty'), row('vfs')], (fake) => {
+        fake.behave = () => behaviour;
+      });
+      kernel.run(5000);
+      const perSecond: number[] = [];
+      for (let second = 0; second < 200; second++) {
+        const before = kernel.pings;
+        kernel.run(1000);
+        perSecond.push(kernel.pings - before);
+      }
+      return perSecond;
+    };
+    const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
+    const resting = pingsOf({});
+    expect(Math.max(...resting)).toBe(1);
+    expect(sum(resting)).toBeGreaterThanOrEqual(3 * 5);
+    expect(sum(resting)).toBeLessThanOrEqual(3 * 7);
+    expect(sum(pingsOf({ works: true }))).toBe(3 * 100);
+  });
+
+  it('find one that hangs although it seems to wait for messages', () => {
+    const kernel = booted([row('ata')], (fake) => {
+      fake.behave = (_name, incarnation) => (incarnation === 1 ? { hangsAfter: 4500, restsDeaf: true } : {});
+    });
+    kernel.run(4500);
+    expect(status(kernel, 'ata').state).toBe('running');
+    kernel.run(35_000);
+    expect(kernel.killed.map(({ name, signal }) => `${name} ${signal}`)).toEqual(['ata KILL']);
+    expect(kernel.starts('ata')).toBe(2);
+  });
+
+  it('keep no state that has not changed', () => {
+    const kernel = booted();
+    kernel.run(5000);
+    const before = kernel.saves;
+    kernel.run(60_000);
+    expect(kernel.saves).toBe(before);
+    kernel.killFromOutside('ata');
+    kernel.run(1000);
+    expect(kernel.saves).toBeGreaterThan(before);
   });
 
   it('gives a slow start ten seconds', () => {
