@@ -64,8 +64,8 @@ function systemTests(
   };
 }
 
-/** What is compared with how long a quiet neighbour takes. */
-const contained = ['test/chaos/contain.test.ts'];
+/** What measures times beside that of a quiet neighbour, or of a quiet host. */
+const timed = ['test/chaos/contain.test.ts', 'test/chaos/network-card.test.ts'];
 
 const unhurried = UNHURRIED.map((name) => `test/integration/${name}.test.ts`);
 
@@ -97,8 +97,8 @@ const everyTime = [
   systemTests('systems', 1, { include: unhurried, workers: 3 }),
   systemTests('conformance', 2, { workers: 3 }),
   systemTests('integration', 3, { exclude: unhurried }),
-  systemTests('chaos', 4, { exclude: contained, workers: 2 }),
-  systemTests('containment', 5, { include: contained }),
+  systemTests('chaos', 4, { exclude: timed, workers: 2 }),
+  systemTests('timed chaos', 5, { include: timed }),
 ];
 
 const onRequest = [systemTests('long', 1, { timeoutMs: 3_600_000 })];

@@ -130,6 +130,7 @@ export class Kernel {
     });
     ports.isLost = (name) =>
       [...tasks.programs.values()].some(({ lost, manifest }) => lost && manifest.serves.includes(name));
+    ports.isServed = (name) => tasks.serves(name);
     const affinity = new Affinity(spawner.placement, timers, scheduler, () => tasks.tasks.values());
     this.parts = {
       ...{ log, time, timers, scheduler, execution, ports, ipc, interrupts, tasks, bus, vectors, version },

@@ -36,7 +36,7 @@ export const messageCalls = {
     record({ name: nameText, timeout: u32 }),
     nothing,
     {
-      ENOENT: 'no port has this name',
+      ENOENT: 'no port has this name, or no program of the configuration serves it: that is not waited for',
       EPERM: 'the manifest does not list the name under `looksUp`',
       EIO: 'the service that has the port has been given up',
       EMFILE: 'too many capabilities',

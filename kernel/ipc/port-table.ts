@@ -33,6 +33,8 @@ export class PortTable {
   onDetached: (task: Task) => void = () => {};
   /** Whether the program that serves a name has been given up. */
   isLost: (name: string) => boolean = () => false;
+  /** Whether the configuration has a program that serves a name, so that it is worth waiting for its port. */
+  isServed: (name: string) => boolean = () => true;
   onNotice: (port: Port, method: number, data: unknown, key: string) => void = () => {};
   private readonly all = new Map<number, Port>();
   private readonly named = new Map<string, Port>();
@@ -137,7 +139,7 @@ export class PortTable {
     const lost = port === undefined ? this.isLost(name) : port.program.lost && port.receiver === null;
     if (lost && !patient) return 'EIO';
     if (port !== undefined && !lost) return this.sendRight(task, port, 0);
-    if (timeout === 0) return 'ENOENT';
+    if (timeout === 0 || (port === undefined && !this.isServed(name))) return 'ENOENT';
     const finder: Finder = { task, id, name, notify, patient, timer: null };
     this.finders.add(finder);
     if (timeout !== FOREVER) {

@@ -112,6 +112,13 @@ export class TaskTable {
     return this.tasks.get(pid);
   }
 
+  /** Whether there is a program that serves a named port, or a template of one. */
+  serves(port: string): boolean {
+    if (this.templates.has(templateOf(port) ?? '')) return true;
+    for (const { manifest } of this.programs.values()) if (manifest.serves.includes(port)) return true;
+    return false;
+  }
+
   /** init's task, while it runs. */
   get init(): Task | null {
     return this.programs.get('init')?.task ?? null;

@@ -21,7 +21,7 @@ function image(name: string, content: Buffer): string {
 
 describe('disks', () => {
   it('boots without a disk, and lsblk says so', async () => {
-    const { status, stdout } = await runCommands('lsblk; ps');
+    const { status, stdout } = await runCommands('lsblk; ps', ['--no-disk'], { disks: true });
     expect(status).toBe(0);
     expect(stdout).toMatch(/no disk/i);
     expect(stdout).toMatch(/ata\s*$/m);

@@ -8,7 +8,7 @@ describe('the network card', () => {
       // ifconfig waits until netstack has the card.
       'ifconfig && net2ktest && service stop netstack && net2ktest && netdrv reset && netdrv',
       ['--no-disk', '--netdev', 'user,mac=52:54:00:12:34:57'],
-      true,
+      { network: true },
     );
     expect(status, stdout).toBe(0);
     expect(stdout).toMatch(/^somebody has the card/m);

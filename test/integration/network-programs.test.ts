@@ -27,7 +27,7 @@ async function serve<T extends net.Server>(server: T): Promise<number> {
 
 describe('commands', () => {
   it('ping right after the boot waits for the network, and does not count that', async () => {
-    const { stdout } = await runCommands(`ping -c 1 ${ROUTER}`, ['--no-disk'], true);
+    const { stdout } = await runCommands(`ping -c 1 ${ROUTER}`, ['--no-disk'], { network: true });
     const [, time] = /time=([\d.]+) ms/.exec(stdout) ?? [];
     expect(time, stdout).toBeDefined();
     // The address alone takes longer: its probes are two seconds.
@@ -52,7 +52,7 @@ describe('commands', () => {
       ...['route add 10.9.0.0/16 gw 10.0.2.3', 'route del 10.9.0.0/16', 'route del 10.9.0.0/16; echo status $?'],
       ...['arp -s 10.0.2.9 02:00:00:00:00:09', 'arp 10.0.2.9', 'arp -d 10.0.2.9', 'wget https://host/; echo status $?'],
     ];
-    const { stdout, stderr, machine } = await runCommands(commands.join('\n'), ['--no-disk'], true);
+    const { stdout, stderr, machine } = await runCommands(commands.join('\n'), ['--no-disk'], { network: true });
     const text = stdout + stderr;
     expect(text, machine.logText).toMatch(/nettest: 8 passed, 0 failed/);
     expect(text).toMatch(/netstacktest: 12 passed, 0 failed/);
@@ -132,7 +132,7 @@ describe('wget', () => {
       ...['echo same $?', 'sha256sum length length.1 chunks part', `wget ${base}/short; echo status $?`],
       ...[`wget ${base}/loop; echo status $?`, `wget ${base}/missing; echo status $?`, 'wget http://127.0.0.1:9/'],
     ];
-    const { stdout, stderr } = await runCommands(commands.join('\n'), ['--no-disk'], true);
+    const { stdout, stderr } = await runCommands(commands.join('\n'), ['--no-disk'], { network: true });
     const sums = [...stdout.matchAll(/^([0-9a-f]{64}) {2}\S+$/gm)].map(([, sum]) => sum);
     expect(sums, stdout + stderr).toHaveLength(4);
     expect(new Set(sums).size).toBe(1);
@@ -157,7 +157,7 @@ describe('wget', () => {
       }),
     );
     const command = `wget -O /file http://${ROUTER}:${port}/moved`;
-    const { stdout, stderr } = await runCommands(command, ['--no-disk'], true);
+    const { stdout, stderr } = await runCommands(command, ['--no-disk'], { network: true });
     const text = stdout + stderr;
     expect(text).toContain('302 Moved \u{fffd}1m\nLocation: /\u{fffd}2m [following]\n');
     expect(text).toMatch(/200 \^\[\]0;O\^GK\nLength: 0 [^\n]* \[\ufffd3m\]\n/);
@@ -324,7 +324,7 @@ describe('nc', () => {
 
 describe.skipIf(nodePty === null)(`in a terminal${whyNoTerminal}`, () => {
   it('^C ends ping with its sums, nc and httpd at once', async () => {
-    const machine = await startInTerminal();
+    const machine = await startInTerminal({ network: true });
     machine.type(`ping -i 0.1 ${ROUTER}\r`);
     await machine.see(/icmp_seq=3 /);
     machine.type(CTRL_C);

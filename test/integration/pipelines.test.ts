@@ -137,6 +137,8 @@ describe('without vfs', () => {
         'ls; echo $?; cat /x; cd /tmp; echo > /x; echo $?; echo *; echo $?; echo a | cat; echo $?; rm -r /x /y',
         'pwd; lsblk; sleep 0.01; time true > /dev/null; service start vfs; echo b | cat; ls /',
       ].join('\n'),
+      ['--no-disk'],
+      { disks: true },
     );
     const missing = "vfs: the service is not running (see 'service list')";
     expect(stdout.split('\n').slice(0, 13)).toEqual([

@@ -11,7 +11,8 @@ describe.skipIf(nodePty === null)(`the prompt${whyNoTerminal}`, () => {
   it(`answers within ${PROMPT_MS} ms although four services loop for ever on the only CPU`, async () => {
     const entry = path.join(path.dirname(kernelFile), 'test-services/hog.cjs');
     const hogs = [1, 2, 3, 4].map((number) => ({ name: `hog${number}`, entry, restart: 'never' }));
-    const machine = await startInTerminal({ options: ['--no-disk', '--smp', '1'], services: hogs });
+    const options = ['--no-disk', '--smp', '1'];
+    const machine = await startInTerminal({ options, services: hogs, network: true, disks: true });
     expect((await machine.run('ps')).match(/ hog\d$/gm)).toHaveLength(4);
     const times: number[] = [];
     for (let round = 0; round < 20; round++) {

@@ -216,7 +216,7 @@ describe('jobs', () => {
 
 describe('tasks and services', () => {
   it('ps lists the tasks with their processes on the host', async () => {
-    const machine = startMachine({ network: true });
+    const machine = startMachine({ network: true, disks: true });
     // Who asks the network stack has waited until it is there.
     machine.process.stdin.write('ifconfig lo > /dev/null; ps; echo done\n');
     await eventually(() => machine.stdout.endsWith('done\n'), 'the list');
@@ -329,7 +329,7 @@ describe('disks', () => {
     expect(stdout).toMatch(/^blktest: hda: hda is read-only\n/);
     expect(stdout).toMatch(/^hda +disk +0 +4096 +2 MiB yes /m);
     expect(stdout).toMatch(/\nblktest: -w needs a device\nusage: .*\n2\n$/);
-    const none = await runCommands('atatest; blktest; lsblk');
+    const none = await runCommands('atatest; blktest; lsblk', ['--no-disk'], { disks: true });
     expect(none.stdout).toBe('atatest: there is no disk\nblktest: there is no disk\nno disk\n');
   });
 });

@@ -14,7 +14,7 @@ const CTRL = (letter: string): string => String.fromCharCode(letter.charCodeAt(0
 
 describe.skipIf(nodePty === null)(`the shell in a terminal${whyNoTerminal}`, () => {
   it('says what it is, prompts, runs lines, and ends the machine at ^D', async () => {
-    const machine = await startInTerminal();
+    const machine = await startInTerminal({ network: true, disks: true });
     expect(machine.output).toMatch(/^VROS \d[\s\S]*help/);
     expect(await machine.run('echo "hello  world"')).toBe('hello  world\n');
     expect(await machine.run('false')).toBe('');
@@ -45,7 +45,7 @@ describe.skipIf(nodePty === null)(`the shell in a terminal${whyNoTerminal}`, () 
   });
 
   it('edits lines, remembers them, and completes words', async () => {
-    const machine = await startInTerminal();
+    const machine = await startInTerminal({ disks: true });
     machine.type(`ecxho wrold${LEFT.repeat(3)}${CTRL('t')}${HOME}${LEFT.repeat(2)}\x1b[C\x1b[C\x1b[3~`);
     expect(await machine.run('')).toBe('world\n');
     expect(await machine.run(UP)).toBe('world\n');

@@ -26,18 +26,18 @@ export interface TestManifest {
   readonly [field: string]: unknown;
 }
 
-/** How to start a machine. */
-export interface MachineSettings {
-  /**
-   * Services of the configuration; one has to be named init. Without it the standard configuration is used, less the
-   * services of the network unless `network` is true.
-   */
-  readonly services?: readonly TestManifest[];
-  /**
-   * The standard configuration with the services of the network. Default: false, since every process takes its time to
-   * start.
-   */
+/** What a test has no use for of the standard configuration is left out, since every process takes its time to start. */
+export interface StandardServices {
+  /** With the services of the network. Default: false. */
   readonly network?: boolean;
+  /** With the disks' driver and the file systems on them. Default: whether the machine has a disk. */
+  readonly disks?: boolean;
+}
+
+/** How to start a machine. */
+export interface MachineSettings extends StandardServices {
+  /** Services of the configuration; one has to be named init. Without it the standard configuration is used. */
+  readonly services?: readonly TestManifest[];
   /** Further options of the command line. */
   readonly options?: readonly string[];
   /** Environment on top of the test's. */
@@ -50,11 +50,30 @@ export interface MachineSettings {
   readonly outlivesTest?: boolean;
 }
 
-/** The standard configuration without the card's driver and the network stack. */
-function servicesWithoutNetwork(): TestManifest[] {
+/**
+ * Options of the command line for a machine with this configuration, which is put into `folder` unless it is the
+ * standard one as it is. `more`: further services. `options`: the other options of the machine.
+ */
+export function configured(
+  { network = false, disks }: StandardServices,
+  options: readonly string[],
+  folder: string,
+  more: readonly TestManifest[] = [],
+): string[] {
   const text = fs.readFileSync(path.join(root, 'services.json'), 'utf8');
   const { services } = JSON.parse(text) as { services: TestManifest[] };
-  return services.filter(({ name }) => name !== 'ne2000' && name !== 'netstack');
+  const left = new Set([
+    ...(network ? [] : ['ne2000', 'netstack']),
+    ...((disks ?? !options.includes('--no-disk')) ? [] : ['ata', 'vrfs@', 'fat@', 'ext2@']),
+  ]);
+  if (left.size === 0 && more.length === 0) return [];
+  return configurationOf([...services.filter(({ name }) => !left.has(name)), ...more], folder);
+}
+
+function configurationOf(services: readonly TestManifest[], folder: string): string[] {
+  const file = path.join(folder, 'services.json');
+  fs.writeFileSync(file, JSON.stringify({ services }));
+  return ['--services', file];
 }
 
 /** A line of the kernel log. */
@@ -81,13 +100,10 @@ export class TestMachine {
     this.logFile = path.join(this.folder, 'kernel.log');
     fs.writeFileSync(this.logFile, '');
     const words = [...nodeArguments, '--log', this.logFile, '--debug'];
-    const services = settings.services ?? (settings.network === true ? undefined : servicesWithoutNetwork());
-    if (services !== undefined) {
-      const configuration = path.join(this.folder, 'services.json');
-      fs.writeFileSync(configuration, JSON.stringify({ services }));
-      words.push('--services', configuration);
-    }
-    words.push(...(settings.options ?? ['--no-disk']));
+    const { services, options = ['--no-disk'] } = settings;
+    if (services === undefined) words.push(...configured(settings, options, this.folder));
+    else words.push(...configurationOf(services, this.folder));
+    words.push(...options);
     const [program = '', ...rest] = [...(settings.launcher ?? []), process.execPath, ...words];
     this.process = spawn(program, rest, {
       cwd: this.folder,
@@ -220,13 +236,13 @@ export function startMachine(settings: MachineSettings = {}): TestMachine {
   return new TestMachine(settings);
 }
 
-/** Runs shell commands on the standard configuration, with the network if wanted, and answers status and output. */
+/** Runs shell commands on the standard configuration, and answers status and output. */
 export async function runCommands(
   commands: string,
   options: readonly string[] = ['--no-disk'],
-  network = false,
+  standard: StandardServices = {},
 ): Promise<{ status: number; stdout: string; stderr: string; machine: TestMachine }> {
-  const machine = startMachine({ options: [...options, '--exec', commands], closeInput: true, network });
+  const machine = startMachine({ options: [...options, '--exec', commands], closeInput: true, ...standard });
   const status = await machine.end();
   return { status, stdout: machine.stdout, stderr: machine.stderr, machine };
 }

@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type * as NodePty from 'node-pty';
 import { onTestFinished } from 'vitest';
-import { kernelFile, nodeArguments, type TestManifest } from './machine.ts';
+import { configured, nodeArguments, type StandardServices, type TestManifest } from './machine.ts';
 
 /** node-pty, or null where it is not installed. On the build server it has to be. */
 export const nodePty: typeof NodePty | null = await import('node-pty').catch((error: unknown) => {
@@ -22,7 +22,7 @@ const COLUMNS = 100;
 const ROWS = 30;
 
 /** How to start a machine in a terminal. */
-export interface TerminalSettings {
+export interface TerminalSettings extends StandardServices {
   readonly options?: readonly string[];
   /** Further services beside the standard ones. */
   readonly services?: readonly TestManifest[];
@@ -44,14 +44,12 @@ export class TerminalMachine {
   constructor(settings: TerminalSettings = {}) {
     if (nodePty === null) throw new Error('node-pty is not installed');
     const log = path.join(this.folder, 'kernel.log');
-    const words = [...nodeArguments, '--log', log, ...(settings.options ?? ['--no-disk'])];
-    if (settings.services !== undefined) {
-      const standard = path.join(path.dirname(kernelFile), '../services.json');
-      const { services } = JSON.parse(fs.readFileSync(standard, 'utf8')) as { services: TestManifest[] };
-      const file = path.join(this.folder, 'services.json');
-      fs.writeFileSync(file, JSON.stringify({ services: [...services, ...settings.services] }));
-      words.push('--services', file);
-    }
+    const { options = ['--no-disk'], services = [] } = settings;
+    const words = [
+      ...[...nodeArguments, '--log', log],
+      ...configured(settings, options, this.folder, services),
+      ...options,
+    ];
     const quoted = [process.execPath, ...words].map((word) => `'${word}'`).join(' ');
     const script = settings.script?.replaceAll('$VROS', quoted);
     this.pty = nodePty.spawn(

@@ -39,12 +39,24 @@ function* rounds(): Generator<number> {
 /** What the writer of a pipe says of how much it has written, as its status. */
 const statusOf = (bytes: number): number => Math.floor(bytes / 1000) % 251;
 
-/** Kills one of the services after the other until it is killed itself. */
+/** Time that a service gets on a busy host to come to where it waits for requests, in milliseconds. */
+const TO_SERVE_MS = 10_000;
+
+/**
+ * Kills one of the services after the other until it is killed itself. Every second time one has come to where it waits
+ * for requests: on a host where that takes long, three incarnations could otherwise die over the same request.
+ */
 function killServices(names: readonly string[]): never {
   for (let turn = 0; ; turn++) {
     sleep(500 + (random(1)[0] ?? 0));
     const name = names[turn % names.length];
-    const victim = taskList().find((task) => task.name === name && task.state !== 'ZOMBIE');
+    const running = () => taskList().find((task) => task.name === name && task.state !== 'ZOMBIE');
+    let victim = running();
+    const end = uptime() + (Math.floor(turn / names.length) % 2 === 1 ? TO_SERVE_MS : 0);
+    while (victim?.waitsFor !== 'ipc_recv' && uptime() < end) {
+      sleep(2);
+      victim = running();
+    }
     try {
       if (victim !== undefined) kill(victim.pid, 'KILL');
     } catch (error) {

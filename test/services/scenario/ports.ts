@@ -8,7 +8,7 @@ import {
   PORT_WAITING_CALLS,
 } from '../../../protocol/bounds.ts';
 import { errno } from '../../../protocol/errno.ts';
-import { FOREVER, ipcInfo } from '../../../services/lib/index.ts';
+import { FOREVER, ipcFindPort, ipcInfo, uptime } from '../../../services/lib/index.ts';
 import { type Cases, equal, fails, holds, present } from './check.ts';
 import { Puppet, post } from './puppet.ts';
 
@@ -42,6 +42,12 @@ export const portCases: Cases = {
     holds(first.result() !== 0, 'a handle');
     new Puppet('second');
     fails('ENOENT', () => client.do('ipcFindPort', 'second', 20));
+  },
+  'finding does not wait for a port that no program and no template of one serves': () => {
+    fails('ENOENT', () => ipcFindPort('nobody', FOREVER));
+    const before = uptime();
+    fails('ENOENT', () => ipcFindPort('disk@none', 20));
+    holds(uptime() - before >= 20, 'an instance of a template is waited for');
   },
   'destroying a port answers who waits there and who is owed an answer with EPIPE': () => {
     const server = new Puppet('server');
