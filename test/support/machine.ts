@@ -26,7 +26,7 @@ export interface TestManifest {
   readonly [field: string]: unknown;
 }
 
-/** What a test has no use for of the standard configuration is left out, since every process takes its time to start. */
+/** What a test does not use of the standard configuration is left out: every process takes its time to start. */
 export interface StandardServices {
   /** With the services of the network. Default: false. */
   readonly network?: boolean;

@@ -29,6 +29,9 @@ export interface Targets {
 /** How long something from outside is waited for, in milliseconds. */
 const WAIT_MILLISECONDS = 400;
 
+/** How long a second engine is waited for, which takes its time to start, in milliseconds. */
+const START_MILLISECONDS = 5000;
+
 type Attempt = (targets: Targets) => unknown;
 
 /** The attempts by name; `load` answers the host's modules. */
@@ -154,7 +157,7 @@ export function attemptsWith(load: Loader): Readonly<Record<string, Attempt>> {
         const worker = new Worker('', { eval: true });
         worker.on('online', () => done('online'));
         worker.on('error', failed);
-      }),
+      }, START_MILLISECONDS),
   };
 }
 
@@ -166,10 +169,13 @@ function statistics(fs: typeof import('node:fs'), descriptor: number): import('n
   }
 }
 
-/** Something that has to happen within a time. */
-function within(begin: (done: (value: unknown) => void, failed: (error: Error) => void) => void): Promise<unknown> {
+/** Something that has to happen within a time, in milliseconds. */
+function within(
+  begin: (done: (value: unknown) => void, failed: (error: Error) => void) => void,
+  time = WAIT_MILLISECONDS,
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
     begin(resolve, reject);
-    setTimeout(() => reject(new Error('nothing happened')), WAIT_MILLISECONDS);
+    setTimeout(() => reject(new Error('nothing happened')), time);
   });
 }
