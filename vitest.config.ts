@@ -1,6 +1,6 @@
 /**
  * How the tests run: `unit` tests are pure and run side by side; the others start whole systems. Those that measure
- * times or load run one file after another, the rest a few files at a time. `long` tests take part only when
+ * times or load run one file after another, the rest two files at a time. `long` tests take part only when
  * VROS_TEST_LONG is set (`npm run test:long`).
  */
 
@@ -94,8 +94,8 @@ function unitTests(
 const everyTime = [
   unitTests('unit', 'threads', { exclude: ownProcess }),
   unitTests('process', 'forks', { include: ownProcess }),
-  systemTests('systems', 1, { include: unhurried, workers: 3 }),
-  systemTests('conformance', 2, { workers: 3 }),
+  systemTests('systems', 1, { include: unhurried, workers: 2 }),
+  systemTests('conformance', 2, { workers: 2 }),
   systemTests('integration', 3, { exclude: unhurried }),
   systemTests('chaos', 4, { exclude: timed, workers: 2 }),
   systemTests('timed chaos', 5, { include: timed }),
