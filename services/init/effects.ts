@@ -62,8 +62,8 @@ export interface Effects {
   debug(name: string): string;
   /** Sets the one alarm to so many milliseconds from now; undefined cancels it. */
   wakeAfter(milliseconds: number | undefined): void;
-  /** Keeps the state for the next incarnation of init. */
-  save(state: unknown): void;
+  /** Keeps the state for the next incarnation of init; answers whether that could be done. */
+  save(state: unknown): boolean;
   log(text: string, level: 'info' | 'warning' | 'error'): void;
   /** Ends the machine. `reason`: why it cannot go on, or empty. */
   halt(status: number, reboot: boolean, reason: string): void;

@@ -111,9 +111,11 @@ export function kernelEffects(port: Handle): Effects {
     save: (state) => {
       try {
         storePut(STATE_KEY, state);
+        return true;
       } catch (error) {
         if (!(error instanceof SystemError)) throw error;
         log(`state not saved: ${error.message}`, 'error');
+        return false;
       }
     },
     log,

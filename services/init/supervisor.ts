@@ -308,9 +308,7 @@ export class Supervisor {
   private save(): void {
     const state = storedState.toWire({ services: [...this.others], ending: this.ending }, []);
     const text = JSON.stringify(state);
-    if (text === this.saved) return;
-    this.effects.save(state);
-    this.saved = text;
+    if (text !== this.saved && this.effects.save(state)) this.saved = text;
   }
 
   private setAlarm(): void {

@@ -81,6 +81,7 @@ export class FakeKernel implements Effects {
   readonly halts: { status: number; reboot: boolean; reason: string; at: number }[] = [];
   stored: unknown;
   saves = 0;
+  storeIsFull = false;
   left = 0;
   wakeUps = 0;
   pings = 0;
@@ -351,9 +352,11 @@ export class FakeKernel implements Effects {
     });
   }
 
-  save(state: unknown): void {
+  save(state: unknown): boolean {
     this.saves++;
+    if (this.storeIsFull) return false;
     this.stored = structuredClone(state);
+    return true;
   }
 
   log(text: string): void {

@@ -323,9 +323,15 @@ describe('pings', () => {
     const before = kernel.saves;
     kernel.run(60_000);
     expect(kernel.saves).toBe(before);
+    kernel.storeIsFull = true;
     kernel.killFromOutside('ata');
-    kernel.run(1000);
-    expect(kernel.saves).toBeGreaterThan(before);
+    kernel.run(10_000);
+    const refused = kernel.saves;
+    expect(refused).toBeGreaterThan(before + 3);
+    // What could not be kept is kept as soon as there is room, although nothing changes meanwhile.
+    kernel.storeIsFull = false;
+    kernel.run(10_000);
+    expect(kernel.saves).toBe(refused + 1);
   });
 
   it('gives a slow start ten seconds', () => {
