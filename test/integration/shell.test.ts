@@ -215,6 +215,18 @@ describe('jobs', () => {
 });
 
 describe('tasks and services', () => {
+  it('find out that a service was stopped from outside while it rested, as soon as it is needed', async () => {
+    const machine = startMachine();
+    const row = (await machine.shell('ps')).split('\n').find((line) => / vfs$/.test(line)) ?? '';
+    const host = Number(row.trim().split(/ +/)[1]);
+    expect(isAlive(host), row).toBe(true);
+    await machine.shell('ls /; sleep 3');
+    process.kill(host, 'SIGSTOP');
+    expect(await machine.shell('ls /')).toMatch(/^tmp$/m);
+    expect(machine.logText).toMatch(/vfs: no answer for \d+\.\d s, killed/);
+    expect(isAlive(host)).toBe(false);
+  });
+
   it('ps lists the tasks with their processes on the host', async () => {
     const machine = startMachine({ network: true, disks: true });
     // Who asks the network stack has waited until it is there.
