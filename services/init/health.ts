@@ -18,7 +18,7 @@ export const PING_PERIOD_MS = 1000;
 const PING_EVERY_MS = 2 * PING_PERIOD_MS - 100;
 
 /** The same for one that waits for messages while none is there for it. */
-export const RESTING_PING_EVERY_MS = 30_000;
+const RESTING_PING_EVERY_MS = 30_000;
 
 /** A service silent for so long is hung. */
 export const SILENCE_MS = 2000;

@@ -43,20 +43,18 @@ const statusOf = (bytes: number): number => Math.floor(bytes / 1000) % 251;
 const TO_SERVE_MS = 10_000;
 
 /**
- * Kills one of the services after the other until it is killed itself. Every second time one has come to where it waits
- * for requests: on a host where that takes long, three incarnations could otherwise die over the same request.
+ * Kills one of the services after the other, at any moment, until it is killed itself. Every second time the victim has
+ * come to where it waits for requests before: on a host where that takes long, three incarnations could otherwise die
+ * over the same request.
  */
 function killServices(names: readonly string[]): never {
   for (let turn = 0; ; turn++) {
-    sleep(500 + (random(1)[0] ?? 0));
     const name = names[turn % names.length];
     const running = () => taskList().find((task) => task.name === name && task.state !== 'ZOMBIE');
-    let victim = running();
     const end = uptime() + (Math.floor(turn / names.length) % 2 === 1 ? TO_SERVE_MS : 0);
-    while (victim?.waitsFor !== 'ipc_recv' && uptime() < end) {
-      sleep(2);
-      victim = running();
-    }
+    while (uptime() < end && running()?.waitsFor !== 'ipc_recv') sleep(2);
+    sleep(500 + (random(1)[0] ?? 0));
+    const victim = running();
     try {
       if (victim !== undefined) kill(victim.pid, 'KILL');
     } catch (error) {
